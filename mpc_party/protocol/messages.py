@@ -1,0 +1,111 @@
+"""The messages of the control plane: small, typed, immutable, with one encoding each.
+
+MessagePack arrays in field order, so that a message has exactly one encoding; a decoder that meets other
+bytes for the same message refuses them. Field widths are bounded here, before anything is computed from them.
+No message carries a secret.
+"""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from mpc_party.protocol.errors import Reason
+
+Uint64 = Annotated[int, Meta(ge=0, le=2**63 - 1)]  # SQLite and msgpack both stop at 63 bits here
+Bytes32 = Annotated[bytes, Meta(min_length=32, max_length=32)]
+MemberName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
+Line = Annotated[str, Meta(max_length=400)]
+
+
+class Expiry(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """One expiry of the book: when, the forward that every party uses, and the reference vol.
+
+    `expiry` in Unix seconds UTC; `forward` in 1e-8 of the quote currency; `reference_vol` in 1e-6 of annual
+    vol (at the money, from the last published report; the expansion point, not a secret).
+    """
+
+    expiry: Annotated[int, Meta(ge=1, lt=2**40)]
+    forward: Annotated[int, Meta(ge=1, lt=2**63)]
+    reference_vol: Annotated[int, Meta(ge=10_000, le=5_000_000)]
+
+
+class Instrument(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """One option: index into the proposal's expiries, strike in 1e-8 of the quote currency, call or put."""
+
+    expiry: Annotated[int, Meta(ge=0, lt=64)]
+    strike: Annotated[int, Meta(ge=1, lt=2**63)]
+    call: bool
+
+
+class Proposal(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="proposal"):
+    """Coordinator to all: please compute this book in this round with this committee."""
+
+    round: Uint64
+    epoch: Uint64
+    committee: Annotated[tuple[int, ...], Meta(min_length=3, max_length=7)]  # member indices, ascending
+    observed_at: Uint64  # Unix seconds, the market's time
+    valid_until: Uint64  # Unix seconds
+    underlying: Annotated[str, Meta(pattern=r"^[A-Z0-9]{1,11}$")]
+    expiries: Annotated[tuple[Expiry, ...], Meta(min_length=1, max_length=64)]
+    instruments: Annotated[tuple[Instrument, ...], Meta(min_length=1, max_length=1024)]
+    deadline_ms: Annotated[int, Meta(ge=100, le=600_000)]  # for the whole round, from receipt
+
+
+class Commitment(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="commitment"):
+    """Committee member to all: I take part, and this binds me to my snapshot (salted hash)."""
+
+    round: Uint64
+    proposal: Bytes32  # SHA-256 of the proposal's encoding
+    snapshot: Bytes32
+
+
+class PhaseTimes(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Milliseconds this party spent in each phase, and what it sent on the mesh."""
+
+    commit: float
+    compute: float
+    nonce: float
+    approve: float
+    sign: float
+    total: float
+    mesh_bytes: Uint64
+    mesh_rounds: Uint64
+
+
+class Result(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="result"):
+    """Committee member to all: the report and the group's signature over its EIP-712 digest."""
+
+    round: Uint64
+    digest: Bytes32
+    report: Annotated[bytes, Meta(max_length=60_000)]  # canonical encoding of HedgeReport
+    signature: Annotated[bytes, Meta(min_length=65, max_length=65)]  # r, s, v
+    times: PhaseTimes
+
+
+class Abort(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="abort"):
+    """Member to all: I will not finish this round. Also the answer to a proposal that is refused."""
+
+    round: Uint64
+    reason: Reason
+    culprit: MemberName | None
+    detail: Line
+
+
+class Status(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="status"):
+    """Member to all, retained; the last will says `online = False`."""
+
+    online: bool
+    consortium: Bytes32  # hash of the consortium file in force
+    last_round: Uint64  # highest round that the journal has promised
+
+
+class Settled(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="settled"):
+    """Coordinator to all: the contract has the report of this round."""
+
+    round: Uint64
+    transaction: Bytes32
+    block: Uint64
+
+
+Message = Proposal | Commitment | Result | Abort | Status | Settled

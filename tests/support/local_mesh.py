@@ -1,0 +1,75 @@
+"""An in-memory mesh between threads, for tests of what runs over it; and the recorder of all that a party receives."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from mpc_party.mesh.exchange import FrameKind
+
+T = TypeVar("T")
+DEADLINE = 30.0
+
+
+@dataclass
+class LocalExchange:
+    """One party's end of an in-memory mesh. `received` keeps every payload, for tests that attack privacy."""
+
+    own: int
+    peers: tuple[int, ...]
+    inboxes: dict[tuple[int, int], queue.Queue[tuple[FrameKind, bytes]]]
+    rounds: int = 0
+    sent_bytes: int = 0
+    received: list[tuple[int, FrameKind, bytes]] = field(default_factory=list)
+    tamper: Callable[[int, FrameKind, bytes], bytes] | None = None
+
+    def exchange(
+        self, kind: FrameKind, outgoing: Mapping[int, bytes | memoryview], expect: Collection[int]
+    ) -> dict[int, bytes]:
+        self.rounds += 1
+        for peer, payload in outgoing.items():
+            data = bytes(payload)
+            if self.tamper is not None:
+                data = self.tamper(peer, kind, data)
+            self.sent_bytes += len(data)
+            self.inboxes[self.own, peer].put((kind, data))
+        result = {}
+        for peer in expect:
+            got, data = self.inboxes[peer, self.own].get(timeout=DEADLINE)
+            assert got == kind, f"party {self.own} expected {kind!r} from {peer}, got {got!r}"
+            self.received.append((peer, kind, data))
+            result[peer] = data
+        return result
+
+
+def local_mesh(members: Sequence[int]) -> list[LocalExchange]:
+    inboxes = {(a, b): queue.Queue() for a in members for b in members if a != b}
+    return [LocalExchange(m, tuple(sorted(set(members) - {m})), inboxes) for m in members]
+
+
+def run_parties(
+    exchanges: Sequence[LocalExchange], program: Callable[[LocalExchange], T], deadline: float = 60.0
+) -> list[T]:
+    """Run `program` once per party, each in a thread of its own; raise the first failure."""
+    results: dict[int, T] = {}
+    failures: list[BaseException] = []
+
+    def work(exchange: LocalExchange) -> None:
+        try:
+            results[exchange.own] = program(exchange)
+        except BaseException as failure:  # noqa: BLE001 - handed to the caller below
+            failures.append(failure)
+
+    threads = [threading.Thread(target=work, args=(e,), daemon=True) for e in exchanges]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(deadline)
+    if failures:
+        real = [f for f in failures if not isinstance(f, queue.Empty)]
+        raise (real or failures)[0]
+    assert not any(t.is_alive() for t in threads), "a party hangs"
+    return [results[e.own] for e in exchanges]
