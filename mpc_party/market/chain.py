@@ -1,0 +1,56 @@
+"""One moment of one option chain, as a venue shows it: columns of equal length, sorted by expiry and strike."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class ChainSnapshot:
+    """Columns of one length; one row is one option.
+
+    `observed_at` and `expiry` in Unix seconds, `strike` and `forward` in the quote currency, `bid` and `ask` as
+    fractions of the forward's underlying (coin per coin; NaN where there is none), `mark_vol` as an annual fraction
+    (NaN where the venue gives none).
+    """
+
+    observed_at: int
+    underlying: str
+    expiry: NDArray[np.int64]
+    strike: NDArray[np.float64]
+    call: NDArray[np.bool_]
+    forward: NDArray[np.float64]
+    bid: NDArray[np.float64]
+    ask: NDArray[np.float64]
+    mark_vol: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.expiry)
+
+    def forwards(self) -> dict[int, float]:
+        """The forward of each expiry, ascending by expiry: the median, as a venue's rows differ by milliseconds."""
+        return {int(e): float(np.median(self.forward[self.expiry == e])) for e in np.unique(self.expiry)}
+
+
+class MarketSource(Protocol):
+    """Where option chains come from."""
+
+    @property
+    def underlying(self) -> str:
+        """Ticker of the underlying, as it stands in reports."""
+
+    @property
+    def replays(self) -> bool:
+        """Whether market time is the recording's and not the wall clock's."""
+
+    def next_time(self, after: int, now: int) -> int:
+        """The market time (Unix seconds) of the next observation later than `after`, at wall-clock time `now`."""
+
+    def at(self, observed_at: int) -> ChainSnapshot:
+        """The chain at this market time.
+
+        Raises:
+            MarketDataError: nothing is known of that time.
+        """

@@ -1,0 +1,121 @@
+"""The log-vol surface of one round: its public basis, and one desk's private fit on it.
+
+Per expiry, the deviation of the log-vol from a public reference is a combination of [1, z, z^2 - 1] (Hermite
+polynomials) of the standardised log-moneyness z = log(strike / forward) / (reference_vol sqrt(T)), held at
+|z| <= 4, beyond which quotes say little and a quadratic says too much. The coefficients are the desk's secret input.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpc_party.market.black76 import greeks, years
+from mpc_party.market.quotes import VolQuotes
+
+Floats = NDArray[np.float64]
+
+BASIS_SIZE = 3
+Z_LIMIT = 4.0
+RIDGE = 1e-3  # of the mean diagonal, per coefficient of order 0, 1, 2 times the order: keeps thin expiries from bending
+LOWEST_WEIGHT = 1 / 16  # so that the sum over parties has a bounded reciprocal
+HALF_WEIGHT_QUOTES = 12.0  # quotes on an expiry at which a desk's weight reaches one half
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The public frame of a fit: per expiry its time, forward and reference vol (all of shape (E,)).
+
+    `expiry` in Unix seconds ascending, `time` in years, `reference_vol` as an annual fraction.
+    """
+
+    observed_at: int
+    expiry: NDArray[np.int64]
+    forward: Floats
+    reference_vol: Floats
+
+    @property
+    def time(self) -> Floats:
+        """Time to expiry in years, shape (E,)."""
+        return years(self.expiry, self.observed_at)
+
+    def basis(self, index: NDArray[np.int64], strike: Floats) -> Floats:
+        """Basis functions at strikes of the expiries `index`: shape (rows, 3)."""
+        deviation = self.reference_vol[index] * np.sqrt(self.time[index])
+        z = np.clip(np.log(strike / self.forward[index]) / deviation, -Z_LIMIT, Z_LIMIT)
+        return np.stack([np.ones_like(z), z, z * z - 1.0], axis=-1)
+
+
+@dataclass(frozen=True, repr=False)
+class SurfaceFit:
+    """One desk's fit: coefficients of shape (E, 3) in log-vol, weights of shape (E,) in [1/16, 1]. Private."""
+
+    coefficients: Floats
+    weights: Floats
+    borrowed: int  # expiries without enough quotes, filled from their neighbours
+    clipped: int  # expiries drawn in to stay within the band
+
+    def __repr__(self) -> str:
+        return f"SurfaceFit({len(self.weights)} expiries, {self.borrowed} borrowed, {self.clipped} clipped)"
+
+
+def fit_surface(grid: Grid, quotes: VolQuotes, band: float) -> SurfaceFit:
+    """Weighted least squares per expiry; rows are weighted by (vega / width of the quote)^2, normalised.
+
+    An expiry with fewer than four usable quotes borrows the coefficients of its neighbours, linearly in the square
+    root of time, at the lowest weight. Deviations beyond `band` anywhere within |z| <= 4 are drawn in to it.
+    """
+    count = len(grid.expiry)
+    coefficients = np.full((count, BASIS_SIZE), np.nan)
+    weights = np.full(count, LOWEST_WEIGHT)
+    for index in range(count):
+        rows = quotes.expiry == grid.expiry[index]
+        if np.count_nonzero(rows) <= BASIS_SIZE:
+            continue
+        coefficients[index], effective = _fit_expiry(grid, index, quotes, rows)
+        weights[index] = max(LOWEST_WEIGHT, effective / (effective + HALF_WEIGHT_QUOTES))
+    missing = np.isnan(coefficients[:, 0])
+    if missing.all():
+        coefficients[:] = 0.0
+    elif missing.any():
+        root = np.sqrt(grid.time)
+        for k in range(BASIS_SIZE):
+            coefficients[missing, k] = np.interp(root[missing], root[~missing], coefficients[~missing, k])
+    drawn = _draw_into_band(coefficients, band)
+    return SurfaceFit(coefficients, weights, int(missing.sum()), drawn)
+
+
+def _fit_expiry(grid: Grid, index: int, quotes: VolQuotes, rows: NDArray[np.bool_]) -> tuple[Floats, float]:
+    strike, vol = quotes.strike[rows], quotes.vol[rows]
+    position = np.full(strike.shape, index, dtype=np.int64)
+    basis = grid.basis(position, strike)
+    target = np.log(vol / grid.reference_vol[index])
+    call = np.ones(strike.shape, dtype=np.bool_)
+    vega = greeks(strike / grid.forward[index], vol, grid.time[position], call).vega
+    # A width of half a vol point is as good as a quote gets; narrower ones do not count for more.
+    precision = np.minimum(1.0, vega / vega.max()) ** 2 / np.maximum(quotes.width[rows] / vol, 0.005) ** 2
+    precision /= precision.max()
+    normal = basis.T @ (precision[:, None] * basis)
+    ridge = RIDGE * np.trace(normal) / BASIS_SIZE * np.arange(BASIS_SIZE)
+    solution = np.linalg.solve(normal + np.diag(ridge + 1e-9), basis.T @ (precision * target))
+    effective = float(precision.sum() ** 2 / (precision**2).sum())  # Kish's effective sample size
+    return solution, effective
+
+
+def _draw_into_band(coefficients: Floats, band: float) -> int:
+    """Shrink, in place, what leaves the band at some z; returns how many expiries were touched."""
+    z = np.linspace(-Z_LIMIT, Z_LIMIT, 65)
+    shape = np.stack([z, z * z - 1.0])
+    touched = 0
+    for row in coefficients:
+        wings = row[1:] @ shape
+        if np.abs(row[0] + wings).max() <= band:
+            continue
+        touched += 1
+        row[0] = np.clip(row[0], -0.9 * band, 0.9 * band)
+        with np.errstate(divide="ignore"):
+            room = np.where(
+                wings > 0, (band - row[0]) / wings, (-band - row[0]) / np.where(wings < 0, wings, -1e-12)
+            )
+        row[1:] *= min(1.0, float(room.min()))
+    return touched
