@@ -5,17 +5,21 @@ bytes for the same message refuses them. Field widths are bounded here, before a
 No message carries a secret.
 """
 
-from typing import Annotated
+import hashlib
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
 
-from mpc_party.protocol.errors import Reason
+from mpc_party.protocol.errors import MessageError, Reason
 
 Uint64 = Annotated[int, Meta(ge=0, le=2**63 - 1)]  # SQLite and msgpack both stop at 63 bits here
 Bytes32 = Annotated[bytes, Meta(min_length=32, max_length=32)]
-MemberName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
-Line = Annotated[str, Meta(max_length=400)]
+# \Z and not $: the latter also matches before a newline at the end.
+MemberName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,31}\Z")]
+# One line without control characters: others' terminals and logs show it.
+Line = Annotated[str, Meta(max_length=400, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*\Z")]
+Milliseconds = Annotated[float, Meta(ge=0, le=86_400_000)]
 
 
 class Expiry(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -46,7 +50,7 @@ class Proposal(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fiel
     committee: Annotated[tuple[int, ...], Meta(min_length=3, max_length=7)]  # member indices, ascending
     observed_at: Uint64  # Unix seconds, the market's time
     valid_until: Uint64  # Unix seconds
-    underlying: Annotated[str, Meta(pattern=r"^[A-Z0-9]{1,11}$")]
+    underlying: Annotated[str, Meta(pattern=r"^[A-Z0-9]{1,11}\Z")]
     expiries: Annotated[tuple[Expiry, ...], Meta(min_length=1, max_length=64)]
     instruments: Annotated[tuple[Instrument, ...], Meta(min_length=1, max_length=1024)]
     deadline_ms: Annotated[int, Meta(ge=100, le=600_000)]  # for the whole round, from receipt
@@ -63,12 +67,12 @@ class Commitment(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fi
 class PhaseTimes(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """Milliseconds this party spent in each phase, and what it sent on the mesh."""
 
-    commit: float
-    compute: float
-    nonce: float
-    approve: float
-    sign: float
-    total: float
+    commit: Milliseconds
+    compute: Milliseconds
+    nonce: Milliseconds
+    approve: Milliseconds
+    sign: Milliseconds
+    total: Milliseconds
     mesh_bytes: Uint64
     mesh_rounds: Uint64
 
@@ -93,7 +97,10 @@ class Abort(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
 
 
 class Status(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="status"):
-    """Member to all, retained; the last will says `online = False`."""
+    """Member or coordinator to all, retained; the last will says `online = False`.
+
+    The will is signed when its sender connects, so that its `last_round` is what it was then.
+    """
 
     online: bool
     consortium: Bytes32  # hash of the consortium file in force
@@ -109,3 +116,42 @@ class Settled(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
 
 
 Message = Proposal | Commitment | Result | Abort | Status | Settled
+
+MAX_PAYLOAD: Final = 64 * 1024 - 512  # leaves the envelope's own fields room below its 64 KiB
+
+_decoder: Final = msgspec.msgpack.Decoder(Message)
+_encoder: Final = msgspec.msgpack.Encoder()
+
+
+def encode_message(message: Message) -> bytes:
+    """The message's one encoding.
+
+    Raises:
+        MessageError: a field is out of its bounds, or the whole longer than `MAX_PAYLOAD`. (Structs check their
+            fields when decoded, not when made, so this checks what was made here.)
+    """
+    encoded = _encoder.encode(message)
+    decode_message(encoded)
+    return encoded
+
+
+def decode_message(data: bytes) -> Message:
+    """Decode and check every bound.
+
+    Raises:
+        MessageError: too long, not a message, a field out of its bounds, or not the message's one encoding.
+    """
+    if len(data) > MAX_PAYLOAD:
+        raise MessageError(f"a message of {len(data)} bytes, more than {MAX_PAYLOAD}")
+    try:
+        message = _decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MessageError(f"not a message: {error}") from None
+    if _encoder.encode(message) != data:
+        raise MessageError("a message that is not in its canonical encoding")
+    return message
+
+
+def message_hash(message: Message) -> bytes:
+    """SHA-256 of the message's encoding (32 bytes): how a commitment names its proposal."""
+    return hashlib.sha256(encode_message(message)).digest()
