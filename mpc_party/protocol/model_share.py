@@ -13,6 +13,7 @@ to who lacks the salt (32 random bytes). Files are encrypted to the member's X25
 import hashlib
 import itertools
 import secrets
+from collections.abc import Callable
 from typing import Annotated, Never
 
 import msgspec
@@ -126,12 +127,14 @@ def deal(header: ModelHeader, words: list[int], recipients: list[str]) -> tuple[
     return _commitment(header, leaves), files
 
 
-def open_share(data: bytes, identity: str, *, member: int, commitment: bytes | None) -> ModelShare:
+def open_share(
+    data: bytes, decrypt: Callable[[bytes], bytes], *, member: int, commitment: bytes | None
+) -> ModelShare:
     """Decrypt and check one member's file.
 
     Args:
         data: the encrypted file.
-        identity: the member's age identity (secret).
+        decrypt: `Identity.decrypt` of this member; raises ConsortiumError where the file is not for it.
         member: this member's index; a share for another member is refused.
         commitment: the one in the consortium file; None only to learn what a fresh file is committed to.
 
@@ -139,8 +142,8 @@ def open_share(data: bytes, identity: str, *, member: int, commitment: bytes | N
         ModelShareError: not for this key, corrupted, for another member, or not what the commitment binds.
     """
     try:
-        content = pyrage.decrypt(data, [pyrage.x25519.Identity.from_str(identity)])
-    except pyrage.DecryptError:
+        content = decrypt(data)
+    except ConsortiumError:
         raise ModelShareError(
             "the model share does not decrypt with this identity",
             remedy="ask the model owner for your own file again",

@@ -1,0 +1,5 @@
+"""`python -m models` is `mpc-models`."""
+
+from models.cli import main
+
+main()

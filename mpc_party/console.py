@@ -1,0 +1,112 @@
+"""What the command lines have in common: one clear line for an error, exit codes that mean something, progress.
+
+Results go to standard output, everything said to a person to standard error, so that `--json` output can be piped.
+"""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+
+import structlog
+from rich.console import Console
+from rich.markup import escape
+from typer import Typer
+
+from mpc_party.protocol.errors import ConsortiumError, Reason
+
+stderr = Console(stderr=True, highlight=False)
+
+
+class ExitCode(IntEnum):
+    """What a program's exit status says."""
+
+    OK = 0
+    FAILED = 1  # the thing asked for was refused, or did not come out right
+    USAGE = 2  # the command line, a file or a passphrase is wrong
+    UNREACHABLE = 3  # broker, chain or peers do not answer
+    INTERRUPTED = 130  # Ctrl-C
+
+
+_USAGE = frozenset(
+    {
+        Reason.CONFIG_INVALID,
+        Reason.CONSORTIUM_INCOMPLETE,
+        Reason.CONSORTIUM_MISMATCH,
+        Reason.PASSPHRASE_WRONG,
+        Reason.KEY_UNKNOWN,
+        Reason.MODEL_MISMATCH,
+        Reason.MARKET_DATA_INVALID,
+        Reason.ALREADY_RUNNING,
+        Reason.JOURNAL_UNUSABLE,
+    }
+)
+_UNREACHABLE = frozenset(
+    {
+        Reason.BROKER_UNREACHABLE,
+        Reason.BROKER_REFUSED,
+        Reason.CHAIN_UNREACHABLE,
+        Reason.PEER_UNREACHABLE,
+        Reason.PEER_TIMEOUT,
+    }
+)
+
+
+def exit_code(error: ConsortiumError) -> ExitCode:
+    """The exit status for an error, by its reason."""
+    if error.reason in _USAGE:
+        return ExitCode.USAGE
+    return ExitCode.UNREACHABLE if error.reason in _UNREACHABLE else ExitCode.FAILED
+
+
+def run(app: Typer, program: str) -> None:
+    """Run a Typer app as a program: errors on one line, no traceback, and the exit status."""
+    try:
+        app(prog_name=program)
+    except ConsortiumError as error:
+        stderr.print(f"[bold red]{program}:[/] {escape(str(error))}", soft_wrap=True)
+        sys.exit(exit_code(error))
+    except KeyboardInterrupt:
+        stderr.print(f"[bold]{program}:[/] interrupted")
+        sys.exit(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read our output has gone; say nothing more to it, as other programs do.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(ExitCode.FAILED)
+
+
+def print_json(value: object) -> None:
+    """One JSON value on one line of standard output."""
+    sys.stdout.write(json.dumps(value, sort_keys=False, allow_nan=False) + "\n")
+    sys.stdout.flush()
+
+
+@contextmanager
+def working(message: str) -> Iterator[Callable[[str], None]]:
+    """A spinner with a message while something takes its time; yields a function that changes the message."""
+    with stderr.status(message) as status:
+        yield status.update
+
+
+def configure_logging(level: str = "info", *, json_lines: bool = False) -> None:
+    """Structured logs on standard error: for a person, or one JSON object a line."""
+    renderer: structlog.types.Processor = (
+        structlog.processors.JSONRenderer()
+        if json_lines
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=False,
+    )
