@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from mpc_party.protocol.errors import MessageError, Reason
+from mpc_party.protocol.files import one_line
 
 Uint64 = Annotated[int, Meta(ge=0, le=2**63 - 1)]  # SQLite and msgpack both stop at 63 bits here
 Bytes32 = Annotated[bytes, Meta(min_length=32, max_length=32)]
@@ -30,7 +31,7 @@ class Expiry(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
     """
 
     expiry: Annotated[int, Meta(ge=1, lt=2**40)]
-    forward: Annotated[int, Meta(ge=1, lt=2**63)]
+    forward: Annotated[int, Meta(ge=1, le=2**63 - 1)]
     reference_vol: Annotated[int, Meta(ge=10_000, le=5_000_000)]
 
 
@@ -38,7 +39,7 @@ class Instrument(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fi
     """One option: index into the proposal's expiries, strike in 1e-8 of the quote currency, call or put."""
 
     expiry: Annotated[int, Meta(ge=0, lt=64)]
-    strike: Annotated[int, Meta(ge=1, lt=2**63)]
+    strike: Annotated[int, Meta(ge=1, le=2**63 - 1)]
     call: bool
 
 
@@ -146,7 +147,7 @@ def decode_message(data: bytes) -> Message:
     try:
         message = _decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MessageError(f"not a message: {error}") from None
+        raise MessageError(f"not a message: {one_line(str(error))}") from None
     if _encoder.encode(message) != data:
         raise MessageError("a message that is not in its canonical encoding")
     return message
