@@ -1,15 +1,14 @@
 #!/usr/bin/env python3
 """Writes contracts/artifacts/*.json from forge's build: what the Python side needs, and nothing that varies by machine.
 
-    export_artifacts.py            builds, then writes the artifacts
-    export_artifacts.py --check    builds, then compares: exit code 1 and one line per difference
+`export_artifacts.py` builds, then writes the artifacts. `export_artifacts.py --check` builds, then compares them: exit
+code 1 and one line per difference.
 """
 
 import argparse
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 from toolchain import CONTRACTS, ToolchainError, binary, environment
 
@@ -69,7 +68,9 @@ def differences(name: str, fresh: str) -> list[str]:
 
 def main() -> int:
     """Command line; see the module's docstring."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--check", action="store_true", help="compare, and write nothing")
     options = parser.parse_args()
     try:
@@ -84,13 +85,18 @@ def main() -> int:
     if options.check:
         found = [line for name, text in fresh.items() for line in differences(name, text)]
         for line in found:
-            print(f"export_artifacts: {line}; run contracts/scripts/export_artifacts.py and commit", file=sys.stderr)
+            print(
+                f"export_artifacts: {line}; run contracts/scripts/export_artifacts.py and commit",
+                file=sys.stderr,
+            )
         if not found:
             print(f"artifacts match a rebuild: {', '.join(EXPORTED)}")
         return 1 if found else 0
     for name, text in fresh.items():
         (ARTIFACTS / f"{name}.json").write_text(text, encoding="utf-8")
-        print(f"wrote contracts/artifacts/{name}.json ({(len(json.loads(text)['deployedBytecode']) - 2) // 2} bytes of code)")
+        print(
+            f"wrote contracts/artifacts/{name}.json ({(len(json.loads(text)['deployedBytecode']) - 2) // 2} bytes of code)"
+        )
     return 0
 
 

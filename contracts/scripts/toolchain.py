@@ -3,9 +3,9 @@
 
 Needs Python 3.11 and its standard library only. Once `install` has run, everything works offline.
 
-    toolchain.py install           installs what contracts/package.json pins, if it is not there already
-    toolchain.py run forge test    runs a tool in contracts/, with the right Node on its PATH
-    toolchain.py which anvil       prints the path of a tool's binary
+`toolchain.py install` installs what contracts/package.json pins, if it is not there already.
+`toolchain.py run forge test` runs a tool in contracts/, with the right Node on its PATH.
+`toolchain.py which anvil` prints the path of a tool's binary.
 """
 
 import argparse
@@ -88,7 +88,10 @@ def install() -> None:
         subprocess.run([OWN_NODE / "bin" / "pip", "install", "--quiet", NODE_WHEEL], check=True)
     if not STAMP.exists() or STAMP.read_text(encoding="ascii") != _pins_digest():
         pinned = json.loads((CONTRACTS / "package.json").read_text(encoding="utf-8"))["devDependencies"]
-        print("installing " + " ".join(f"{name}@{version}" for name, version in sorted(pinned.items())), flush=True)
+        print(
+            "installing " + " ".join(f"{name}@{version}" for name, version in sorted(pinned.items())),
+            flush=True,
+        )
         subprocess.run(["npm", "install", "--loglevel=error"], cwd=CONTRACTS, env=environment(), check=True)
         STAMP.write_text(_pins_digest(), encoding="ascii")
     for tool in (*FOUNDRY_TOOLS, "solcjs", "solhint"):
@@ -97,12 +100,16 @@ def install() -> None:
 
 def run(command: list[str]) -> int:
     """Run a tool in contracts/ and give its exit code."""
-    return subprocess.run([binary(command[0]), *command[1:]], cwd=CONTRACTS, env=environment(), check=False).returncode
+    return subprocess.run(
+        [binary(command[0]), *command[1:]], cwd=CONTRACTS, env=environment(), check=False
+    ).returncode
 
 
 def main() -> int:
     """Command line; see the module's docstring."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("install")
     commands.add_parser("which").add_argument("tool")

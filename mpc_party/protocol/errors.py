@@ -111,3 +111,9 @@ class RoundError(ConsortiumError):
     """A round cannot go on; it ends as aborted with this reason."""
 
     default_reason = Reason.PROPOSAL_REFUSED
+
+
+class ReportError(ConsortiumError):
+    """A report, one of its words or its signature breaks the format."""
+
+    default_reason = Reason.REPORT_INVALID
