@@ -1,1 +1,33 @@
-"""Filled in by its part of the spine."""
+"""Threshold ECDSA on secp256k1: a signature that any `ecrecover` accepts, by a key that no member holds.
+
+Honest majority, 2t < n, secure with abort against t members that cheat actively (Damgard, Jakobsen, Nielsen,
+Pagter, Ostergaard 2020). Read in this order: `field` and `curve` (arithmetic), `exponent`, `proof`, `echo` (the
+tools of the checks), `wire` (messages), `keygen` -> `keyshare`, `presign` -> `presignature`, `approval`, `sign`.
+
+Each protocol is a state machine without I/O, and a `run_...` function that carries its messages over the mesh.
+"""
+
+from mpc_party.signing.approval import Approved, Approver, run_approval
+from mpc_party.signing.errors import SigningError
+from mpc_party.signing.keygen import KeygenContext, run_keygen
+from mpc_party.signing.keyshare import KeyShare
+from mpc_party.signing.presign import run_presign
+from mpc_party.signing.presignature import Presignature, SigningContext
+from mpc_party.signing.sign import run_sign, run_signature
+from mpc_party.signing.signature import verify_signature
+
+__all__ = [
+    "Approved",
+    "Approver",
+    "KeyShare",
+    "KeygenContext",
+    "Presignature",
+    "SigningContext",
+    "SigningError",
+    "run_approval",
+    "run_keygen",
+    "run_presign",
+    "run_sign",
+    "run_signature",
+    "verify_signature",
+]

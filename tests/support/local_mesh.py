@@ -14,13 +14,17 @@ T = TypeVar("T")
 DEADLINE = 30.0
 
 
+class PeerClosedError(queue.Empty):
+    """A peer's program has failed, so nothing more comes from it: do not wait for the deadline."""
+
+
 @dataclass
 class LocalExchange:
     """One party's end of an in-memory mesh. `received` keeps every payload, for tests that attack privacy."""
 
     own: int
     peers: tuple[int, ...]
-    inboxes: dict[tuple[int, int], queue.Queue[tuple[FrameKind, bytes]]]
+    inboxes: dict[tuple[int, int], queue.Queue[tuple[FrameKind | None, bytes]]]
     rounds: int = 0
     sent_bytes: int = 0
     received: list[tuple[int, FrameKind, bytes]] = field(default_factory=list)
@@ -39,10 +43,16 @@ class LocalExchange:
         result = {}
         for peer in expect:
             got, data = self.inboxes[peer, self.own].get(timeout=DEADLINE)
+            if got is None:
+                raise PeerClosedError(f"party {peer} is gone")
             assert got == kind, f"party {self.own} expected {kind!r} from {peer}, got {got!r}"
             self.received.append((peer, kind, data))
             result[peer] = data
         return result
+
+    def close(self) -> None:
+        for peer in self.peers:
+            self.inboxes[self.own, peer].put((None, b""))
 
 
 def local_mesh(members: Sequence[int]) -> list[LocalExchange]:
@@ -50,26 +60,35 @@ def local_mesh(members: Sequence[int]) -> list[LocalExchange]:
     return [LocalExchange(m, tuple(sorted(set(members) - {m})), inboxes) for m in members]
 
 
-def run_parties(
+def party_outcomes(
     exchanges: Sequence[LocalExchange], program: Callable[[LocalExchange], T], deadline: float = 60.0
-) -> list[T]:
-    """Run `program` once per party, each in a thread of its own; raise the first failure."""
-    results: dict[int, T] = {}
-    failures: list[BaseException] = []
+) -> dict[int, T | BaseException]:
+    """Run `program` once per party, each in a thread of its own; what each returned or raised, by member."""
+    outcomes: dict[int, T | BaseException] = {}
 
     def work(exchange: LocalExchange) -> None:
         try:
-            results[exchange.own] = program(exchange)
-        except BaseException as failure:  # noqa: BLE001 - handed to the caller below
-            failures.append(failure)
+            outcomes[exchange.own] = program(exchange)
+        except BaseException as failure:  # noqa: BLE001 - handed to the caller
+            outcomes[exchange.own] = failure
+            exchange.close()
 
     threads = [threading.Thread(target=work, args=(e,), daemon=True) for e in exchanges]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(deadline)
+    assert not any(t.is_alive() for t in threads), "a party hangs"
+    return outcomes
+
+
+def run_parties(
+    exchanges: Sequence[LocalExchange], program: Callable[[LocalExchange], T], deadline: float = 60.0
+) -> list[T]:
+    """Run `program` once per party, each in a thread of its own; raise the first failure."""
+    outcomes = party_outcomes(exchanges, program, deadline)
+    failures = [o for o in outcomes.values() if isinstance(o, BaseException)]
     if failures:
         real = [f for f in failures if not isinstance(f, queue.Empty)]
         raise (real or failures)[0]
-    assert not any(t.is_alive() for t in threads), "a party hangs"
-    return [results[e.own] for e in exchanges]
+    return [outcomes[e.own] for e in exchanges]

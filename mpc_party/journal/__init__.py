@@ -1,0 +1,14 @@
+"""What this party has promised and signed, durably: written before it acts, read again after a crash.
+
+Three promises are kept across crashes by what stands here: no round is promised twice or out of order, no second
+digest is approved in a round, and no nonce is used twice. One SQLite file per party; one process at a time.
+
+A lost journal is a lost memory: with a new, empty one the party could repeat a round. So a damaged journal is
+refused and never replaced silently.
+"""
+
+from mpc_party.journal.errors import JournalError
+from mpc_party.journal.journal import Journal
+from mpc_party.journal.records import RoundRecord, RoundState, SnapshotCommitment, read_rounds
+
+__all__ = ["Journal", "JournalError", "RoundRecord", "RoundState", "SnapshotCommitment", "read_rounds"]

@@ -1,0 +1,279 @@
+"""The journal that a running party writes."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import msgspec
+
+from mpc_party.journal.errors import JournalError, database_errors
+from mpc_party.journal.lock import ProcessLock
+from mpc_party.journal.records import RoundRecord, RoundState, SnapshotCommitment, select_rounds
+from mpc_party.journal.schema import open_database
+from mpc_party.protocol.errors import Reason, RoundError
+
+_FOLLOWS: Final = {
+    RoundState.PROMISED: {RoundState.SIGNED, RoundState.SETTLED, RoundState.ABORTED},
+    RoundState.SIGNED: {RoundState.SETTLED, RoundState.ABORTED},
+    # Others may have finished and settled what this party could not.
+    RoundState.ABORTED: {RoundState.SETTLED},
+    RoundState.SETTLED: set(),
+}
+_HASH_BYTES: Final = 32
+
+
+class Journal:
+    """One party's memory in one epoch. Every writing method returns when the write is on the disk (about 0.3 ms).
+
+    Safe to call from several threads. Write first, act then: a promise is in the journal before it is made.
+    Where a write fails, the caller must not act.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, lock: ProcessLock, epoch: int) -> None:
+        self._path = path
+        self._connection = connection
+        self._process_lock = lock
+        self._epoch = epoch
+        self._thread_lock = threading.Lock()
+        self._closed = False
+
+    @classmethod
+    def open(cls, path: Path, *, consortium: bytes, epoch: int) -> Journal:
+        """Open or create the journal of this party, and hold it until `close` or the end of the process.
+
+        Args:
+            path: the file; `<path>.lock` is created beside it, and SQLite's `-wal` and `-shm`.
+            consortium: the 32-byte id that the consortium keeps for ever.
+            epoch: of the consortium file in force; all methods speak of rounds in this epoch.
+
+        Raises:
+            JournalError: ALREADY_RUNNING, JOURNAL_UNUSABLE, or CONSORTIUM_MISMATCH (another consortium's journal,
+                or an epoch earlier than one it has seen).
+        """
+        with database_errors(path):
+            lock = ProcessLock(path.with_name(path.name + ".lock"))
+        try:
+            connection = open_database(path, consortium=consortium, epoch=epoch)
+        except BaseException:
+            lock.release()
+            raise
+        return cls(path, connection, lock, epoch)
+
+    def close(self) -> None:
+        """Release the file. Can be called more than once."""
+        with self._thread_lock:
+            if not self._closed:
+                self._closed = True
+                try:
+                    with database_errors(self._path):
+                        self._connection.close()
+                finally:
+                    self._process_lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that all methods speak of."""
+        return self._epoch
+
+    def promise_round(self, round_number: int, proposal_digest: bytes) -> None:
+        """Promise to take part in a round, once, and in no earlier one from now on.
+
+        Raises:
+            RoundError: ROUND_ALREADY_PROMISED, if this or a later round of the epoch has been promised.
+        """
+        _require_hash(proposal_digest)
+        with self._transaction() as connection:
+            highest = self._highest(connection)
+            if round_number <= highest:
+                raise RoundError(
+                    f"round {round_number} is not above round {highest}, which has been promised",
+                    reason=Reason.ROUND_ALREADY_PROMISED,
+                    remedy=f"propose round {highest + 1} or a later one",
+                )
+            connection.execute(
+                "INSERT INTO rounds (epoch, round, proposal, promised_at, state) VALUES (?, ?, ?, ?, ?)",
+                (self._epoch, round_number, proposal_digest, _now(), RoundState.PROMISED.value),
+            )
+
+    def record_snapshot(self, round_number: int, commitment: bytes, salt: bytes) -> None:
+        """Keep what opens this party's commitment to its input: the salt. The input itself is not kept here.
+
+        Raises:
+            RoundError: PROPOSAL_REFUSED, if the round is not open or has a commitment.
+        """
+        _require_hash(commitment)
+        with self._transaction() as connection:
+            self._require_open(connection, round_number)
+            stored = self._column(connection, round_number, "snapshot")
+            if stored is not None and stored != commitment:
+                raise RoundError(f"round {round_number} has another commitment to its snapshot")
+            connection.execute(
+                "UPDATE rounds SET snapshot = ?, snapshot_salt = ? WHERE epoch = ? AND round = ?",
+                (commitment, salt, self._epoch, round_number),
+            )
+
+    def snapshot(self, round_number: int) -> SnapshotCommitment | None:
+        """The commitment of a round and its salt, if there is one."""
+        with self._reading() as connection:
+            row = connection.execute(
+                "SELECT snapshot, snapshot_salt FROM rounds WHERE epoch = ? AND round = ?",
+                (self._epoch, round_number),
+            ).fetchone()
+        return None if row is None or row[0] is None else SnapshotCommitment(row[0], row[1])
+
+    def approve_digest(self, round_number: int, digest: bytes) -> None:
+        """Approve the digest of a round; again if it is the same, never another.
+
+        Raises:
+            RoundError: APPROVAL_MISMATCH for another digest; PROPOSAL_REFUSED if the round is not open.
+        """
+        _require_hash(digest)
+        with self._transaction() as connection:
+            self._require_open(connection, round_number)
+            approved = self._column(connection, round_number, "digest")
+            if approved is not None and approved != digest:
+                raise RoundError(
+                    f"round {round_number} has another digest approved already",
+                    reason=Reason.APPROVAL_MISMATCH,
+                )
+            connection.execute(
+                "UPDATE rounds SET digest = ? WHERE epoch = ? AND round = ?",
+                (digest, self._epoch, round_number),
+            )
+
+    def spend_nonce(self, round_number: int, nonce_id: bytes) -> None:
+        """Mark a nonce used, before the share made with it leaves. One per round, and each once for ever.
+
+        Raises:
+            RoundError: NONCE_SPENT; PROPOSAL_REFUSED if the round is not open or has no approved digest.
+        """
+        _require_hash(nonce_id)
+        with self._transaction() as connection:
+            spent = connection.execute(
+                "SELECT round FROM spent_nonces WHERE nonce = ? OR (epoch = ? AND round = ?)",
+                (nonce_id, self._epoch, round_number),
+            ).fetchone()
+            if spent is not None:
+                raise RoundError(
+                    f"a nonce has been used in round {spent[0]}",
+                    reason=Reason.NONCE_SPENT,
+                    remedy="start a new round",
+                )
+            self._require_open(connection, round_number)
+            if self._column(connection, round_number, "digest") is None:
+                raise RoundError(f"round {round_number} has no approved digest to sign")
+            connection.execute(
+                "INSERT INTO spent_nonces (nonce, epoch, round, spent_at) VALUES (?, ?, ?, ?)",
+                (nonce_id, self._epoch, round_number, _now()),
+            )
+
+    def record_outcome(
+        self,
+        round_number: int,
+        state: RoundState,
+        *,
+        reason: Reason | None = None,
+        culprit: str | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Say how a promised round ended. A repetition of the state it is in changes nothing.
+
+        Args:
+            round_number: a promised round.
+            state: SIGNED, SETTLED or ABORTED. ABORTED and SIGNED may become SETTLED, SIGNED may become ABORTED.
+            reason: why it was aborted.
+            culprit: name of the member at fault, where that is known.
+            details: public facts in JSON types, such as times; replaces earlier ones if given.
+
+        Raises:
+            RoundError: PROPOSAL_REFUSED, if the round was not promised or cannot go from its state to this one.
+        """
+        encoded = None if details is None else msgspec.json.encode(dict(details)).decode()
+        with self._transaction() as connection:
+            current = self._state(connection, round_number)
+            if state == current:
+                return
+            if state not in _FOLLOWS[current]:
+                raise RoundError(f"round {round_number} is {current}: it cannot become {state}")
+            connection.execute(
+                "UPDATE rounds SET state = ?, reason = ?, culprit = ?, details = coalesce(?, details), ended_at = ?"
+                " WHERE epoch = ? AND round = ?",
+                (state.value, reason, culprit, encoded, _now(), self._epoch, round_number),
+            )
+
+    def last_round(self) -> int:
+        """The highest round promised in this epoch, 0 if there is none."""
+        with self._reading() as connection:
+            return self._highest(connection)
+
+    def rounds(self, limit: int = 50) -> list[RoundRecord]:
+        """The newest rounds first, over all epochs."""
+        with self._reading() as connection:
+            return select_rounds(connection, limit)
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._thread_lock, database_errors(self._path):
+            if self._closed:
+                raise JournalError(f"journal {self._path} is closed")
+            yield self._connection
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing, and on the disk when it ends without an exception."""
+        with self._reading() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+
+    def _highest(self, connection: sqlite3.Connection) -> int:
+        row = connection.execute("SELECT max(round) FROM rounds WHERE epoch = ?", (self._epoch,)).fetchone()
+        return int(row[0] or 0)
+
+    def _column(self, connection: sqlite3.Connection, round_number: int, name: str) -> Any:  # noqa: ANN401 - SQLite's
+        row = connection.execute(
+            f"SELECT {name} FROM rounds WHERE epoch = ? AND round = ?",  # noqa: S608 - a literal of this module
+            (self._epoch, round_number),
+        ).fetchone()
+        return None if row is None else row[0]
+
+    def _state(self, connection: sqlite3.Connection, round_number: int) -> RoundState:
+        state = self._column(connection, round_number, "state")
+        if state is None:
+            raise RoundError(f"round {round_number} of epoch {self._epoch} has not been promised")
+        return RoundState(state)
+
+    def _require_open(self, connection: sqlite3.Connection, round_number: int) -> None:
+        """A round that was promised and has not ended: nothing is approved or spent after an abort."""
+        state = self._state(connection, round_number)
+        if state is not RoundState.PROMISED:
+            raise RoundError(f"round {round_number} is {state} already")
+
+
+def _require_hash(value: bytes) -> None:
+    if len(value) != _HASH_BYTES:
+        raise ValueError(f"{_HASH_BYTES} bytes are needed, not {len(value)}")
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,126 @@
+"""The journal's file: its tables, its version, and how it is opened and checked."""
+
+import os
+import sqlite3
+from pathlib import Path
+
+from mpc_party.journal.errors import REMEDY_DAMAGED, JournalError, database_errors
+from mpc_party.protocol.errors import Reason
+
+APPLICATION_ID = 0x4D50434A  # "MPCJ"
+SCHEMA_VERSION = 1
+
+_TABLES = """
+CREATE TABLE owner (
+    consortium BLOB NOT NULL CHECK (length(consortium) = 32),
+    epoch INTEGER NOT NULL
+) STRICT;
+
+-- One row per promised round. Times are Unix milliseconds.
+CREATE TABLE rounds (
+    epoch INTEGER NOT NULL,
+    round INTEGER NOT NULL CHECK (round > 0),
+    proposal BLOB NOT NULL CHECK (length(proposal) = 32),
+    promised_at INTEGER NOT NULL,
+    snapshot BLOB CHECK (length(snapshot) = 32),      -- the commitment; the data itself is not kept
+    snapshot_salt BLOB,
+    digest BLOB CHECK (length(digest) = 32),          -- approved; never changes once set
+    state TEXT NOT NULL CHECK (state IN ('promised', 'signed', 'settled', 'aborted')),
+    reason TEXT,
+    culprit TEXT,
+    details TEXT,                                     -- JSON
+    ended_at INTEGER,
+    PRIMARY KEY (epoch, round)
+) STRICT, WITHOUT ROWID;
+
+-- A row here says that a signature share may have left. Rows are never deleted.
+CREATE TABLE spent_nonces (
+    nonce BLOB NOT NULL PRIMARY KEY CHECK (length(nonce) = 32),
+    epoch INTEGER NOT NULL,
+    round INTEGER NOT NULL,
+    spent_at INTEGER NOT NULL,
+    UNIQUE (epoch, round),
+    FOREIGN KEY (epoch, round) REFERENCES rounds (epoch, round)
+) STRICT, WITHOUT ROWID;
+"""
+
+
+def open_database(path: Path, *, consortium: bytes, epoch: int) -> sqlite3.Connection:
+    """Open the file, or create it (mode 0600) where there is none, and check that it is this party's journal.
+
+    Raises:
+        JournalError: JOURNAL_UNUSABLE - damaged, not a journal, of a later version, or not writable;
+            CONSORTIUM_MISMATCH - of another consortium, or it has already seen a later epoch.
+    """
+    with database_errors(path):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
+        try:
+            connection.execute("PRAGMA foreign_keys = ON")
+            _require_intact(connection, path)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")  # a commit is on the disk when it returns
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                _create_where_empty(connection, consortium, epoch)
+                _require_owner(connection, path, consortium, epoch)
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def _require_intact(connection: sqlite3.Connection, path: Path) -> None:
+    (finding,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if finding != "ok":
+        raise JournalError(f"journal {path} is damaged: {finding}", remedy=REMEDY_DAMAGED)
+    require_version(connection, path, allow_empty=True)
+
+
+def require_version(connection: sqlite3.Connection, path: Path, *, allow_empty: bool) -> None:
+    """Refuse a database of another program or of a later version of this one."""
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    if allow_empty and (application, version, tables) == (0, 0, 0):
+        return
+    if application != APPLICATION_ID:
+        raise JournalError(f"{path} is not a party's journal", remedy="check the path in the configuration")
+    if version != SCHEMA_VERSION:
+        raise JournalError(
+            f"journal {path} has version {version}, this program reads version {SCHEMA_VERSION}",
+            remedy="use the version of the program that wrote it",
+        )
+
+
+def _create_where_empty(connection: sqlite3.Connection, consortium: bytes, epoch: int) -> None:
+    if connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID:
+        return
+    for statement in _TABLES.split(";\n"):
+        if statement.strip():
+            connection.execute(statement)
+    connection.execute("INSERT INTO owner (consortium, epoch) VALUES (?, ?)", (consortium, epoch))
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def _require_owner(connection: sqlite3.Connection, path: Path, consortium: bytes, epoch: int) -> None:
+    stored, latest = connection.execute("SELECT consortium, epoch FROM owner").fetchone()
+    if stored != consortium:
+        raise JournalError(
+            f"journal {path} belongs to the consortium {stored.hex()[:16]}..., not {consortium.hex()[:16]}...",
+            reason=Reason.CONSORTIUM_MISMATCH,
+            remedy="give each consortium a directory of its own",
+        )
+    if epoch < latest:
+        raise JournalError(
+            f"journal {path} has seen epoch {latest}, the consortium file is of epoch {epoch}",
+            reason=Reason.CONSORTIUM_MISMATCH,
+            remedy="use the current consortium file",
+        )
+    if epoch > latest:
+        connection.execute("UPDATE owner SET epoch = ?", (epoch,))

@@ -1,0 +1,306 @@
+"""Distributed key generation: Feldman's sharing by every member, summed (Pedersen 1991), with commitments.
+
+Four exchanges among all n members. `KeygenParty` is the protocol, `run_keygen` carries its messages.
+
+1. commit  - to all: hash of the Feldman vector A_i0 .. A_it, A_ik = a_ik G, of this member's polynomial f_i.
+2. open    - to all: the vector, of length exactly t+1, and a proof of knowledge of a_i0.
+3. deal    - to each j: f_i(j), and the echo of steps 1 and 2.
+4. confirm - to all: hash of all of the above and of the result. Sent only after every check has passed.
+
+Result: x_i = sum of f_j(i), Y = sum of A_j0, X_j = sum over dealers of the committed value at j.
+
+The echo of steps 1 and 2 may ride on the shares: a member's shares do not depend on what it heard, and whoever
+equivocates learns from t honest shares nothing that it would not learn anyway. The result is not computed before
+the echoes agree, and is not returned before all have confirmed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mpc_party.mesh.exchange import Exchange, FrameKind
+from mpc_party.protocol.errors import Reason
+from mpc_party.signing.curve import Point, add, multiply_base
+from mpc_party.signing.echo import compare_echoes, hash_broadcasts
+from mpc_party.signing.errors import SigningError
+from mpc_party.signing.exponent import evaluate_commitments
+from mpc_party.signing.field import (
+    GROUP_ORDER,
+    coordinate,
+    decode_scalar,
+    encode_scalar,
+    evaluate,
+    random_scalar,
+)
+from mpc_party.signing.keyshare import KeyShare
+from mpc_party.signing.proof import ProofOfKnowledge, prove, verify
+from mpc_party.signing.secret import SecretScalar
+from mpc_party.signing.steps import Steps
+from mpc_party.signing.wire import (
+    KeygenCommit,
+    KeygenConfirm,
+    KeygenDeal,
+    KeygenOpen,
+    M,
+    bind,
+    decode_all,
+    encode,
+)
+
+
+@dataclass(frozen=True)
+class KeygenContext:
+    """What all messages of one key generation are bound to; the same at every member.
+
+    `ceremony` is fresh for each attempt (32 bytes); `names` are the members' names in the order of the file.
+    """
+
+    roster_hash: bytes
+    epoch: int
+    threshold: int
+    names: tuple[str, ...]
+    ceremony: bytes
+
+    @property
+    def members(self) -> tuple[int, ...]:
+        """All member indices."""
+        return tuple(range(len(self.names)))
+
+    @property
+    def session(self) -> bytes:
+        """32 bytes that every message carries."""
+        return bind(
+            b"mpc-hedge/keygen/v1",
+            self.roster_hash,
+            self.epoch,
+            self.threshold,
+            len(self.names),
+            self.ceremony,
+        )
+
+
+class KeygenParty(Steps):
+    """One member's side of key generation, as a state machine without I/O: each step once and in order.
+
+    Every step takes the peers' messages of the step before and gives this member's own. A `SigningError` ends
+    the ceremony; the object is then of no further use.
+    """
+
+    def __init__(self, context: KeygenContext, own: int) -> None:
+        super().__init__("commit")
+        members = len(context.names)
+        if not (members >= 3 and context.threshold >= 1 and 2 * context.threshold < members):
+            raise SigningError(
+                f"{members} members cannot share a key with threshold {context.threshold}: it takes 2t < n and t >= 1",
+                reason=Reason.KEYGEN_FAILED,
+            )
+        if own not in context.members:
+            raise SigningError(f"no member has the index {own}", reason=Reason.KEYGEN_FAILED)
+        self.context = context
+        self.own = own
+        self.peers = tuple(member for member in context.members if member != own)
+        self._session = context.session
+        self._polynomial: list[int] = []
+        self._vectors: dict[int, list[Point]] = {}
+        self._commitments: dict[int, bytes] = {}
+        self._broadcasts: dict[int, list[bytes]] = {member: [] for member in context.members}
+        self._echo: tuple[bytes, ...] = ()
+        self._result: KeyShare | None = None
+
+    def commit(self) -> bytes:
+        """Step 1: the message to all."""
+        with self._step("commit", then="open"):
+            self._polynomial = [random_scalar() for _ in range(self.context.threshold + 1)]
+            vector = [multiply_base(coefficient) for coefficient in self._polynomial]
+            self._vectors[self.own] = vector
+            commitment = self._hash_of_vector(self.own, [point.encode() for point in vector])
+            return self._broadcast(encode(KeygenCommit(self._session, self.own, commitment)))
+
+    def open(self, commits: Mapping[int, bytes]) -> bytes:
+        """Step 2: the message to all, once every member is committed."""
+        with self._step("open", then="deal"):
+            self._commitments = {
+                peer: message.commitment for peer, message in self._receive(KeygenCommit, commits).items()
+            }
+            vector = self._vectors[self.own]
+            proof = prove(self._polynomial[0], vector[0], session=self._session, sender=self.own)
+            message = KeygenOpen(
+                self._session,
+                self.own,
+                tuple(point.encode() for point in vector),
+                proof.commitment.encode(),
+                encode_scalar(proof.response),
+            )
+            return self._broadcast(encode(message))
+
+    def deal(self, opens: Mapping[int, bytes]) -> dict[int, bytes]:
+        """Step 3: the private message to each peer, once every opening has passed its checks."""
+        with self._step("deal", then="confirm"):
+            for peer, message in self._receive(KeygenOpen, opens).items():
+                self._vectors[peer] = self._check_opening(peer, message)
+            self._echo = hash_broadcasts(self._broadcasts)
+            return {
+                peer: encode(
+                    KeygenDeal(
+                        self._session,
+                        self.own,
+                        peer,
+                        encode_scalar(evaluate(self._polynomial, coordinate(peer))),
+                        self._echo,
+                    )
+                )
+                for peer in self.peers
+            }
+
+    def confirm(self, deals: Mapping[int, bytes]) -> bytes:
+        """Step 4: the message to all, once the echoes agree and every share lies on its dealer's polynomial."""
+        with self._step("confirm", then="finish"):
+            received = self._receive(KeygenDeal, deals, broadcast=False)
+            compare_echoes(
+                self.own,
+                self.context.members,
+                self._echo,
+                {peer: message.echo for peer, message in received.items()},
+                self.context.names,
+            )
+            share = evaluate(self._polynomial, coordinate(self.own))
+            for peer, message in received.items():
+                share += self._check_share(peer, message)
+            self._polynomial = []
+            self._result = self._combine(share % GROUP_ORDER)
+            return encode(KeygenConfirm(self._session, self.own, self._hash_of_result(self._result)))
+
+    def finish(self, confirms: Mapping[int, bytes]) -> KeyShare:
+        """The key share, once every member has confirmed the same result."""
+        with self._step("finish", then=None):
+            if self._result is None:
+                raise SigningError("key generation has no result", reason=Reason.INTERNAL)
+            expected = self._hash_of_result(self._result)
+            for peer, message in self._receive(KeygenConfirm, confirms, broadcast=False).items():
+                if message.result != expected:
+                    # Its echo agreed with ours, and the result is a function of what was echoed.
+                    raise SigningError(
+                        "another result of key generation is confirmed",
+                        reason=Reason.ECHO_MISMATCH,
+                        culprit=self.context.names[peer],
+                    )
+            return self._result
+
+    def _broadcast(self, message: bytes) -> bytes:
+        self._broadcasts[self.own].append(message)
+        return message
+
+    def _receive(
+        self, kind: type[M], messages: Mapping[int, bytes], *, broadcast: bool = True
+    ) -> dict[int, M]:
+        decoded = decode_all(
+            kind,
+            messages,
+            session=self._session,
+            own=self.own,
+            peers=self.peers,
+            names=self.context.names,
+            reason=Reason.KEYGEN_FAILED,
+        )
+        if broadcast:
+            for peer in self.peers:
+                self._broadcasts[peer].append(bytes(messages[peer]))
+        return decoded
+
+    def _refuse(self, what: str, culprit: int) -> SigningError:
+        return SigningError(what, reason=Reason.KEYGEN_FAILED, culprit=self.context.names[culprit])
+
+    def _hash_of_vector(self, sender: int, vector: list[bytes]) -> bytes:
+        return bind(b"mpc-hedge/keygen/feldman-vector/v1", self._session, sender, tuple(vector))
+
+    def _check_opening(self, peer: int, message: KeygenOpen) -> list[Point]:
+        # The protocol: "open it ... and require its length to be exactly t+1": a longer vector would raise the degree of the
+        # key's sharing, and t+1 members could no longer use it.
+        if len(message.coefficients) != self.context.threshold + 1:
+            raise self._refuse("the Feldman vector does not have t+1 terms", peer)
+        if self._hash_of_vector(peer, list(message.coefficients)) != self._commitments[peer]:
+            raise self._refuse("the opened Feldman vector is not the one committed to", peer)
+        try:
+            vector = [Point.decode(coefficient) for coefficient in message.coefficients]
+            proof = ProofOfKnowledge(
+                Point.decode(message.proof_commitment), decode_scalar(message.proof_response)
+            )
+        except ValueError as failure:
+            raise self._refuse("the opening holds something that is no point or no scalar", peer) from failure
+        if not verify(proof, vector[0], session=self._session, sender=peer):
+            raise self._refuse("the proof of knowledge of the constant term does not verify", peer)
+        return vector
+
+    def _check_share(self, peer: int, message: KeygenDeal) -> int:
+        try:
+            share = decode_scalar(message.share)
+            shown = multiply_base(share)  # a share of zero has probability 1/q and is refused
+        except ValueError:
+            raise self._refuse("a private share is no scalar in [1, q)", peer) from None
+        # The protocol: "private shares, checked in the exponent": f_j(i) G = sum of i^k A_jk
+        if evaluate_commitments(self._vectors[peer], coordinate(self.own)) != shown:
+            raise self._refuse("a private share does not lie on its dealer's polynomial", peer)
+        return share
+
+    def _combine(self, share: int) -> KeyShare:
+        """x_i, Y, and all X_j from the sum of the Feldman vectors."""
+        vectors = [self._vectors[member] for member in self.context.members]
+        summed = [add(points) for points in zip(*vectors, strict=True)]
+        known = [point for point in summed if point is not None]
+        if len(known) != len(summed):
+            raise SigningError("a coefficient of the group's polynomial is zero", reason=Reason.KEYGEN_FAILED)
+        public_shares = [evaluate_commitments(known, coordinate(member)) for member in self.context.members]
+        try:
+            return KeyShare(
+                self.own,
+                self.context.threshold,
+                self.context.epoch,
+                self.context.roster_hash,
+                known[0].encode(),
+                tuple(point.encode() for point in public_shares if point is not None),
+                SecretScalar(share),
+            )
+        except ValueError as failure:  # also if some X_j is infinity
+            raise SigningError(f"the key does not fit: {failure}", reason=Reason.KEYGEN_FAILED) from None
+
+    def _hash_of_result(self, result: KeyShare) -> bytes:
+        return bind(
+            b"mpc-hedge/keygen/result/v1", self._session, self._echo, result.public_key, result.public_shares
+        )
+
+
+def run_keygen(exchange: Exchange, context: KeygenContext) -> KeyShare:
+    """Generate the group's key. Collective: all n members call it, with equal contexts.
+
+    Rounds: 4 exchanges of kind CEREMONY. Bytes sent to each peer: about 290 + 67 t + 34 n.
+    Reveals: to all, Y and X_j (public); to any t members together, nothing about x.
+
+    Args:
+        exchange: the mesh among all members of `context.names`.
+        context: what the ceremony is bound to.
+
+    Raises:
+        SigningError: KEYGEN_FAILED or ECHO_MISMATCH, with a culprit where one is certain. Start again with a new
+            `ceremony`.
+        MeshError: a member is silent or gone.
+
+    Source: Feldman 1987; Pedersen 1991. The commitments come first because otherwise whoever speaks last picks its
+    part knowing the others' (Gennaro, Jarecki, Krawczyk, Rabin 2007).
+    """
+    return drive_keygen(exchange, KeygenParty(context, exchange.own))
+
+
+def drive_keygen(exchange: Exchange, party: KeygenParty) -> KeyShare:
+    """Carry the messages of one `KeygenParty` over the mesh."""
+    if tuple(exchange.peers) != party.peers:
+        raise SigningError("key generation needs all members on the mesh", reason=Reason.KEYGEN_FAILED)
+
+    def to_all(message: bytes) -> dict[int, bytes]:
+        return exchange.exchange(FrameKind.CEREMONY, dict.fromkeys(party.peers, message), party.peers)
+
+    commits = to_all(party.commit())
+    opens = to_all(party.open(commits))
+    deals = exchange.exchange(FrameKind.CEREMONY, party.deal(opens), party.peers)
+    confirms = to_all(party.confirm(deals))
+    return party.finish(confirms)

@@ -1,0 +1,267 @@
+"""The nonce phase of threshold ECDSA among exactly 2t+1 members, before the digest is known.
+
+Damgard, Jakobsen, Nielsen, Pagter, Ostergaard, "Fast Threshold ECDSA with Honest Majority" (2020). [x] is a Shamir
+sharing of degree t, <x> one of degree 2t. `NonceParty` is the protocol, `run_presign` carries its messages.
+
+1. deal  - to each: shares of random k, a (degree t) and of zero three times, b, d, e (degree 2t). Each signer adds
+   up what it got: [k], [a], <0>_b, <0>_d, <0>_e that nobody knows.
+2. open  - to all: R_i = k_i G and w_i = a_i k_i + b_i. All R_i must lie on degree t; R = k G and w = a k follow by
+   interpolation; R != 0, w != 0.
+3. check - to all: W_i = a_i R and the echo of step 2. All W_i must lie on degree t, and W = w G.
+
+Then c_i = a_i / w is a share of 1/k, alpha_i = c_i + d_i and beta_i = c_i x_i.
+
+What each check stops. Degree t of the R_i: a dealer whose k has a higher degree. Degree t of the W_i: the same for
+a, and a signer that uses another a_i here than in w_i. W = w G: a wrong w_i, or a b whose constant term is not zero.
+A d or e whose constant term is not zero spoils the signature, which is verified before it is released. Degree 2t
+cannot be exceeded among 2t+1 signers.
+
+Why the echo of step 2 may ride on step 3: of the R_i a signer has checked, t+1 come from honest signers and fix the
+polynomial, so no two honest signers go on with different R; and W_i = a_i R is then the same value whatever w they
+saw. A split view of w is caught by W = w G, which fixes w as W's logarithm, and by the echo. Why step 3 needs no
+echo of its own before the approval: honest shares fix every W_i too. Its transcript hash is compared there.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+
+from mpc_party.mesh.exchange import Exchange, FrameKind
+from mpc_party.protocol.errors import Reason
+from mpc_party.signing.curve import Point, multiply_base, multiply_secret
+from mpc_party.signing.echo import compare_echoes, hash_broadcasts
+from mpc_party.signing.errors import SigningError
+from mpc_party.signing.exponent import interpolate_points, lie_on_degree
+from mpc_party.signing.field import GROUP_ORDER, coordinate, decode_scalar, encode_scalar, interpolate, split
+from mpc_party.signing.keyshare import KeyShare
+from mpc_party.signing.presignature import NonceShares, Presignature, SigningContext
+from mpc_party.signing.steps import Steps
+from mpc_party.signing.wire import M, NonceCheck, NonceDeal, NonceOpen, bind, decode_all, encode
+
+
+class NonceParty(Steps):
+    """One signer's side of the nonce phase, as a state machine without I/O: each step once and in order.
+
+    A `SigningError` ends the phase, and nothing that was made in it is used.
+    """
+
+    def __init__(self, context: SigningContext, key: KeyShare, signers: Sequence[int]) -> None:
+        super().__init__("deal")
+        self.context = context
+        self.signers = tuple(signers)
+        self.own = key.index
+        self.peers = tuple(member for member in self.signers if member != self.own)
+        self._key = key
+        self._require_fitting()
+        self._coordinates = tuple(coordinate(member) for member in self.signers)
+        self._session = context.session(self.signers, key.public_key)
+        self._own_deal: list[int] = []
+        self._a = self._d = self._e = 0  # this signer's shares, from step 2 on
+        self._nonce_points: dict[int, Point] = {}  # R_i
+        self._products: dict[int, int] = {}  # w_i
+        self._check_points: dict[int, Point] = {}  # W_i
+        self._broadcasts: dict[int, list[bytes]] = {member: [] for member in self.signers}
+        self._nonce: Point | None = None  # R
+        self._product = 0  # w
+        self._echo: tuple[bytes, ...] = ()
+
+    def _require_fitting(self) -> None:
+        needed = 2 * self._key.threshold + 1
+        fitting = (
+            len(self.signers) == needed
+            and self.signers == tuple(sorted(set(self.signers)))
+            and self.own in self.signers
+            and self.signers[0] >= 0
+            and self.signers[-1] < len(self.context.names)
+        )
+        if not fitting:
+            # More than 2t+1 would let two sets of signers finish two digests with one nonce.
+            raise SigningError(
+                f"a signature takes exactly {needed} signers, this one among them, in ascending order",
+                reason=Reason.PROPOSAL_REFUSED,
+            )
+        if self.context.epoch != self._key.epoch or len(self.context.names) != len(self._key.public_shares):
+            raise SigningError(
+                f"the key share is of epoch {self._key.epoch} with {len(self._key.public_shares)} members, the round "
+                f"of epoch {self.context.epoch} with {len(self.context.names)}",
+                reason=Reason.CONSORTIUM_MISMATCH,
+                remedy="use the consortium file and the key share of one epoch",
+            )
+
+    def deal(self) -> dict[int, bytes]:
+        """Step 1: the private message to each peer."""
+        with self._step("deal", then="open"):
+            threshold, members = self._key.threshold, len(self.context.names)
+            # The protocol: "deal k and a of degree t, and b, d, e of degree 2t with constant term 0"
+            secret_values = [secrets.randbelow(GROUP_ORDER), secrets.randbelow(GROUP_ORDER)]
+            low = split(secret_values, threshold, members)
+            zero = split([0, 0, 0], 2 * threshold, members)
+            self._own_deal = low[self.own] + zero[self.own]
+            return {
+                peer: encode(
+                    NonceDeal(self._session, self.own, peer, *map(encode_scalar, low[peer] + zero[peer]))
+                )
+                for peer in self.peers
+            }
+
+    def open(self, deals: Mapping[int, bytes]) -> bytes:
+        """Step 2: R_i and w_i, to all."""
+        with self._step("open", then="check"):
+            rows = [self._own_deal]
+            for peer, deal in self._receive(NonceDeal, deals).items():
+                rows.append([self._scalar(field, peer) for field in (deal.k, deal.a, deal.b, deal.d, deal.e)])
+            k, self._a, b, self._d, self._e = (
+                sum(column) % GROUP_ORDER for column in zip(*rows, strict=True)
+            )
+            self._own_deal = []
+            # The protocol: "Broadcast R_i = k_i G and w_i = a_i k_i + b_i"
+            try:
+                point = multiply_base(k)
+            except ValueError:
+                raise self._refuse("a share of the nonce is zero") from None
+            product = (self._a * k + b) % GROUP_ORDER
+            self._nonce_points[self.own] = point
+            self._products[self.own] = product
+            return self._broadcast(
+                encode(NonceOpen(self._session, self.own, point.encode(), encode_scalar(product)))
+            )
+
+    def check(self, opens: Mapping[int, bytes]) -> bytes:
+        """Step 3: W_i and the echo of step 2, to all."""
+        with self._step("check", then="finish"):
+            for peer, message in self._receive(NonceOpen, opens).items():
+                self._nonce_points[peer] = self._point(message.nonce_point, peer)
+                self._products[peer] = self._scalar(message.masked_product, peer)
+                self._broadcasts[peer].append(bytes(opens[peer]))
+            self._echo = hash_broadcasts(self._broadcasts)
+            # The protocol: "check that all R_i lie on degree t"
+            self._nonce = self._interpolate_checked(self._nonce_points, "nonce points")
+            self._product = interpolate(
+                self._coordinates, [self._products[member] for member in self.signers]
+            )
+            # The protocol: "R != 0, w != 0"; the first is part of the interpolation above
+            if self._product == 0:
+                raise self._refuse("the product of nonce and mask is zero")
+            # The protocol: "refuse R.x >= q": Ethereum's v has no value for it
+            if self._nonce.x >= GROUP_ORDER:
+                raise self._refuse("the nonce point's x-coordinate is not below the group order")
+            # The protocol: "Broadcast W_i = a_i R"
+            try:
+                point = multiply_secret(self._a, self._nonce)
+            except ValueError:
+                raise self._refuse("a share of the mask is zero") from None
+            self._check_points[self.own] = point
+            return self._broadcast(encode(NonceCheck(self._session, self.own, point.encode(), self._echo)))
+
+    def finish(self, checks: Mapping[int, bytes]) -> Presignature:
+        """The presignature, once the echoes agree and W = w G."""
+        with self._step("finish", then=None):
+            received = self._receive(NonceCheck, checks)
+            echoes = {peer: message.echo for peer, message in received.items()}
+            compare_echoes(self.own, self.signers, self._echo, echoes, self.context.names)
+            for peer, message in received.items():
+                self._check_points[peer] = self._point(message.check_point, peer)
+                self._broadcasts[peer].append(bytes(checks[peer]))
+            # The protocol: "check degree t and W = w G"
+            if self._interpolate_checked(self._check_points, "check points") != multiply_base(self._product):
+                raise self._refuse("the product of nonce and mask is not what was opened")
+            return self._presignature()
+
+    def _presignature(self) -> Presignature:
+        if self._nonce is None:
+            raise SigningError("the nonce phase has no nonce", reason=Reason.INTERNAL)
+        # The protocol: "c_i = a_i / w, alpha_i = c_i + d_i, beta_i = c_i x_i"; w is public, so its inverse may take its time
+        c = self._a * pow(self._product, -1, GROUP_ORDER) % GROUP_ORDER
+        shares = NonceShares(
+            alpha=(c + self._d) % GROUP_ORDER,
+            beta=c * self._key.secret.reveal() % GROUP_ORDER,
+            e=self._e,
+        )
+        self._a = self._d = self._e = 0
+        transcript = bind(
+            b"mpc-hedge/presign/transcript/v1", self._session, hash_broadcasts(self._broadcasts)
+        )
+        return Presignature(
+            self.context,
+            self.signers,
+            self.own,
+            self._key.public_key,
+            r=self._nonce.x,
+            nonce_y_is_odd=self._nonce.y_is_odd,
+            transcript=transcript,
+            shares=shares,
+        )
+
+    def _interpolate_checked(self, points: Mapping[int, Point], what: str) -> Point:
+        """The polynomial's value at 0, from the first t+1 points, after checking that they predict the others."""
+        ordered = [points[member] for member in self.signers]
+        if not lie_on_degree(self._coordinates, ordered, self._key.threshold):
+            raise self._refuse(f"the {what} do not lie on a polynomial of degree t")
+        basis = self._key.threshold + 1
+        value = interpolate_points(self._coordinates[:basis], ordered[:basis])
+        if value is None:
+            raise self._refuse(f"the {what} interpolate to zero")
+        return value
+
+    def _broadcast(self, message: bytes) -> bytes:
+        self._broadcasts[self.own].append(message)
+        return message
+
+    def _receive(self, kind: type[M], messages: Mapping[int, bytes]) -> dict[int, M]:
+        return decode_all(
+            kind,
+            messages,
+            session=self._session,
+            own=self.own,
+            peers=self.peers,
+            names=self.context.names,
+            reason=Reason.NONCE_INVALID,
+        )
+
+    def _refuse(self, what: str, culprit: int | None = None) -> SigningError:
+        name = None if culprit is None else self.context.names[culprit]
+        return SigningError(what, reason=Reason.NONCE_INVALID, culprit=name, remedy="start a new round")
+
+    def _scalar(self, data: bytes, sender: int) -> int:
+        try:
+            return decode_scalar(data)
+        except ValueError:
+            raise self._refuse("a share is no scalar", sender) from None
+
+    def _point(self, data: bytes, sender: int) -> Point:
+        try:
+            return Point.decode(data)
+        except ValueError:
+            raise self._refuse("a broadcast point is no point", sender) from None
+
+
+def run_presign(exchange: Exchange, key: KeyShare, context: SigningContext) -> Presignature:
+    """Make one nonce. Collective: exactly 2t+1 members call it, with equal contexts and shares of one key.
+
+    Rounds: 3 exchanges of kind CEREMONY. Bytes sent to each peer: about 220 + 120 + (100 + 34 (2t+1)).
+    Reveals: to all signers, R = k G, the random w = a k, R_i and W_i; to t of them together, nothing about k or x.
+
+    Args:
+        exchange: the mesh among the signers.
+        key: this member's key share.
+        context: what the nonce is bound to, with the signer set and the group's key.
+
+    Raises:
+        SigningError: NONCE_INVALID or ECHO_MISMATCH; PROPOSAL_REFUSED or CONSORTIUM_MISMATCH before anything is
+            sent, if the signers are not 2t+1 or the key is of another epoch.
+        MeshError: a signer is silent or gone.
+    """
+    return drive_presign(exchange, NonceParty(context, key, sorted((exchange.own, *exchange.peers))))
+
+
+def drive_presign(exchange: Exchange, party: NonceParty) -> Presignature:
+    """Carry the messages of one `NonceParty` over the mesh."""
+
+    def to_all(message: bytes) -> dict[int, bytes]:
+        return exchange.exchange(FrameKind.CEREMONY, dict.fromkeys(party.peers, message), party.peers)
+
+    deals = exchange.exchange(FrameKind.CEREMONY, party.deal(), party.peers)
+    opens = to_all(party.open(deals))
+    checks = to_all(party.check(opens))
+    return party.finish(checks)

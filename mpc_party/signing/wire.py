@@ -1,0 +1,195 @@
+"""The messages of the signing protocols, and their one encoding.
+
+MessagePack arrays in field order behind a tag that names protocol and step. Every message carries `session`, a
+hash of all that the session is bound to (see `bind`), and its sender; a private message carries its receiver
+too. What is not canonical, has a wrong length, or belongs to another session, step or sender is refused, and the
+member it came from is the culprit: the mesh has authenticated it.
+
+Private messages carry shares in the clear. They travel over the mesh's TLS links from the dealer to the receiver
+and nowhere else, so they are not encrypted a second time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from mpc_party.protocol.errors import Reason
+from mpc_party.signing.errors import SigningError
+
+Bytes32 = Annotated[bytes, Meta(min_length=32, max_length=32)]
+PointBytes = Annotated[bytes, Meta(min_length=33, max_length=33)]
+ScalarBytes = Annotated[bytes, Meta(min_length=32, max_length=32)]
+MemberIndex = Annotated[int, Meta(ge=0, lt=256)]
+Hashes = Annotated[tuple[Bytes32, ...], Meta(max_length=256)]
+
+
+class _Message(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    session: Bytes32
+    sender: MemberIndex
+
+
+class _PrivateMessage(_Message, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """To one receiver, and hidden from logs and pickle as `secret.Secret` is."""
+
+    receiver: MemberIndex
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: secret>"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return []
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"{type(self).__name__} is secret and cannot be serialised")
+
+
+class KeygenCommit(_Message, frozen=True, array_like=True, forbid_unknown_fields=True, tag="keygen-commit"):
+    """Step 1, to all: hash of the Feldman vector."""
+
+    commitment: Bytes32
+
+
+class KeygenOpen(_Message, frozen=True, array_like=True, forbid_unknown_fields=True, tag="keygen-open"):
+    """Step 2, to all: the Feldman vector and a proof that its constant term's logarithm is known."""
+
+    coefficients: Annotated[tuple[PointBytes, ...], Meta(min_length=1, max_length=256)]
+    proof_commitment: PointBytes
+    proof_response: ScalarBytes
+
+
+class KeygenDeal(
+    _PrivateMessage, frozen=True, array_like=True, forbid_unknown_fields=True, tag="keygen-deal"
+):
+    """Step 3, to one: its share, and the echo of steps 1 and 2 (a hash per member, ascending)."""
+
+    share: ScalarBytes
+    echo: Hashes
+
+
+class KeygenConfirm(_Message, frozen=True, array_like=True, forbid_unknown_fields=True, tag="keygen-confirm"):
+    """Step 4, to all: my share fits, and this is the hash of all that was said and of what came out."""
+
+    result: Bytes32
+
+
+class NonceDeal(_PrivateMessage, frozen=True, array_like=True, forbid_unknown_fields=True, tag="nonce-deal"):
+    """Step 1, to one: its shares of the dealer's k and a (degree t) and b, d, e (degree 2t, of zero)."""
+
+    k: ScalarBytes
+    a: ScalarBytes
+    b: ScalarBytes
+    d: ScalarBytes
+    e: ScalarBytes
+
+
+class NonceOpen(_Message, frozen=True, array_like=True, forbid_unknown_fields=True, tag="nonce-open"):
+    """Step 2, to all: R_i = k_i G and w_i = a_i k_i + b_i."""
+
+    nonce_point: PointBytes
+    masked_product: ScalarBytes
+
+
+class NonceCheck(_Message, frozen=True, array_like=True, forbid_unknown_fields=True, tag="nonce-check"):
+    """Step 3, to all: W_i = a_i R, and the echo of step 2 (a hash per signer, ascending)."""
+
+    check_point: PointBytes
+    echo: Hashes
+
+
+class Approval(_Message, frozen=True, array_like=True, forbid_unknown_fields=True, tag="approval"):
+    """To all: I computed this digest, and saw this nonce phase. Ed25519 over `approval.approval_statement`."""
+
+    digest: Bytes32
+    transcript: Bytes32
+    signature: Annotated[bytes, Meta(min_length=64, max_length=64)]
+
+
+class SignatureShare(
+    _Message, frozen=True, array_like=True, forbid_unknown_fields=True, tag="signature-share"
+):
+    """To all: s_i = h alpha_i + r beta_i + e_i. `session` binds the digest and the nonce."""
+
+    share: ScalarBytes
+
+
+M = TypeVar("M", bound=_Message)
+
+_encoder = msgspec.msgpack.Encoder()
+_decoders: dict[type[_Message], msgspec.msgpack.Decoder[_Message]] = {
+    kind: msgspec.msgpack.Decoder(kind)
+    for kind in (
+        KeygenCommit, KeygenOpen, KeygenDeal, KeygenConfirm, NonceDeal, NonceOpen, NonceCheck, Approval, SignatureShare,
+    )
+}  # fmt: skip
+
+Field = bytes | int | str | tuple[int, ...] | tuple[bytes, ...]
+
+
+def bind(domain: bytes, *fields: Field) -> bytes:
+    """SHA-256 of a domain name, a zero byte, and the fields' canonical MessagePack: 32 bytes."""
+    return hashlib.sha256(domain + b"\0" + _encoder.encode(fields)).digest()
+
+
+def encode(message: _Message) -> bytes:
+    """The canonical bytes of a message."""
+    return _encoder.encode(message)
+
+
+def decode(
+    kind: type[M],
+    data: bytes,
+    *,
+    session: bytes,
+    sender: int,
+    receiver: int,
+    names: tuple[str, ...],
+    reason: Reason,
+) -> M:
+    """The message of the given kind that `sender` sent to `receiver` in this session.
+
+    Raises:
+        SigningError: with `reason`, and the sender as culprit.
+    """
+
+    def refuse(what: str) -> SigningError:
+        return SigningError(f"{what} in place of {kind.__name__}", reason=reason, culprit=names[sender])
+
+    try:
+        message = _decoders[kind].decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError) as failure:
+        raise refuse("malformed message") from failure
+    if not isinstance(message, kind) or _encoder.encode(message) != data:
+        raise refuse("message in a second encoding")
+    if message.session != session:
+        raise refuse("message from another session")
+    if message.sender != sender:
+        raise refuse("message that names another sender")
+    if isinstance(message, _PrivateMessage) and message.receiver != receiver:
+        raise refuse("message for another receiver")
+    return message
+
+
+def decode_all(
+    kind: type[M],
+    messages: Mapping[int, bytes],
+    *,
+    session: bytes,
+    own: int,
+    peers: tuple[int, ...],
+    names: tuple[str, ...],
+    reason: Reason,
+) -> dict[int, M]:
+    """One message from each peer, decoded as `decode` does."""
+    if set(messages) != set(peers):
+        raise SigningError("a step needs exactly one message from each peer", reason=reason)
+    return {
+        peer: decode(
+            kind, messages[peer], session=session, sender=peer, receiver=own, names=names, reason=reason
+        )
+        for peer in peers
+    }

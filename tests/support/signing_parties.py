@@ -1,0 +1,67 @@
+"""A consortium that signs, in one process: key shares, contexts, identities and journals for tests."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from mpc_party.journal import Journal
+from mpc_party.signing import Approver, KeygenContext, KeyShare, SigningContext, run_keygen
+from tests.support.local_mesh import local_mesh, run_parties
+
+CONSORTIUM_ID = hashlib.sha256(b"a consortium for tests").digest()
+ROSTER_HASH = hashlib.sha256(b"a roster for tests").digest()
+CONSORTIUM_HASH = hashlib.sha256(b"a consortium file for tests").digest()
+EPOCH = 3
+
+
+def names(members: int) -> tuple[str, ...]:
+    return tuple(f"desk-{number}" for number in range(members))
+
+
+def keygen_context(members: int, threshold: int, ceremony: bytes = b"\x07" * 32) -> KeygenContext:
+    return KeygenContext(ROSTER_HASH, EPOCH, threshold, names(members), ceremony)
+
+
+def signing_context(members: int, round_number: int = 1) -> SigningContext:
+    return SigningContext(CONSORTIUM_HASH, EPOCH, round_number, names(members))
+
+
+@cache
+def key_shares(members: int, threshold: int) -> tuple[KeyShare, ...]:
+    """One key per (n, t), by a real ceremony, kept for the whole test run."""
+    context = keygen_context(members, threshold)
+    return tuple(run_parties(local_mesh(range(members)), lambda e: run_keygen(e, context)))
+
+
+@dataclass
+class SigningTeam:
+    """n members with threshold t, and a journal and an identity for each."""
+
+    members: int
+    threshold: int
+    directory: Path
+    journals: dict[int, Journal] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.keys = key_shares(self.members, self.threshold)
+        self.identities = [Ed25519PrivateKey.generate() for _ in range(self.members)]
+        public_keys = {m: key.public_key().public_bytes_raw() for m, key in enumerate(self.identities)}
+        self.approvers = [Approver(key.sign, public_keys) for key in self.identities]
+        for member in range(self.members):
+            path = self.directory / f"journal-{member}.db"
+            self.journals[member] = Journal.open(path, consortium=CONSORTIUM_ID, epoch=EPOCH)
+
+    def promise(self, round_number: int, members: Sequence[int] | None = None) -> SigningContext:
+        for member in range(self.members) if members is None else members:
+            self.journals[member].promise_round(round_number, b"\x01" * 32)
+        return signing_context(self.members, round_number)
+
+    def close(self) -> None:
+        for journal in self.journals.values():
+            journal.close()
