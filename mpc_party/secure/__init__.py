@@ -1,1 +1,70 @@
-"""Filled in by its part of the spine."""
+"""Arithmetic on secret-shared tensors between three parties, of which at most one pries: replicated shares in Z_2^64.
+
+Operators on shares are local; named functions communicate, and all parties call them in the same order with the
+same shapes. `session` says who computes and holds the shared seeds; `sharing` brings values in and out;
+`arithmetic` closes products; `comparison` decides signs; `together` lets independent operations share rounds.
+`ReplicatedTensor`, which runs CrypTen's library and `crypten.nn` on this, is in `mpc_party.secure.tensor`: import it
+from there, because importing it imports CrypTen.
+
+Secure against parties that follow the protocol but pry. A party that deviates can spoil the result unseen.
+"""
+
+from mpc_party.secure.arithmetic import (
+    linear_map,
+    matmul,
+    multiply,
+    multiply_many,
+    reduce,
+    reduce_many,
+    square,
+    sum_of_products,
+    truncate,
+)
+from mpc_party.secure.errors import SecureError
+from mpc_party.secure.session import SecureSession, SessionContext, Traffic, current_session
+from mpc_party.secure.shares import AdditiveShares, ReplicatedShares
+from mpc_party.secure.sharing import (
+    PrivateInput,
+    constant,
+    open_many,
+    open_shares,
+    open_to,
+    open_words_many,
+    random_shares,
+    require_in_range,
+    share,
+    share_from_each,
+    share_many,
+)
+from mpc_party.secure.steps import together
+
+__all__ = [
+    "AdditiveShares",
+    "PrivateInput",
+    "ReplicatedShares",
+    "SecureError",
+    "SecureSession",
+    "SessionContext",
+    "Traffic",
+    "constant",
+    "current_session",
+    "linear_map",
+    "matmul",
+    "multiply",
+    "multiply_many",
+    "open_many",
+    "open_shares",
+    "open_to",
+    "open_words_many",
+    "random_shares",
+    "reduce",
+    "reduce_many",
+    "require_in_range",
+    "share",
+    "share_from_each",
+    "share_many",
+    "square",
+    "sum_of_products",
+    "together",
+    "truncate",
+]

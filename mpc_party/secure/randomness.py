@@ -1,0 +1,151 @@
+"""Randomness of the computation: AES-256-CTR streams from seeds that two parties share, and how those seeds come about.
+
+Component x_j of a replicated sharing (t = 1) is known to parties j and j-1, so each seed s_j is known to the
+same two: the parties outside the subset {j+1}. Both put 32 bytes of their own into it, which are hashed
+together, so that neither chooses it alone. Every purpose gets a stream with a key of its own.
+
+Source: Cramer, Damgard, Ishai, "Share conversion, pseudorandom secret-sharing and applications to secure
+computation", TCC 2005 (pseudo-random shares of random values and of zero without communication); HKDF is RFC 5869.
+"""
+
+import math
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+
+import numpy as np
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from numpy.typing import NDArray
+
+Words = NDArray[np.int64]
+
+SEED_BYTES = 32
+WORD_BYTES = 8
+_AES_BLOCK = 16
+_BUFFER_WORDS = 8192  # one call of the cipher fills 64 KiB; small draws then cost a slice
+_ZEROS = bytes(_BUFFER_WORDS * WORD_BYTES)
+_DOMAIN = b"mpc-hedge/secure/v1/"
+
+if sys.byteorder != "little":  # pragma: no cover - words go to the wire as they lie in memory
+    raise ImportError(
+        "mpc_party.secure needs a little-endian machine: ring words are sent as they lie in memory"
+    )
+
+
+class Purpose(StrEnum):
+    """What a stream's words are used for. Part of the key derivation: renaming one changes every stream."""
+
+    ZERO_WORDS = "zero-words"  # sharings of zero in Z_2^64 that mask local products
+    ZERO_BITS = "zero-bits"  # the same for bits, under exclusive or
+    INPUT_WORDS = "input-words"  # one component of a private input
+    INPUT_BITS = "input-bits"  # the same for bits
+    TRUNCATION = "truncation"  # the mask r of a truncated product
+    RANDOM_WORDS = "random-words"  # uniform words that nobody knows
+    RANDOM_BITS = "random-bits"  # uniform bits that nobody knows
+
+
+def derive_key(material: bytes, context: bytes, purpose: str, subset: Sequence[int]) -> bytes:
+    """A 32-byte key by HKDF-SHA256, bound to the round, to what it is for and to who may know it.
+
+    Args:
+        material: at least 32 secret bytes.
+        context: digest of (consortium, epoch, round, committee), the HKDF salt.
+        purpose: what the key is used for.
+        subset: member indices that must NOT know the key (the A of "known to the parties outside A").
+    """
+    excluded = b"".join(member.to_bytes(2, "big") for member in sorted(subset))
+    info = _DOMAIN + purpose.encode() + b"/" + len(subset).to_bytes(2, "big") + excluded
+    return HKDF(algorithm=SHA256(), length=SEED_BYTES, salt=context, info=info).derive(material)
+
+
+class SeedStream:
+    """The keystream of AES-256-CTR under one key, handed out as 64-bit words, each of them once.
+
+    Both holders of a seed draw the same counts in the same order, and so hold the same words.
+    """
+
+    __slots__ = ("_buffer", "_cipher", "_next")
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) != SEED_BYTES:
+            raise ValueError(f"a stream needs a key of {SEED_BYTES} bytes, got {len(key)}")
+        # The key is used for this stream only, so that the counter may start at zero.
+        self._cipher = Cipher(algorithms.AES(key), modes.CTR(bytes(_AES_BLOCK))).encryptor()
+        self._buffer: Words = np.empty(0, dtype=np.int64)
+        self._next = 0
+
+    def words(self, shape: Sequence[int]) -> Words:
+        """The next prod(shape) words as int64, uniform in Z_2^64. The array is the caller's to overwrite."""
+        count = math.prod(shape)
+        left = len(self._buffer) - self._next
+        if count <= left:
+            result = self._buffer[self._next : self._next + count]
+            self._next += count
+            return result.reshape(tuple(shape))
+        result = np.empty(count, dtype=np.int64)
+        result[:left] = self._buffer[self._next :]
+        missing = count - left
+        direct = missing - missing % _BUFFER_WORDS  # whole buffers go straight to where they are wanted
+        if direct:
+            self._fill(result[left : left + direct])
+        self._buffer = np.empty(_BUFFER_WORDS, dtype=np.int64)
+        self._fill(self._buffer)
+        self._next = missing - direct
+        result[left + direct :] = self._buffer[: self._next]
+        return result.reshape(tuple(shape))
+
+    def _fill(self, target: Words) -> None:
+        view = target.view(np.uint8).data
+        for start in range(0, len(view), len(_ZEROS)):
+            # update_into wants room for a block more than it writes only where the length is no whole block.
+            self._cipher.update_into(_ZEROS, view[start : start + len(_ZEROS)])
+
+    def __repr__(self) -> str:
+        return "SeedStream(hidden)"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        raise TypeError("a seed stream is secret and is not serialised")
+
+
+class SeedRing:
+    """The streams of one party: of its own component (slot 0) and of the next one (slot 1), by purpose."""
+
+    __slots__ = ("_context", "_seeds", "_streams", "_subsets")
+
+    def __init__(self, seeds: tuple[bytes, bytes], subsets: tuple[int, int], context: bytes) -> None:
+        self._seeds = seeds
+        self._subsets = subsets
+        self._context = context
+        self._streams: dict[tuple[int, Purpose], SeedStream] = {}
+
+    def words(self, slot: int, purpose: Purpose, shape: Sequence[int]) -> Words:
+        """The next words of the seed in `slot`; the other holder of that seed draws the same ones."""
+        stream = self._streams.get((slot, purpose))
+        if stream is None:
+            key = derive_key(self._seeds[slot], self._context, purpose, (self._subsets[slot],))
+            stream = self._streams[slot, purpose] = SeedStream(key)
+        return stream.words(shape)
+
+    def zero_words(self, shape: Sequence[int]) -> Words:
+        """This party's share F(s_i) - F(s_{i+1}) of zero in Z_2^64.
+
+        Party i-1 knows s_i but not s_{i+1}, party i+1 the reverse: to each of them alone the share is uniform.
+        Both together know it, but any two parties also hold all three components: that is beyond t = 1.
+        """
+        share = self.words(0, Purpose.ZERO_WORDS, shape)
+        share -= self.words(1, Purpose.ZERO_WORDS, shape)
+        return share
+
+    def zero_bits(self, shape: Sequence[int]) -> Words:
+        """The same under exclusive or, 64 bits a word."""
+        share = self.words(0, Purpose.ZERO_BITS, shape)
+        share ^= self.words(1, Purpose.ZERO_BITS, shape)
+        return share
+
+    def __repr__(self) -> str:
+        return "SeedRing(hidden)"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        raise TypeError("seeds are secret and are not serialised")

@@ -1,0 +1,77 @@
+"""Collective operations as generators of communication rounds, so that independent ones can share their rounds.
+
+A protocol is written once, as a generator that yields what it sends and awaits in each round (`Messages`) and
+continues when the words have arrived. Called directly it runs alone; several of them given to `together` run
+in lockstep, and what they send to one peer in one round travels in one frame.
+"""
+
+import functools
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, Generic, ParamSpec, TypeVar
+
+from mpc_party.secure.session import Messages
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Steps = Generator[Sequence[Messages], None, T]
+
+
+def run(steps: Steps[T]) -> T:
+    """Run one protocol to its end, one exchange for each of its rounds."""
+    try:
+        batch = next(steps)
+        while True:
+            batch[0].session.exchange(batch)
+            batch = steps.send(None)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+
+
+def merged(protocols: Sequence[Steps[T]]) -> Steps[list[T]]:
+    """One protocol that runs all of `protocols` in lockstep, in as many rounds as the longest of them has."""
+    results: dict[int, T] = {}
+    active = dict(enumerate(protocols))
+    while active:
+        batch: list[Messages] = []
+        for index, steps in list(active.items()):
+            try:
+                batch.extend(steps.send(None))
+            except StopIteration as done:
+                results[index] = done.value
+                del active[index]
+        if batch:
+            yield batch
+    return [results[index] for index in range(len(protocols))]
+
+
+def together(*protocols: Steps[Any]) -> list[Any]:
+    """Run independent operations in shared rounds.
+
+    `product, positive = together(multiply.steps(x, y), relu.steps(z))`. Collective. The rounds are those of the longest operation; bytes are the sum of all.
+
+    Returns:
+        the results, in the order of the arguments.
+    """
+    return run(merged(protocols))
+
+
+class Collective(Generic[P, T]):
+    """An operation that all three parties call with arguments of the same shapes.
+
+    `operation(...)` runs it; `operation.steps(...)` prepares it for `together`, or for `yield from` in another one.
+    """
+
+    def __init__(self, protocol: Callable[P, Steps[T]]) -> None:
+        self.steps = protocol
+        functools.update_wrapper(self, protocol)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run the operation alone."""
+        return run(self.steps(*args, **kwargs))
+
+
+def collective(protocol: Callable[P, Steps[T]]) -> Collective[P, T]:
+    """Turn a generator of rounds into an operation: see `Collective`."""
+    return Collective(protocol)
