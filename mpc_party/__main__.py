@@ -1,0 +1,5 @@
+"""`python -m mpc_party` is `mpc-party`."""
+
+from mpc_party.cli import main
+
+main()

@@ -1,0 +1,210 @@
+"""`mpc-party`: what a member does."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mpc_party.console import configure_logging, print_json, run, stderr, working
+
+app = typer.Typer(
+    help="A consortium member's party: keys, ceremonies, and the process that takes part in rounds.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+Home = Annotated[
+    Path, typer.Option(envvar="MPC_PARTY_HOME", help="This member's folder.", show_default="~/.mpc-party")
+]
+PassphraseFile = Annotated[
+    Path | None,
+    typer.Option(help="File with the passphrase; else the variable MPC_PASSPHRASE, else you are asked."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+DEFAULT_HOME = Path("~/.mpc-party")
+
+
+@app.callback()
+def party() -> None:
+    """A consortium member's party: keys, ceremonies, and the process that takes part in rounds.
+
+    The order of things: `init` once; send your card to the operator; `join` the consortium file that comes back;
+    `keygen` together with the others; `join` again with the completed file and your share of the model; `run`.
+    """
+
+
+@app.command()
+def init(
+    name: Annotated[str, typer.Argument(help="Your member name: a-z, 0-9 and -.")],
+    mesh: Annotated[str, typer.Option(help="Where the other members reach you: HOST:PORT.")],
+    *,
+    home: Home = DEFAULT_HOME,
+    passphrase_file: PassphraseFile = None,
+    json: Json = False,
+) -> None:
+    """Make this member's keys, sealed under a passphrase, and the card to send to the operator.
+
+    Nothing in the card is secret. Tell the operator its signing key over another channel.
+    """
+    from mpc_party.member.home import PartyHome
+    from mpc_party.protocol.card import save_card
+    from mpc_party.protocol.errors import ConfigError
+    from mpc_party.protocol.identity import Identity
+    from mpc_party.protocol.passphrase import passphrase_from
+
+    folder = PartyHome(home.expanduser())
+    if folder.identity_file.exists():
+        raise ConfigError(
+            f"{folder.path} has an identity already", remedy="keep it, or give another folder with --home"
+        )
+    passphrase = passphrase_from(file=passphrase_file, prompt=f"New passphrase of {name}", confirm=True)
+    identity = Identity.generate(name, mesh)
+    folder.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    identity.save(folder.identity_file, passphrase)
+    card = identity.card()
+    path = folder.path / card.file_name
+    save_card(path, card)
+    if json:
+        print_json(
+            {
+                "name": name,
+                "card": str(path),
+                "signing_key": identity.signing_key,
+                "account": identity.account,
+            }
+        )
+    else:
+        stderr.print(f"Keys of {name} are sealed in {folder.path}. Send the operator {path}")
+        stderr.print(f"and tell over another channel the signing key {identity.signing_key}")
+
+
+@app.command()
+def join(
+    consortium: Annotated[Path, typer.Argument(help="The consortium file, from the operator.")],
+    *,
+    model_share: Annotated[Path | None, typer.Option(help="Your share of the model, from its owner.")] = None,
+    home: Home = DEFAULT_HOME,
+    passphrase_file: PassphraseFile = None,
+    json: Json = False,
+) -> None:
+    """Check a consortium file and take it up; with --model-share also this member's share of the model.
+
+    A file of the same consortium and epoch may complete the one taken up before, never change its members,
+    threshold or key.
+    """
+    from mpc_party.member.home import PartyHome
+    from mpc_party.member.joining import take_up
+    from mpc_party.protocol.passphrase import passphrase_from
+
+    folder = PartyHome(home.expanduser())
+    identity = folder.identity(passphrase_from(file=passphrase_file, prompt="Passphrase"))
+    joined = take_up(folder, identity, consortium, model_share)
+    if json:
+        print_json({"consortium": joined.name, "epoch": joined.epoch, "hash": joined.hash.hex()})
+    else:
+        stderr.print(
+            f"Joined {joined.name}, epoch {joined.epoch}, {len(joined.members)} members. Compare its fingerprint with"
+            f" the other members:\n  {joined.hash.hex()}"
+        )
+
+
+@app.command()
+def keygen(
+    *,
+    wait: Annotated[float, typer.Option(help="Seconds to wait for the other members.")] = 120.0,
+    listen: Annotated[
+        str | None, typer.Option(help="Bind here instead of the mesh address in the file.")
+    ] = None,
+    home: Home = DEFAULT_HOME,
+    passphrase_file: PassphraseFile = None,
+    json: Json = False,
+) -> None:
+    """Generate the group's signing key together with all other members, at the same time.
+
+    Nobody ever holds the key: each member gets a share, sealed in its folder, and the consortium file gets the
+    public key with every member's attestation. Send that file to the operator.
+    """
+    from mpc_party.member.ceremony import run_ceremony
+    from mpc_party.member.home import PartyHome
+    from mpc_party.protocol.passphrase import passphrase_from
+
+    configure_logging("warning")
+    folder = PartyHome(home.expanduser())
+    passphrase = passphrase_from(file=passphrase_file, prompt="Passphrase")
+    with working("Connecting to the other members ...") as say:
+        completed = run_ceremony(folder, passphrase, wait=wait, listen=listen, say=say)
+    address = completed.group_address
+    if json:
+        print_json({"address": address, "consortium": str(folder.consortium_file)})
+    else:
+        stderr.print(f"The group's address is {address}; all members must see the same one.")
+        stderr.print(f"Send the operator {folder.consortium_file}")
+
+
+@app.command(name="run")
+def run_party(
+    *,
+    market: Annotated[str | None, typer.Option(help="recorded:FILE or simulated:SEED.")] = None,
+    desk_seed: Annotated[str | None, typer.Option(help="Seed of this desk's private view of it.")] = None,
+    coverage: Annotated[float | None, typer.Option(help="Share of the chain that this desk sees.")] = None,
+    noise: Annotated[float | None, typer.Option(help="Error of this desk's quotes, relative to vol.")] = None,
+    broker_url: Annotated[
+        str | None, typer.Option(help="Reach the broker here instead of the file's URL.")
+    ] = None,
+    listen: Annotated[
+        str | None, typer.Option(help="Bind here instead of the mesh address in the file.")
+    ] = None,
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+    home: Home = DEFAULT_HOME,
+    passphrase_file: PassphraseFile = None,
+    json: Annotated[bool, typer.Option("--json", help="Log one JSON object a line.")] = False,
+) -> None:
+    """Take part in rounds until interrupted.
+
+    Settings not given here come from `party.toml` in the folder. Ctrl-C ends a running round as aborted, tells
+    the others, and leaves the journal usable.
+    """
+    from mpc_party.member.home import PartyHome
+    from mpc_party.protocol.passphrase import passphrase_from
+    from mpc_party.member.running import Options, run_until_interrupted
+
+    configure_logging(log_level, json_lines=json)
+    folder = PartyHome(home.expanduser())
+    passphrase = passphrase_from(file=passphrase_file, prompt="Passphrase")
+    options = Options(
+        market=market,
+        desk_seed=desk_seed,
+        coverage=coverage,
+        noise=noise,
+        broker_url=broker_url,
+        listen=listen,
+    )
+    run_until_interrupted(folder, passphrase, options)
+
+
+@app.command()
+def status(
+    *,
+    limit: Annotated[int, typer.Option(help="How many rounds to show.", min=1, max=10_000)] = 10,
+    home: Home = DEFAULT_HOME,
+    json: Json = False,
+) -> None:
+    """Show what this folder holds, what is missing and what to do next, and the last rounds. Needs no passphrase."""
+    from mpc_party.member.home import PartyHome
+    from mpc_party.member.overview import overview, show
+
+    seen = overview(PartyHome(home.expanduser()), limit)
+    if json:
+        print_json(seen)
+    else:
+        show(seen)
+
+
+def main() -> None:
+    """Entry point of `mpc-party`."""
+    run(app, "mpc-party")
+
+
+if __name__ == "__main__":
+    main()

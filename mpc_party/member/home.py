@@ -1,0 +1,175 @@
+"""A member's folder: what lies where, and opening it as a whole.
+
+identity.keystore    private keys, sealed under the passphrase      `mpc-party init`
+NAME.member.toml     the public card to send to the operator        `mpc-party init`
+consortium.toml      the consortium file that this member accepted  `mpc-party join`, `keygen`
+key-share.keystore   share of the group key, sealed                 `mpc-party keygen`
+model-share.age      share of the model, to this member's key       `mpc-party join --model-share`
+journal.sqlite       what this party has promised and signed        `mpc-party run`
+party.toml           optional settings                              written by hand
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from mpc_party.protocol.consortium import Consortium
+from mpc_party.protocol.consortium_file import load_consortium
+from mpc_party.protocol.errors import ConfigError, Reason
+from mpc_party.protocol.files import read_limited, read_text_limited
+from mpc_party.protocol.identity import Identity
+from mpc_party.protocol.keystore import open_sealed
+from mpc_party.protocol.model_share import MAX_FILE, ModelShare, open_share
+from mpc_party.protocol.passphrase import Passphrase
+from mpc_party.protocol.toml import convert, parse_toml
+from mpc_party.signing import KeyShare
+
+PURPOSE_KEY_SHARE = "group key share"
+MAX_KEY_SHARE = 64 * 1024
+MAX_SETTINGS = 64 * 1024
+
+
+class DeskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How this desk sees its market source. `seed` is private to the desk; its repr is hidden with the rest."""
+
+    seed: str = ""
+    coverage: float = 0.7
+    noise: float = 0.01
+
+    def __repr__(self) -> str:
+        return "DeskSettings(...)"
+
+
+class BrokerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How this party reaches the broker, where that differs from the consortium file, and with which credentials."""
+
+    url: str | None = None
+    username: str | None = None
+    password_file: str | None = None
+    ca_file: str | None = None
+    certificate_file: str | None = None
+    key_file: str | None = None
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`party.toml`. The command line's options come before it."""
+
+    market: str | None = None
+    listen: str | None = None
+    desk: DeskSettings = DeskSettings()
+    broker: BrokerSettings = BrokerSettings()
+
+
+@dataclass(frozen=True)
+class PartyHome:
+    """The folder and its files."""
+
+    path: Path
+
+    @property
+    def identity_file(self) -> Path:
+        """The sealed identity."""
+        return self.path / "identity.keystore"
+
+    @property
+    def consortium_file(self) -> Path:
+        """The accepted consortium file."""
+        return self.path / "consortium.toml"
+
+    @property
+    def key_share_file(self) -> Path:
+        """The sealed share of the group key."""
+        return self.path / "key-share.keystore"
+
+    @property
+    def model_share_file(self) -> Path:
+        """The encrypted share of the model."""
+        return self.path / "model-share.age"
+
+    @property
+    def journal_file(self) -> Path:
+        """The journal."""
+        return self.path / "journal.sqlite"
+
+    @property
+    def settings_file(self) -> Path:
+        """The optional settings."""
+        return self.path / "party.toml"
+
+    def identity(self, passphrase: Passphrase) -> Identity:
+        """Open the identity.
+
+        Raises:
+            ConfigError: there is none here, or the passphrase is wrong.
+        """
+        if not self.identity_file.exists():
+            raise ConfigError(f"no identity in {self.path}", remedy="make one with `mpc-party init`")
+        return Identity.load(self.identity_file, passphrase)
+
+    def consortium(self) -> Consortium:
+        """Load the accepted consortium file.
+
+        Raises:
+            ConfigError: there is none here, or it breaks a rule.
+        """
+        if not self.consortium_file.exists():
+            raise ConfigError(
+                f"no consortium in {self.path}",
+                reason=Reason.CONSORTIUM_INCOMPLETE,
+                remedy="take one up with `mpc-party join FILE`",
+            )
+        return load_consortium(self.consortium_file)
+
+    def key_share(self, passphrase: Passphrase, consortium: Consortium, own: int) -> KeyShare:
+        """Open this member's share of the group key, and check that it is of the key in the consortium file.
+
+        Raises:
+            ConfigError: there is none, or it is of another key.
+        """
+        if not self.key_share_file.exists():
+            raise ConfigError(
+                f"no key share in {self.path}",
+                reason=Reason.CONSORTIUM_INCOMPLETE,
+                remedy="run `mpc-party keygen` together with the other members",
+            )
+        sealed = read_limited(self.key_share_file, MAX_KEY_SHARE, "key share")
+        what = f"key share {self.key_share_file}"
+        share = KeyShare.decode(open_sealed(sealed, passphrase, PURPOSE_KEY_SHARE, what))
+        key = consortium.key
+        if key is None or share.public_key.hex() != key.public_key or share.index != own:
+            raise ConfigError(
+                f"{what}: is not this member's share of the consortium's key",
+                reason=Reason.CONSORTIUM_MISMATCH,
+                remedy="keep the folder of each consortium and epoch apart",
+            )
+        return share
+
+    def model_share(self, identity: Identity, consortium: Consortium, own: int) -> ModelShare:
+        """Open and check this member's share of the model that the consortium file names.
+
+        Raises:
+            ConsortiumError: there is none, or it does not fit.
+        """
+        if not self.model_share_file.exists():
+            raise ConfigError(
+                f"no model share in {self.path}",
+                reason=Reason.CONSORTIUM_INCOMPLETE,
+                remedy="take up the one that the model owner sent with `mpc-party join FILE --model-share SHARE`",
+            )
+        data = read_limited(self.model_share_file, MAX_FILE, "model share")
+        commitment = bytes.fromhex(consortium.model) if consortium.model is not None else None
+        return open_share(data, identity.decrypt, member=own, commitment=commitment)
+
+    def settings(self) -> Settings:
+        """Read `party.toml`, or give the defaults.
+
+        Raises:
+            ConfigError: it breaks its format.
+        """
+        if not self.settings_file.exists():
+            return Settings()
+        what = f"settings {self.settings_file}"
+        return convert(
+            parse_toml(read_text_limited(self.settings_file, MAX_SETTINGS, "settings"), what), Settings, what
+        )

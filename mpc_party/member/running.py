@@ -1,0 +1,124 @@
+"""`mpc-party run`: open everything, run the service, close everything, whatever ends it."""
+
+import asyncio
+import signal
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from mpc_party.member.connecting import open_mesh
+from mpc_party.daemon.round_job import PartyContext
+from mpc_party.daemon.service import PartyService
+from mpc_party.hedging.model import check_header
+from mpc_party.member.home import BrokerSettings, PartyHome, Settings
+from mpc_party.journal import Journal
+from mpc_party.market import DeskView, open_source
+from mpc_party.protocol.bus import BrokerCredentials, Bus
+from mpc_party.protocol.consortium import Consortium
+from mpc_party.protocol.errors import ConfigError
+from mpc_party.protocol.identity import Identity
+from mpc_party.protocol.passphrase import Passphrase
+from mpc_party.signing import Approver
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says; None where `party.toml` or a default decides."""
+
+    market: str | None = None
+    desk_seed: str | None = None
+    coverage: float | None = None
+    noise: float | None = None
+    broker_url: str | None = None
+    listen: str | None = None
+
+
+def run_until_interrupted(folder: PartyHome, passphrase: Passphrase, options: Options) -> None:
+    """Run this folder's party until SIGINT or SIGTERM.
+
+    Raises:
+        ConsortiumError: something is missing or wrong; nothing has been started then, or all is closed again.
+    """
+    identity, consortium = folder.identity(passphrase), folder.consortium()
+    own = identity.require_member(consortium)
+    consortium.require_ready()
+    settings = folder.settings()
+    with ExitStack() as stack:
+        journal = stack.enter_context(
+            Journal.open(folder.journal_file, consortium=consortium.id_bytes, epoch=consortium.epoch)
+        )
+        model = folder.model_share(identity, consortium, own)
+        check_header(
+            model.header,
+            consortium=consortium.id_bytes,
+            epoch=consortium.epoch,
+            fraction_bits=consortium.program.fraction_bits,
+        )
+        key = folder.key_share(passphrase, consortium, own)
+        desk = desk_view(settings, options)
+        mesh = stack.enter_context(
+            open_mesh(
+                consortium,
+                own,
+                identity,
+                listen=options.listen or settings.listen,
+                consortium_hash=consortium.hash,
+            )
+        )
+        keys = {index: bytes.fromhex(m.signing_key) for index, m in enumerate(consortium.members)}
+        party = PartyContext(
+            consortium=consortium,
+            own=own,
+            desk=desk,
+            mesh=mesh,
+            journal=journal,
+            key=key,
+            model=model,
+            approver=Approver(sign=identity.sign, keys=keys),
+        )
+        asyncio.run(_serve(party, identity, consortium, settings.broker, options.broker_url))
+
+
+async def _serve(
+    party: PartyContext, identity: Identity, consortium: Consortium, broker: BrokerSettings, url: str | None
+) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with Bus(
+        url or broker.url or consortium.broker, consortium, identity, credentials=broker_credentials(broker)
+    ) as bus:
+        await PartyService(party, bus).run(stop)
+
+
+def desk_view(settings: Settings, options: Options) -> DeskView:
+    """This desk's view of its market source.
+
+    Raises:
+        ConfigError: no market source is named, or a number is out of range.
+    """
+    market = options.market or settings.market
+    if market is None:
+        raise ConfigError("no market source", remedy="give --market, or `market` in party.toml")
+    coverage = settings.desk.coverage if options.coverage is None else options.coverage
+    noise = settings.desk.noise if options.noise is None else options.noise
+    if not (0 < coverage <= 1 and 0 <= noise <= 1):
+        raise ConfigError("coverage must be in (0, 1] and noise in [0, 1]")
+    seed = settings.desk.seed if options.desk_seed is None else options.desk_seed
+    return DeskView(open_source(market), seed, coverage, noise)
+
+
+def broker_credentials(settings: BrokerSettings) -> BrokerCredentials:
+    """Credentials for the broker, from files and names in `party.toml`."""
+    return BrokerCredentials(
+        username=settings.username,
+        password_file=_path(settings.password_file),
+        ca_file=_path(settings.ca_file),
+        certificate_file=_path(settings.certificate_file),
+        key_file=_path(settings.key_file),
+    )
+
+
+def _path(text: str | None) -> Path | None:
+    return None if text is None else Path(text).expanduser()
