@@ -166,8 +166,8 @@ def run_party(
     the others, and leaves the journal usable.
     """
     from mpc_party.member.home import PartyHome
-    from mpc_party.protocol.passphrase import passphrase_from
     from mpc_party.member.running import Options, run_until_interrupted
+    from mpc_party.protocol.passphrase import passphrase_from
 
     configure_logging(log_level, json_lines=json)
     folder = PartyHome(home.expanduser())

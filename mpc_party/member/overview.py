@@ -6,8 +6,8 @@ from typing import Any
 from rich.table import Table
 
 from mpc_party.console import stderr
-from mpc_party.member.home import PartyHome
 from mpc_party.journal import read_rounds
+from mpc_party.member.home import PartyHome
 from mpc_party.protocol.errors import ConsortiumError
 
 _STEPS = (

@@ -6,13 +6,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from mpc_party.member.connecting import open_mesh
 from mpc_party.daemon.round_job import PartyContext
 from mpc_party.daemon.service import PartyService
 from mpc_party.hedging.model import check_header
-from mpc_party.member.home import BrokerSettings, PartyHome, Settings
 from mpc_party.journal import Journal
 from mpc_party.market import DeskView, open_source
+from mpc_party.member.connecting import open_mesh
+from mpc_party.member.home import BrokerSettings, PartyHome, Settings
 from mpc_party.protocol.bus import BrokerCredentials, Bus
 from mpc_party.protocol.consortium import Consortium
 from mpc_party.protocol.errors import ConfigError
