@@ -8,8 +8,8 @@ from typing import Protocol
 class FrameKind(IntEnum):
     """What a frame carries. Both ends must expect the same kind at the same sequence number."""
 
-    HELLO = 1  # handshake: protocol version, consortium hash
-    SESSION = 2  # start of a round or a ceremony: its identifier
+    HELLO = 1  # handshake: protocol version, consortium hash, member index
+    SESSION = 2  # start of a round or a ceremony: its identifier and its members
     SEEDS = 3  # agreement on pairwise and group randomness
     WORDS = 4  # ring elements, raw little-endian 64-bit words
     BITS = 5  # packed bits of binary sharings, raw little-endian 64-bit words
@@ -17,6 +17,7 @@ class FrameKind(IntEnum):
     APPROVAL = 7  # signed approval of (round, digest, transcript)
     SIGNATURE = 8  # signature shares
     CHECK = 9  # hashes of transcripts and public inputs
+    REFUSAL = 10  # the mesh itself: why the sender is about to close this link
 
 
 class Exchange(Protocol):
@@ -40,7 +41,8 @@ class Exchange(Protocol):
         """Send one frame to each peer in `outgoing`, then wait for one frame from each peer in `expect`.
 
         One communication round. Sending and receiving overlap, so that two peers that both send more than
-        the socket buffers hold do not deadlock.
+        the socket buffers hold do not deadlock. Payloads are contiguous buffers and must not change before
+        the call returns. A frame that a peer sent ahead of time waits for the call that expects it.
 
         Raises:
             MeshError: a peer is silent past the deadline, has closed, or sent a frame of another kind.
