@@ -93,9 +93,8 @@ def _reshare_truncated(product: AdditiveShares, bits: int) -> Steps[ReplicatedSh
         yield [Messages(session, FrameKind.WORDS, "multiply-truncate")]  # new x_0 = r, x_1 = u - r
     elif session.position == 1:
         other = np.empty(product.shape, dtype=np.int64)
-        yield [
-            Messages(session, FrameKind.WORDS, "multiply-truncate", receive=[(0, words[0, ...]), (2, other)])
-        ]
+        awaited = [(0, words[0, ...]), (2, other)]
+        yield [Messages(session, FrameKind.WORDS, "multiply-truncate", receive=awaited)]
         # Design: "party 2 sends z_2 to 1, who computes" v, the sum shifted, and "sends v to 2"
         words[1] = _shifted_up(masked.add_(torch.from_numpy(other)), bits).numpy()
         yield [Messages(session, FrameKind.WORDS, "multiply-truncate", send=[(2, words[1, ...])])]

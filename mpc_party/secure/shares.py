@@ -8,7 +8,7 @@ into a replicated one again, with one truncation for a whole expression.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, NoReturn, Self
+from typing import ClassVar, NoReturn, Self, overload
 
 import numpy as np
 import torch
@@ -67,7 +67,15 @@ class Shares(Views):
 
     # Addition
 
-    def __add__(self, other: Shares | Public | FixedPoint) -> Any:  # noqa: ANN401 - Replicated or Additive, by what is added
+    @overload
+    def __add__(self: ReplicatedShares, other: ReplicatedShares) -> ReplicatedShares: ...
+    @overload
+    def __add__(self, other: AdditiveShares) -> AdditiveShares: ...
+    @overload
+    def __add__(self: AdditiveShares, other: Shares) -> AdditiveShares: ...
+    @overload
+    def __add__(self, other: Public | FixedPoint) -> Self: ...
+    def __add__(self, other: Shares | Public | FixedPoint) -> Shares:
         if isinstance(other, Shares):
             return _add(self, other, negate=False)
         if not _is_public(other):
@@ -82,19 +90,28 @@ class Shares(Views):
             words[slot] += addend
         return result._like(words)
 
-    __radd__ = __add__
+    def __radd__(self, other: Public | FixedPoint) -> Self:
+        return self + other
 
     def __neg__(self) -> Self:
         return self._like(-self.words)
 
-    def __sub__(self, other: Shares | Public | FixedPoint) -> Any:  # noqa: ANN401 - as __add__
+    @overload
+    def __sub__(self: ReplicatedShares, other: ReplicatedShares) -> ReplicatedShares: ...
+    @overload
+    def __sub__(self, other: AdditiveShares) -> AdditiveShares: ...
+    @overload
+    def __sub__(self: AdditiveShares, other: Shares) -> AdditiveShares: ...
+    @overload
+    def __sub__(self, other: Public | FixedPoint) -> Self: ...
+    def __sub__(self, other: Shares | Public | FixedPoint) -> Shares:
         if isinstance(other, Shares):
             return _add(self, other, negate=True)
         if not _is_public(other):
             return NotImplemented
         return -(-self + other)
 
-    def __rsub__(self, other: Public | FixedPoint) -> Any:  # noqa: ANN401 - as __add__
+    def __rsub__(self, other: Public | FixedPoint) -> Self:
         return -self + other
 
     # Multiplication by public values, which keeps the kind of sharing
@@ -111,12 +128,16 @@ class Shares(Views):
         """The product with a public value, which is rounded to so many fraction bits, instead of the session's."""
         return self._times_public(fixed(value, fraction_bits))
 
-    def __rmul__(self, other: Public | FixedPoint) -> Any:  # noqa: ANN401 - as __add__
+    def __rmul__(self, other: Public | FixedPoint) -> Self:
         if not _is_public(other):
             return NotImplemented
         return self._times_public(fixed(other, self.session.fraction_bits))
 
-    def __mul__(self, other: Shares | Public | FixedPoint) -> Any:  # noqa: ANN401 - Additive if both are secret
+    @overload
+    def __mul__(self, other: Public | FixedPoint) -> Self: ...
+    @overload
+    def __mul__(self, other: Shares) -> AdditiveShares: ...
+    def __mul__(self, other: Shares | Public | FixedPoint) -> Shares:
         if isinstance(other, Shares):
             x, y = _factors(self, other)
             return AdditiveShares(
@@ -126,7 +147,11 @@ class Shares(Views):
             )
         return self.__rmul__(other)
 
-    def __matmul__(self, other: Shares | Public | FixedPoint) -> Any:  # noqa: ANN401 - as __mul__
+    @overload
+    def __matmul__(self, other: Public | FixedPoint) -> Self: ...
+    @overload
+    def __matmul__(self, other: Shares) -> AdditiveShares: ...
+    def __matmul__(self, other: Shares | Public | FixedPoint) -> Shares:
         if isinstance(other, Shares):
             x, y = _factors(self, other)
             product = local_matmul(x.words, y.words)
@@ -139,7 +164,7 @@ class Shares(Views):
         words = torch.stack([ring_matmul(w, _matrix(value)) for w in self.words])
         return self._like(words, self.fraction_bits + value.fraction_bits)
 
-    def __rmatmul__(self, other: Public | FixedPoint) -> Any:  # noqa: ANN401 - as __add__
+    def __rmatmul__(self, other: Public | FixedPoint) -> Self:
         if not _is_public(other):
             return NotImplemented
         value = fixed(other, self.session.fraction_bits)

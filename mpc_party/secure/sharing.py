@@ -47,25 +47,38 @@ def share_many(inputs: Sequence[PrivateInput]) -> Steps[list[ReplicatedShares]]:
     """
     session = current_session()
     own = [_encoded(session, item) for item in inputs]  # raises before anything is sent
-    arrays: list[Words] = []
-    send: list[tuple[int, Words]] = []
-    receive: list[tuple[int, Words]] = []
-    for item, value in zip(inputs, own, strict=True):
-        words = np.zeros((2, *item.shape), dtype=np.int64)
-        arrays.append(words)
-        if value is not None:  # components p, p+1
-            words[0] = session.words(item.owner, Purpose.INPUT_WORDS, item.shape)
-            np.subtract(value, words[0], out=words[1, ...])
-            send.append((session.next, words[1, ...]))
-        elif session.previous == item.owner:  # components p+1, p+2
-            receive.append((session.previous, words[0, ...]))
-        else:  # components p+2, p
-            words[1] = session.words(item.owner, Purpose.INPUT_WORDS, item.shape)
-    yield [Messages(session, FrameKind.WORDS, "share", send, receive)]
+    pieces = [(item.owner, tuple(item.shape), words) for item, words in zip(inputs, own, strict=True)]
+    arrays = yield from share_words(session, pieces)
     return [
         ReplicatedShares(session, torch.from_numpy(words), _scale(session, item))
         for item, words in zip(inputs, arrays, strict=True)
     ]
+
+
+def share_words(
+    session: SecureSession,
+    pieces: Sequence[tuple[int, tuple[int, ...], Words | None]],
+    operation: str = "share",
+) -> Steps[list[Words]]:
+    """The protocol of `share_many` on ring words: (owner, shape, the words at the owner) to (2, *shape) each."""
+    arrays: list[Words] = []
+    send: list[tuple[int, Words]] = []
+    receive: list[tuple[int, Words]] = []
+    for owner, shape, value in pieces:
+        words = np.zeros((2, *shape), dtype=np.int64)
+        arrays.append(words)
+        if session.position == owner:  # components p, p+1
+            if value is None:
+                raise ValueError("the owner gives the words to share")
+            words[0] = session.words(owner, Purpose.INPUT_WORDS, shape)
+            np.subtract(value, words[0], out=words[1, ...])
+            send.append((session.next, words[1, ...]))
+        elif session.previous == owner:  # components p+1, p+2
+            receive.append((owner, words[0, ...]))
+        else:  # components p+2, p
+            words[1] = session.words(owner, Purpose.INPUT_WORDS, shape)
+    yield [Messages(session, FrameKind.WORDS, operation, send, receive)]
+    return arrays
 
 
 def _scale(session: SecureSession, item: PrivateInput) -> int:
