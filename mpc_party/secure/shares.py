@@ -8,7 +8,7 @@ into a replicated one again, with one truncation for a whole expression.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import ClassVar, NoReturn, Self, overload
+from typing import Any, ClassVar, NoReturn, Self, overload
 
 import numpy as np
 import torch
@@ -67,15 +67,7 @@ class Shares(Views):
 
     # Addition
 
-    @overload
-    def __add__(self: ReplicatedShares, other: ReplicatedShares) -> ReplicatedShares: ...
-    @overload
-    def __add__(self, other: AdditiveShares) -> AdditiveShares: ...
-    @overload
-    def __add__(self: AdditiveShares, other: Shares) -> AdditiveShares: ...
-    @overload
-    def __add__(self, other: Public | FixedPoint) -> Self: ...
-    def __add__(self, other: Shares | Public | FixedPoint) -> Shares:
+    def _plus(self, other: Shares | Public | FixedPoint) -> Any:  # noqa: ANN401 - typed by the subclasses
         if isinstance(other, Shares):
             return _add(self, other, negate=False)
         if not _is_public(other):
@@ -84,35 +76,29 @@ class Shares(Views):
         result = self.at_scale(max(self.fraction_bits, value.fraction_bits))
         addend = value.aligned(result.fraction_bits)
         shape = self.shape if isinstance(addend, int) else np.broadcast_shapes(self.shape, addend.shape)
-        words = result._spread(shape).clone()
+        words = result._spread(shape).clone()  # noqa: SLF001 - this class
         slot = self._slot_of_public()
         if slot is not None:
             words[slot] += addend
-        return result._like(words)
+        return result._like(words)  # noqa: SLF001 - this class
 
     def __radd__(self, other: Public | FixedPoint) -> Self:
-        return self + other
+        result: Self = self._plus(other)
+        return result
 
     def __neg__(self) -> Self:
         return self._like(-self.words)
 
-    @overload
-    def __sub__(self: ReplicatedShares, other: ReplicatedShares) -> ReplicatedShares: ...
-    @overload
-    def __sub__(self, other: AdditiveShares) -> AdditiveShares: ...
-    @overload
-    def __sub__(self: AdditiveShares, other: Shares) -> AdditiveShares: ...
-    @overload
-    def __sub__(self, other: Public | FixedPoint) -> Self: ...
-    def __sub__(self, other: Shares | Public | FixedPoint) -> Shares:
+    def _minus(self, other: Shares | Public | FixedPoint) -> Any:  # noqa: ANN401 - as _plus
         if isinstance(other, Shares):
             return _add(self, other, negate=True)
         if not _is_public(other):
             return NotImplemented
-        return -(-self + other)
+        return -(-self)._plus(other)  # noqa: SLF001 - this class
 
     def __rsub__(self, other: Public | FixedPoint) -> Self:
-        return -self + other
+        result: Self = (-self)._plus(other)
+        return result
 
     # Multiplication by public values, which keeps the kind of sharing
 
@@ -195,6 +181,20 @@ class ReplicatedShares(Shares):
     def _slot_of_public(self) -> int | None:
         return {0: 0, 2: 1, 1: None}[self.session.position]
 
+    @overload
+    def __add__(self, other: ReplicatedShares | Public | FixedPoint) -> ReplicatedShares: ...
+    @overload
+    def __add__(self, other: AdditiveShares) -> AdditiveShares: ...
+    def __add__(self, other: Shares | Public | FixedPoint) -> Shares:
+        return self._plus(other)  # type: ignore[no-any-return] # by what is added
+
+    @overload
+    def __sub__(self, other: ReplicatedShares | Public | FixedPoint) -> ReplicatedShares: ...
+    @overload
+    def __sub__(self, other: AdditiveShares) -> AdditiveShares: ...
+    def __sub__(self, other: Shares | Public | FixedPoint) -> Shares:
+        return self._minus(other)  # type: ignore[no-any-return] # by what is subtracted
+
     def square(self) -> AdditiveShares:
         """The elementwise square, not reduced."""
         return AdditiveShares(self.session, local_square(self.words).unsqueeze(0), 2 * self.fraction_bits)
@@ -212,6 +212,12 @@ class AdditiveShares(Shares):
 
     __slots__ = ()
     components = 1
+
+    def __add__(self, other: Shares | Public | FixedPoint) -> AdditiveShares:
+        return self._plus(other)  # type: ignore[no-any-return] # always additive
+
+    def __sub__(self, other: Shares | Public | FixedPoint) -> AdditiveShares:
+        return self._minus(other)  # type: ignore[no-any-return] # always additive
 
     def _slot_of_public(self) -> int | None:
         return 0 if self.session.position == 0 else None
