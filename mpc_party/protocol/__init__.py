@@ -4,6 +4,9 @@ Pure data and its checks, and the two things that touch the outside: files (`fil
 (`bus`). Knows nothing of the computation, and nothing here imports torch.
 """
 
+from mpc_party.protocol.addresses import Address, BrokerUrl, parse_address, parse_broker_url
+from mpc_party.protocol.broker_access import BrokerCredentials, BrokerError
+from mpc_party.protocol.bus import Bus
 from mpc_party.protocol.card import MemberCard, dump_card, load_card, parse_card, save_card
 from mpc_party.protocol.consortium import (
     COORDINATOR,
@@ -21,6 +24,8 @@ from mpc_party.protocol.consortium_file import (
 )
 from mpc_party.protocol.errors import ConfigError, ConsortiumError, MessageError, Reason, RoundError
 from mpc_party.protocol.identity import CoordinatorIdentity, Identity, Signer, encrypt_for
+from mpc_party.protocol.inbox import Received
+from mpc_party.protocol.keystore import open_sealed, seal
 from mpc_party.protocol.messages import (
     Abort,
     Commitment,
@@ -36,6 +41,11 @@ from mpc_party.protocol.passphrase import Passphrase, passphrase_from
 __all__ = [
     "COORDINATOR",
     "Abort",
+    "Address",
+    "BrokerCredentials",
+    "BrokerError",
+    "BrokerUrl",
+    "Bus",
     "Commitment",
     "ConfigError",
     "Consortium",
@@ -51,6 +61,7 @@ __all__ = [
     "Program",
     "Proposal",
     "Reason",
+    "Received",
     "Result",
     "RoundError",
     "Settled",
@@ -63,9 +74,13 @@ __all__ = [
     "load_card",
     "load_consortium",
     "message_hash",
+    "open_sealed",
+    "parse_address",
+    "parse_broker_url",
     "parse_card",
     "parse_consortium",
     "passphrase_from",
     "save_card",
     "save_consortium",
+    "seal",
 ]

@@ -145,7 +145,7 @@ def decode_message(data: bytes) -> Message:
     if len(data) > MAX_PAYLOAD:
         raise MessageError(f"a message of {len(data)} bytes, more than {MAX_PAYLOAD}")
     try:
-        message = _decoder.decode(data)
+        message: Message = _decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MessageError(f"not a message: {one_line(str(error))}") from None
     if _encoder.encode(message) != data:
