@@ -1,6 +1,6 @@
 """The data plane: mutually authenticated TLS links between the parties, and synchronous exchanges over them.
 
-    with Mesh(mesh_config(consortium, own, key, consortium_hash=consortium.hash)) as mesh:
+    with Mesh(mesh_config(consortium, own, identity, consortium_hash=consortium.hash)) as mesh:
         with mesh.session(session_id, committee, deadline_in(10)) as session:
             received = session.exchange(FrameKind.WORDS, {previous: data}, [following])
 

@@ -1,12 +1,15 @@
 """What a mesh needs to know, as plain values; and the one place that takes them out of a consortium file."""
 
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NoReturn
 
 from mpc_party.mesh.frames import CONTROL_LIMIT, DEFAULT_MAX_PAYLOAD
+from mpc_party.protocol.addresses import parse_address
 from mpc_party.protocol.consortium import Consortium
-from mpc_party.protocol.errors import ConfigError
+from mpc_party.protocol.errors import ConfigError, Reason
+from mpc_party.protocol.identity import Identity
 
 Address = tuple[str, int]
 
@@ -31,8 +34,8 @@ class MeshConfig:
     """One party's view of the mesh. Lists run over all members, in the order of the consortium file.
 
     `consortium_hash` is what both ends of a link must agree on: `Consortium.hash` in rounds, `.roster_hash`
-    while the file is still being completed. The private key never shows in `repr` and the object refuses to
-    be serialised.
+    while the file is still being completed. The private key is not here: `load_credentials` puts it, with the
+    certificate, into the contexts it is given, and is the only thing that can. The object refuses to be serialised.
     """
 
     own: int
@@ -40,7 +43,7 @@ class MeshConfig:
     addresses: tuple[Address, ...]
     certificates: tuple[bytes, ...]  # DER, pinned
     consortium_hash: bytes
-    private_key_pem: bytes = field(repr=False)  # PKCS #8, unencrypted; belongs to certificates[own]
+    load_credentials: Callable[[ssl.SSLContext], None] = field(repr=False)  # key and certificates[own]
     listen: Address | None = None  # where to bind if not addresses[own]
     limits: MeshLimits = MeshLimits()
 
@@ -56,22 +59,13 @@ class MeshConfig:
             raise ConfigError("the consortium hash must have 32 bytes")
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a MeshConfig holds a private key and is not serialised")
-
-
-def parse_address(text: str) -> Address:
-    """Parse `host:port` or `[v6]:port`; raise `ConfigError` if it is neither."""
-    host, separator, port = text.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not separator or not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 2**16:
-        raise ConfigError(f"{text!r} is not an address", remedy="write host:port")
-    return host, int(port)
+        raise TypeError("a MeshConfig reaches a private key and is not serialised")
 
 
 def mesh_config(
     consortium: Consortium,
     own: int,
-    private_key_pem: bytes,
+    identity: Identity,
     *,
     consortium_hash: bytes,
     listen: Address | None = None,
@@ -82,25 +76,30 @@ def mesh_config(
     Args:
         consortium: a validated file.
         own: this party's member index.
-        private_key_pem: this party's TLS key, PKCS #8 without encryption.
+        identity: this party's keys, of which the mesh uses the TLS key and certificate.
         consortium_hash: `consortium.hash`, or `consortium.roster_hash` for key generation.
         listen: bind here instead of the address in the file.
         limits: other bounds than the defaults.
 
     Raises:
-        ConfigError: an address or a certificate in the file does not parse.
+        ConfigError: an address or a certificate in the file does not parse, or the identity is not member `own`.
     """
+    if consortium.members[own].certificate != identity.member.certificate:
+        raise ConfigError(
+            f"the certificate of {consortium.names[own]} in the consortium file is not that of this identity",
+            reason=Reason.KEY_UNKNOWN,
+        )
     try:
         certificates = tuple(ssl.PEM_cert_to_DER_cert(m.certificate.strip()) for m in consortium.members)
     except ValueError as error:
         raise ConfigError("a certificate in the consortium file is not PEM") from error
     return MeshConfig(
         own=own,
-        names=tuple(m.name for m in consortium.members),
+        names=consortium.names,
         addresses=tuple(parse_address(m.mesh_address) for m in consortium.members),
         certificates=certificates,
         consortium_hash=consortium_hash,
-        private_key_pem=private_key_pem,
+        load_credentials=identity.load_tls,
         listen=listen,
         limits=limits or MeshLimits(),
     )

@@ -111,7 +111,7 @@ class Link:
     def _wait(self, events: int, deadline: float, waker: Waker) -> None:
         ready = wait_for(self.sock.fileno(), events, deadline, waker)
         if ready is None:
-            raise self.error("was dropped: this party is stopping", Reason.PARTY_STOPPED)
+            raise self.error("is no longer waited for", Reason.PARTY_STOPPED)
         if not ready:
             raise self.error("is silent past the deadline", Reason.PEER_TIMEOUT)
 

@@ -40,7 +40,7 @@ class Mesh:
         """Load keys and certificates; nothing listens yet.
 
         Raises:
-            ConfigError: the private key does not load or does not fit the certificate.
+            ConfigError: a certificate or the private key does not load.
         """
         self._config = config
         self._logger: FilteringBoundLogger = logger or structlog.get_logger("mesh")
