@@ -4,7 +4,7 @@ Public     the book, forwards and reference vols (`PublicInputs`: basis, Chebysh
 Private    per party: surface coefficients and weight per expiry (`Snapshot`); of the consortium: the model (a, b, c)
 Opened     the table of `Column`: vol ratio, delta, density, gamma shape, time value and hedge delta per instrument
 
-Nothing else is opened: `open_shares` stands once in this file and nowhere else in this package.
+Nothing else is opened: `open_words_many` stands once in this file and nowhere else in this package.
 
 Steps, with rounds on the mesh for three parties:
 
@@ -21,6 +21,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from mpc_party.hedging.aggregate import weighted_mean
 from mpc_party.hedging.chebyshev import Output
@@ -32,10 +33,11 @@ from mpc_party.secure import (
     PrivateInput,
     ReplicatedShares,
     SecureSession,
-    open_shares,
+    open_words_many,
     reduce,
     share_many,
 )
+from mpc_party.secure.encoding import FixedPoint
 
 
 def compute(
@@ -84,15 +86,14 @@ def compute(
             ],
             dim=0,
         )
-        opened = open_shares(table)
-    words = np.rint(opened.numpy() * float(1 << session.fraction_bits)).astype(np.int64)
-    return Opened(words.reshape(len(Column), public.count), session.fraction_bits)
+        (opened,) = open_words_many([table])
+    return Opened(opened.numpy().reshape(len(Column), public.count), session.fraction_bits)
 
 
 def log_vol_deviation(public: PublicInputs, surface: ReplicatedShares) -> ReplicatedShares:
     """Log-vol deviation u = log(vol / reference) / band per instrument, (n,), from the surface's coefficients, (E, 3)."""
     rows = surface[torch.from_numpy(public.expiry_index)]
-    return reduce((rows * _decoded(public.surface_map, public.program.fraction_bits)).sum(dim=1))
+    return reduce((rows * _public(public.surface_map, public)).sum(dim=1))
 
 
 def chebyshev_basis(u: ReplicatedShares, degree: int) -> list[ReplicatedShares]:
@@ -115,13 +116,17 @@ def chebyshev_basis(u: ReplicatedShares, degree: int) -> list[ReplicatedShares]:
 
 def outputs(public: PublicInputs, basis: Sequence[ReplicatedShares]) -> ReplicatedShares:
     """The five outputs of `chebyshev.Output`, shape (5, n): public coefficients on T_0 .. T_d, one truncation."""
-    coefficients = _decoded(public.coefficients, public.program.fraction_bits)
-    powers = ReplicatedShares.stack(list(basis), dim=0)
-    return reduce((powers.unsqueeze(0) * coefficients[:, 1:]).sum(dim=1) + coefficients[:, 0])
+    higher, constant = public.coefficients[:, 1:], public.coefficients[:, 0]
+    polynomials = ReplicatedShares.stack(list(basis), dim=0)
+    return reduce((polynomials.unsqueeze(0) * _public(higher, public)).sum(dim=1) + _public(constant, public))
 
 
-def _decoded(words: np.ndarray[tuple[int, ...], np.dtype[np.int64]], fraction_bits: int) -> torch.Tensor:
-    return torch.from_numpy(np.asarray(words / float(1 << fraction_bits), dtype=np.float64))
+def _public(words: NDArray[np.int64], public: PublicInputs) -> FixedPoint:
+    return FixedPoint(torch.from_numpy(np.ascontiguousarray(words)), public.program.fraction_bits)
+
+
+def _decoded(words: NDArray[np.int64], fraction_bits: int) -> torch.Tensor:
+    return torch.from_numpy(words / float(1 << fraction_bits))
 
 
 __all__ = ["chebyshev_basis", "compute", "log_vol_deviation", "outputs"]

@@ -1,0 +1,65 @@
+# Two commands matter: `make demo` and `make test`. Everything else serves them. Needs Python 3.11, make and a C library.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+# A recorded option chain for the demo: make demo CHAIN=file.csv.gz; more flags for it: make demo ARGS="--rounds 5".
+CHAIN ?=
+ARGS ?=
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-python test-contracts test-all contracts artifacts lint format bench clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
+		|| { echo "Python 3.11 is needed; name it with: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV) (about 1.5 GB, torch most of it) ..."
+	@$(PIP) install --constraint constraints.txt --editable ".[dev]"
+	@touch $@
+
+install: $(READY) ## Set up the virtual environment
+
+demo: $(READY) ## Run a whole consortium on this machine and check what comes out
+	@$(BIN)/mpc-coordinator demo $(if $(CHAIN),--chain "$(CHAIN)") $(ARGS)
+
+test: test-contracts test-python ## All tests but the slow ones
+
+test-python: $(READY)
+	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
+
+test-all: test-contracts $(READY) ## All tests, the slow ones too
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+contracts: $(READY) ## Install the contract tools (npm where Node is present, else from PyPI)
+	$(BIN)/python contracts/scripts/setup.py
+
+test-contracts: contracts ## Forge tests, and proof that a rebuild gives the checked-in bytecode
+	$(BIN)/python contracts/scripts/forge.py test
+	$(BIN)/python contracts/scripts/check_artifacts.py
+
+artifacts: contracts ## Rebuild the checked-in contract artifacts
+	$(BIN)/python contracts/scripts/export_artifacts.py
+
+lint: $(READY) ## Everything that CI checks besides tests
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: $(READY) ## Format the code
+	$(BIN)/ruff check --fix --select I
+	$(BIN)/ruff format
+
+bench: $(READY) ## Measure the parts side by side
+	$(BIN)/python -m tests.benchmarks
+
+clean: ## Remove what was built, but not the virtual environment
+	rm -rf build dist *.egg-info contracts/out contracts/cache .pytest_cache .hypothesis .mypy_cache .ruff_cache
