@@ -3,7 +3,11 @@
 One place for what is worth a faster kernel. All tensors are int64, where overflow wraps as the ring wants it.
 """
 
+from collections.abc import Callable
+
 import torch
+
+Bilinear = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 def local_product(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -23,9 +27,14 @@ def local_square(x: torch.Tensor) -> torch.Tensor:
     return (x[1] * 2).add_(x[0]).mul_(x[0])
 
 
+def local_bilinear(function: Bilinear, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """The local product with a bilinear function in place of the elementwise product: see `local_product`."""
+    return function(x[0], y[0] + y[1]).add_(function(x[1], y[0]))
+
+
 def local_matmul(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """The local product with matrix multiplication, with the shapes of torch.matmul: see `local_product`."""
-    return ring_matmul(x[0], y[0] + y[1]).add_(ring_matmul(x[1], y[0]))
+    return local_bilinear(ring_matmul, x, y)
 
 
 def ring_matmul(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:

@@ -7,7 +7,7 @@ into a replicated one again, with one truncation for a whole expression.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar, NoReturn, Self, overload
 
 import numpy as np
@@ -16,7 +16,14 @@ import torch
 from mpc_party.protocol.errors import Reason
 from mpc_party.secure.encoding import FixedPoint, Public, fixed
 from mpc_party.secure.errors import SecureError
-from mpc_party.secure.kernels import local_matmul, local_product, local_square, ring_matmul
+from mpc_party.secure.kernels import (
+    Bilinear,
+    local_bilinear,
+    local_matmul,
+    local_product,
+    local_square,
+    ring_matmul,
+)
 from mpc_party.secure.session import SecureSession
 from mpc_party.secure.views import Views
 
@@ -110,6 +117,10 @@ class Shares(Views):
             self._spread(np.broadcast_shapes(self.shape, value.words.shape)) * value.words, scale
         )
 
+    def linear(self, function: Callable[[torch.Tensor], torch.Tensor], fraction_bits: int = 0) -> Self:
+        """A linear function of the words, applied to every component; it adds so many fraction bits."""
+        return self._like(torch.stack([function(w) for w in self.words]), self.fraction_bits + fraction_bits)
+
     def times(self, value: Public, fraction_bits: int) -> Self:
         """The product with a public value, which is rounded to so many fraction bits, instead of the session's."""
         return self._times_public(fixed(value, fraction_bits))
@@ -198,6 +209,12 @@ class ReplicatedShares(Shares):
     def square(self) -> AdditiveShares:
         """The elementwise square, not reduced."""
         return AdditiveShares(self.session, local_square(self.words).unsqueeze(0), 2 * self.fraction_bits)
+
+    def bilinear(self, function: Bilinear, other: ReplicatedShares) -> AdditiveShares:
+        """A bilinear function of this and another secret, a convolution for instance, not reduced."""
+        same_session((self, other))
+        words = local_bilinear(function, self.words, other.words)
+        return AdditiveShares(self.session, words.unsqueeze(0), self.fraction_bits + other.fraction_bits)
 
     def additive(self) -> AdditiveShares:
         """The same value as an additive sharing: this party's part is x_i."""
