@@ -17,6 +17,7 @@ Array = NDArray[np.float64]
 SECONDS_PER_YEAR = 365 * 86_400
 LOWEST_VOL = 0.01
 HIGHEST_VOL = 10.0
+LOWEST_TIME_VALUE = 1e-9  # of the forward
 _SQRT_TWO_PI = 2.5066282746310002
 
 
@@ -54,9 +55,13 @@ def greeks(moneyness: Array, vol: Array, time: Array, call: NDArray[np.bool_]) -
 def implied_vol(
     premium: Array, moneyness: Array, time: Array, call: NDArray[np.bool_], iterations: int = 32
 ) -> Array:
-    """Vol at which the price/forward equals `premium`; NaN where no vol in [0.01, 10] gives it.
+    """Vol at which the price/forward equals `premium`, all of one shape.
 
-    Safeguarded Newton in the log-vol: a step that leaves the bracket is replaced by bisection.
+    NaN where no vol in [0.01, 10] gives that price, or the time value is below 1e-9 of the forward (less than any
+    venue's tick, and mostly rounding).
+
+    Newton's method in the log-vol, for the price below the target and for its logarithm above, where the price
+    falls too steeply for the first; a step that leaves the bracket is replaced by bisection.
     """
     low = np.full(premium.shape, np.log(LOWEST_VOL))
     high = np.full(premium.shape, np.log(HIGHEST_VOL))
@@ -67,16 +72,18 @@ def implied_vol(
     at_low = greeks(moneyness, np.exp(low), time, otm_call).premium
     at_high = greeks(moneyness, np.exp(high), time, otm_call).premium
     with np.errstate(invalid="ignore"):
-        solvable = (target > np.maximum(at_low, 1e-9)) & (target < at_high)
+        solvable = (target > np.maximum(at_low, LOWEST_TIME_VALUE)) & (target < at_high)
     log_vol = np.full(premium.shape, np.log(0.5))
     for _ in range(iterations):
         vol = np.exp(log_vol)
         at = greeks(moneyness, vol, time, otm_call)
-        error = at.premium - np.where(solvable, target, at.premium)
+        wanted = np.where(solvable, target, at.premium)
+        error = at.premium - wanted
         high = np.where(error > 0, log_vol, high)
         low = np.where(error < 0, log_vol, low)
-        step = error / np.maximum(at.vega * vol, 1e-300)
-        newton = log_vol - step
+        with np.errstate(divide="ignore", invalid="ignore"):
+            excess = np.where(error > 0, at.premium * np.log(at.premium / wanted), error)
+        newton = log_vol - excess / np.maximum(at.vega * vol, 1e-300)
         inside = (newton > low) & (newton < high)
         log_vol = np.where(inside, newton, np.where(error == 0, log_vol, 0.5 * (low + high)))
     return np.where(solvable, np.exp(log_vol), np.nan)
