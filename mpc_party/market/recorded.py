@@ -2,8 +2,8 @@
 
 Columns: timestamp (`2026-01-01T09:18:35Z`), instrument_name (`BTC-3JAN26-88000-C`; expires at 08:00 UTC),
 futures_price, bid_price, ask_price (coin; empty where there is none), implied_volatility (a fraction). Further
-columns are ignored. A row that breaks the format refuses the file, naming its line: a recording is either right or
-not to be used. A row whose numbers no option can have (a vol or a price that is negative, infinite or absurd) is
+columns are ignored. A row that breaks the format, or says something of the same option and moment again, refuses the file,
+naming its line: a recording is either right or not to be used. A row whose numbers no option can have (a vol or a price that is negative, infinite or absurd) is
 dropped and counted, as it would be from a live feed.
 """
 
@@ -15,8 +15,9 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from operator import itemgetter
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import numpy as np
 
@@ -28,8 +29,8 @@ COLUMNS = (
     "timestamp", "instrument_name", "futures_price", "bid_price", "ask_price", "implied_volatility",
 )  # fmt: skip
 EXPIRY_HOUR = 8  # the venue's options expire at 08:00 UTC
-MAX_ROWS = 5_000_000
-MAX_FIELD = 1024
+MAX_LINES = 5_000_000
+MAX_LINE = 4096
 HIGHEST_PRICE = 1e9
 HIGHEST_VOL = 20.0
 _NAME = re.compile(r"([A-Z0-9]{1,11})-(\d{1,2})([A-Z]{3})(\d{2})-(\d{1,9}(?:\.\d{1,8})?)-([CP])", re.ASCII)
@@ -104,10 +105,6 @@ class RecordedChain:
             ) from None
         except UnicodeDecodeError:
             raise MarketDataError(f"{path}: not UTF-8 text", remedy="give a CSV file, plain or .gz") from None
-        except csv.Error as error:
-            raise MarketDataError(
-                f"{path}: not CSV ({error})", remedy="give a CSV file, plain or .gz"
-            ) from None
         if not self._moments:
             raise MarketDataError(f"{path}: holds no options", remedy="give the path of a recorded chain")
         self.times = tuple(sorted(self._moments))
@@ -154,6 +151,7 @@ class RecordedChain:
     def _read(self) -> None:
         times: dict[str, int] = {}
         names: dict[str, InstrumentName] = {}
+        seen: set[tuple[int, InstrumentName]] = set()
         for line, fields in self._lines():
             stamp, name, forward, bid, ask, vol = fields
             try:
@@ -173,37 +171,62 @@ class RecordedChain:
                     f"{self._path}: line {line}: {option.underlying} in a recording of {self._underlying}",
                     remedy="keep one underlying to a file",
                 )
+            if (moment, option) in seen:
+                raise MarketDataError(
+                    f"{self._path}: line {line}: {name} stands twice in the same moment",
+                    remedy="fetch the recording again",
+                )
+            seen.add((moment, option))
             if option.expiry <= moment or not _plausible(*numbers):
                 self.dropped += 1
                 continue
             self._moments[moment].append(_Row(option.expiry, option.strike, option.call, *numbers))
 
     def _lines(self) -> Iterator[tuple[int, tuple[str, ...]]]:
-        csv.field_size_limit(MAX_FIELD)
+        """Line number and the fields of `COLUMNS`, row by row."""
         with (
             gzip.open(self._path, "rt", encoding="utf-8", newline="")
             if self._path.suffix == ".gz"
             else self._path.open(encoding="utf-8", newline="")
         ) as file:
-            reader = csv.reader(file)
-            header = next(reader, [])
-            missing = [column for column in COLUMNS if column not in header]
-            if missing:
+            reader = csv.reader(self._bounded(file), strict=True)
+            try:
+                header = next(reader, [])
+                missing = [column for column in COLUMNS if column not in header]
+                if missing:
+                    raise MarketDataError(
+                        f"{self._path}: column {missing[0]!r} is missing",
+                        remedy="give a recorded option chain",
+                    )
+                columns = itemgetter(*(header.index(column) for column in COLUMNS))
+                for row in reader:
+                    if len(row) != len(header):
+                        raise MarketDataError(
+                            f"{self._path}: line {reader.line_num}: {len(row)} fields, {len(header)} expected",
+                            remedy="fetch the recording again",
+                        )
+                    yield reader.line_num, columns(row)
+            except csv.Error as error:
                 raise MarketDataError(
-                    f"{self._path}: column {missing[0]!r} is missing", remedy="give a recorded option chain"
+                    f"{self._path}: line {reader.line_num}: not CSV ({error})",
+                    remedy="give a CSV file, plain or .gz",
+                ) from None
+
+    def _bounded(self, file: IO[str]) -> Iterator[str]:
+        """The file's lines, never holding more than a line's allowance: a .gz may unpack to anything."""
+        number = 0
+        while line := file.readline(MAX_LINE):
+            number += 1
+            if len(line) == MAX_LINE and not line.endswith("\n"):
+                raise MarketDataError(
+                    f"{self._path}: line {number} is longer than {MAX_LINE} characters",
+                    remedy="give a CSV file, plain or .gz",
                 )
-            at = [header.index(column) for column in COLUMNS]
-            for number, row in enumerate(reader, start=2):
-                if number > MAX_ROWS:
-                    raise MarketDataError(
-                        f"{self._path}: more than {MAX_ROWS} rows", remedy="split the recording"
-                    )
-                if len(row) != len(header):
-                    raise MarketDataError(
-                        f"{self._path}: line {number}: {len(row)} fields, {len(header)} expected",
-                        remedy="fetch the recording again",
-                    )
-                yield number, tuple(row[i] for i in at)
+            if number > MAX_LINES:
+                raise MarketDataError(
+                    f"{self._path}: more than {MAX_LINES} lines", remedy="split the recording"
+                )
+            yield line
 
 
 def _unix_seconds(stamp: str) -> int:
@@ -216,12 +239,21 @@ def _unix_seconds(stamp: str) -> int:
 def _number(text: str) -> float:
     if text == "":
         return np.nan
+    if "_" in text or not text.isascii():  # `float` reads "1_000" and the digits of other scripts
+        raise _not_a_number(text)
     try:
         return float(text)
     except ValueError:
-        raise ValueError(f"not a number: {text[:40]!r}") from None
+        raise _not_a_number(text) from None
+
+
+def _not_a_number(text: str) -> ValueError:
+    return ValueError(f"not a number: {text[:40]!r}")
 
 
 def _plausible(forward: float, bid: float, ask: float, vol: float) -> bool:
-    prices = all(np.isnan(p) or 0 <= p <= HIGHEST_PRICE for p in (bid, ask))
-    return prices and 0 < forward <= HIGHEST_PRICE and (np.isnan(vol) or 0 < vol <= HIGHEST_VOL)
+    # NaN, which is outside of nothing, stands for what is absent; a forward must be there.
+    outside = (
+        bid < 0 or bid > HIGHEST_PRICE or ask < 0 or ask > HIGHEST_PRICE or vol <= 0 or vol > HIGHEST_VOL
+    )
+    return not outside and 0 < forward <= HIGHEST_PRICE
