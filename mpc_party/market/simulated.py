@@ -1,9 +1,9 @@
 """A seeded simulated market, for demos and tests where no recording is at hand.
 
-The spot follows a random walk with stochastic variance from the start of each simulated day; the log-vol of each
-expiry is a term structure plus skew and curvature in standardised log-moneyness, each moved by the same day's
-random numbers. Strikes and expiries are listed as a venue lists them: dense near the money and near in time. The
-same seed gives the same market at the same moment on every machine, so that several processes see one market.
+The spot follows a random walk with stochastic variance, from the same level at the start of each simulated day; the
+log-vol of each expiry is a term structure plus skew and curvature in standardised log-moneyness, moved by random
+numbers that change every ten minutes. Strikes and expiries are listed as a venue lists them: dense near the money and
+near in time. The same seed gives the same market at the same moment, so that several processes see one market.
 (Paths with jumps and several venues belong to `models`; this is only what a venue's screen shows at one moment.)
 """
 
@@ -26,6 +26,8 @@ STRIKES_A_SIDE = 16
 DAYS_AHEAD = (1, 2, 3, 4, 7, 14, 21, 28, 56, 84, 175, 266, 357)
 STEP_SECONDS = 5
 STEPS_A_DAY = 86_400 // STEP_SECONDS
+_FIRST_MOMENT = 1_577_836_800  # 2020-01-01
+_LAST_MOMENT = 4_102_444_800  # 2100-01-01
 
 
 class SimulatedMarket:
@@ -43,12 +45,12 @@ class SimulatedMarket:
         return max(after + 1, now)
 
     def at(self, observed_at: int) -> ChainSnapshot:
-        """The chain at any moment from 2020 on."""
-        if not 1_577_836_800 <= observed_at < 2**40:
+        """The chain at any moment from 2020 to 2099."""
+        if not _FIRST_MOMENT <= observed_at < _LAST_MOMENT:
             raise MarketDataError(
                 f"the simulated market has no moment {observed_at}",
                 reason=Reason.MARKET_DATA_STALE,
-                remedy="give a time from 2020 on, in Unix seconds",
+                remedy="give a time from 2020 to 2099, in Unix seconds",
             )
         spot, shocks = self._spot(observed_at), normal(f"{self._seed}/surface/{observed_at // 600}", 3)
         rows: list[tuple[int, float, float, float]] = []
@@ -79,8 +81,7 @@ class SimulatedMarket:
 
 def _expiries(observed_at: int) -> list[int]:
     start = datetime.fromtimestamp(observed_at, UTC).replace(hour=8, minute=0, second=0, microsecond=0)
-    expiries = [int((start + timedelta(days=days)).timestamp()) for days in DAYS_AHEAD]
-    return [expiry for expiry in expiries if expiry - observed_at >= 4 * 3600]
+    return [int((start + timedelta(days=days)).timestamp()) for days in DAYS_AHEAD]
 
 
 def _screen(observed_at: int, underlying: str, rows: list[tuple[int, float, float, float]]) -> ChainSnapshot:
