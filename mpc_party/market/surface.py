@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mpc_party.market.black76 import greeks, years
 from mpc_party.market.quotes import VolQuotes
+from mpc_party.protocol.secret import Secret
 
 Floats = NDArray[np.float64]
 
@@ -19,6 +20,7 @@ BASIS_SIZE = 3
 Z_LIMIT = 4.0
 RIDGE = 1e-3  # of the mean diagonal, per coefficient of order 0, 1, 2 times the order: keeps thin expiries from bending
 LOWEST_WEIGHT = 1 / 16  # so that the sum over parties has a bounded reciprocal
+_TINY = 1e-300
 HALF_WEIGHT_QUOTES = 12.0  # quotes on an expiry at which a desk's weight reaches one half
 
 
@@ -47,7 +49,7 @@ class Grid:
 
 
 @dataclass(frozen=True, repr=False)
-class SurfaceFit:
+class SurfaceFit(Secret):
     """One desk's fit: coefficients of shape (E, 3) in log-vol, weights of shape (E,) in [1/16, 1]. Private."""
 
     coefficients: Floats
@@ -87,35 +89,43 @@ def fit_surface(grid: Grid, quotes: VolQuotes, band: float) -> SurfaceFit:
 
 def _fit_expiry(grid: Grid, index: int, quotes: VolQuotes, rows: NDArray[np.bool_]) -> tuple[Floats, float]:
     strike, vol = quotes.strike[rows], quotes.vol[rows]
-    position = np.full(strike.shape, index, dtype=np.int64)
-    basis = grid.basis(position, strike)
+    basis = grid.basis(np.full(strike.shape, index, dtype=np.int64), strike)
     target = np.log(vol / grid.reference_vol[index])
-    call = np.ones(strike.shape, dtype=np.bool_)
-    vega = greeks(strike / grid.forward[index], vol, grid.time[position], call).vega
-    # A width of half a vol point is as good as a quote gets; narrower ones do not count for more.
-    precision = np.minimum(1.0, vega / vega.max()) ** 2 / np.maximum(quotes.width[rows] / vol, 0.005) ** 2
-    precision /= precision.max()
+    precision = row_weights(grid, index, quotes, rows)
     normal = basis.T @ (precision[:, None] * basis)
     ridge = RIDGE * np.trace(normal) / BASIS_SIZE * np.arange(BASIS_SIZE)
     solution = np.linalg.solve(normal + np.diag(ridge + 1e-9), basis.T @ (precision * target))
-    effective = float(precision.sum() ** 2 / (precision**2).sum())  # Kish's effective sample size
-    return solution, effective
+    return solution, effective_count(precision)
+
+
+def row_weights(grid: Grid, index: int, quotes: VolQuotes, rows: NDArray[np.bool_]) -> Floats:
+    """How much each of the quotes `rows` (not none) counts on expiry `index`: (vega / width)^2, the largest being 1."""
+    strike, vol = quotes.strike[rows], quotes.vol[rows]
+    time = np.full(strike.shape, grid.time[index])
+    vega = greeks(strike / grid.forward[index], vol, time, np.ones(strike.shape, dtype=np.bool_)).vega
+    # A width of half a percent of the vol is as good as a quote gets; narrower ones do not count for more.
+    precision = (vega / max(vega.max(), _TINY)) ** 2 / np.maximum(quotes.width[rows] / vol, 0.005) ** 2
+    return np.asarray(precision / max(precision.max(), _TINY), dtype=np.float64)
+
+
+def effective_count(weights: Floats) -> float:
+    """Kish's effective sample size: how many equally good quotes these are worth."""
+    return float(weights.sum() ** 2 / max((weights**2).sum(), _TINY))
 
 
 def _draw_into_band(coefficients: Floats, band: float) -> int:
-    """Shrink, in place, what leaves the band at some z; returns how many expiries were touched."""
-    z = np.linspace(-Z_LIMIT, Z_LIMIT, 65)
-    shape = np.stack([z, z * z - 1.0])
+    """Shrink, in place, what leaves the band at some |z| <= 4; returns how many expiries were touched."""
     touched = 0
     for row in coefficients:
-        wings = row[1:] @ shape
+        # A quadratic is extreme at its ends and at its vertex, which stays where it is when the wings shrink.
+        vertex = -0.5 * row[1] / row[2] if abs(row[1]) < 2.0 * Z_LIMIT * abs(row[2]) else 0.0
+        z = np.array([-Z_LIMIT, vertex, Z_LIMIT])
+        wings = row[1] * z + row[2] * (z * z - 1.0)
         if np.abs(row[0] + wings).max() <= band:
             continue
         touched += 1
         row[0] = np.clip(row[0], -0.9 * band, 0.9 * band)
-        with np.errstate(divide="ignore"):
-            room = np.where(
-                wings > 0, (band - row[0]) / wings, (-band - row[0]) / np.where(wings < 0, wings, -1e-12)
-            )
+        with np.errstate(divide="ignore", over="ignore"):
+            room = (band - np.sign(wings) * row[0]) / np.abs(wings)
         row[1:] *= min(1.0, float(room.min()))
     return touched
