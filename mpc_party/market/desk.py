@@ -14,12 +14,13 @@ from mpc_party.market.black76 import greeks, years
 from mpc_party.market.chain import ChainSnapshot, MarketSource
 from mpc_party.market.quotes import Quotes
 from mpc_party.market.streams import normal, uniform
+from mpc_party.protocol.secret import Secret
 
 MEAN_AGE = 60.0  # seconds, exponentially distributed
 
 
-@dataclass(frozen=True)
-class DeskView:
+@dataclass(frozen=True, repr=False)
+class DeskView(Secret):
     """A private, noisy, partial view of `source`, determined by `seed`."""
 
     source: MarketSource

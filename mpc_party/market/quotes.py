@@ -7,12 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpc_party.market.black76 import implied_vol, years
+from mpc_party.protocol.secret import Secret
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, repr=False)
-class Quotes:
+class Quotes(Secret):
     """Columns of one length, one row a quote: private to the desk, so the repr shows only how many there are.
 
     `seen_at` and `expiry` in Unix seconds, `strike` and `forward` in the quote currency, `bid` and `ask` in coin.
@@ -34,7 +35,7 @@ class Quotes:
 
 
 @dataclass(frozen=True, repr=False)
-class VolQuotes:
+class VolQuotes(Secret):
     """The quotes that passed, as implied vols: `vol` at the mid, `width` = (ask vol - bid vol) proxy, both annual."""
 
     expiry: NDArray[np.int64]
@@ -55,8 +56,9 @@ def clean(
     """Drop what cannot be used, and turn the rest into implied vols on the book's forwards.
 
     Returns the usable quotes and how many were dropped, by cause: `not-in-book` (no such expiry), `missing` (a side
-    is absent or NaN), `negative`, `crossed`, `stale` (older than `max_age` seconds, or from the future),
-    `no-vol` (no vol gives that price: below intrinsic or worthless).
+    is absent, NaN or infinite), `negative` (or zero), `crossed`, `stale` (older than `max_age` seconds, or from the
+    future), `no-vol` (no vol gives the mid or the ask: below intrinsic, worthless or absurd). A quote that is wrong in
+    several ways counts once, for the first of these.
     """
     dropped: Counter[str] = Counter()
     keep = np.ones(len(quotes), dtype=np.bool_)
