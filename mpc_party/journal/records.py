@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ class SnapshotCommitment:
     """A commitment to the party's input of a round, and the salt that opens it. Keep the salt private."""
 
     commitment: bytes
-    salt: bytes
+    salt: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)

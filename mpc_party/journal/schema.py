@@ -77,7 +77,7 @@ def open_database(path: Path, *, consortium: bytes, epoch: int) -> sqlite3.Conne
 def _require_intact(connection: sqlite3.Connection, path: Path) -> None:
     (finding,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if finding != "ok":
-        raise JournalError(f"journal {path} is damaged: {finding}", remedy=REMEDY_DAMAGED)
+        raise JournalError(f"journal {path} is damaged: {' '.join(finding.split())}", remedy=REMEDY_DAMAGED)
     require_version(connection, path, allow_empty=True)
 
 
