@@ -1,10 +1,13 @@
 """Public Chebyshev coefficients of the Black-76 outputs, one polynomial per instrument and output, in the secret log-vol.
 
 The secret variable is u in [-1, 1], where vol = reference_vol * exp(band * u). Under sharing, every output is then a
-public linear map of T_0(u) .. T_d(u), whose T_k are shared by all outputs. At degree 12 and band 1.4 (a factor of 4 to
-either side of the reference) the polynomials are within 5e-5 of the delta and the premium for moneyness 0.7 to 1.4
-and T from one day to one year; what is left of the error is the fixed point. Log, reciprocal and erf under sharing
-would take 325 rounds.
+public linear map of T_0(u) .. T_d(u), whose T_k are shared by all outputs. Log, reciprocal and erf under sharing
+would take 325 rounds. Greatest errors at degree 12 and band 1.4 (a factor of 4 to either side of the reference), which
+the fixed point comes on top of:
+
+    moneyness       T               reference   delta   density  gamma shape  time value
+    0.7 to 1.4      1 day - 1 year  0.15 - 1.5  5.5e-5  1.7e-4   2.0e-4       8e-6
+    1/20 to 20      1 hour - 10 a   0.01 - 5    2.1e-4  6.3e-4   7.6e-4       4.2e-4
 
 Source: Trefethen, "Approximation Theory and Approximation Practice", ch. 3 (interpolation at Chebyshev points by the
 discrete cosine transform).
