@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -37,6 +38,8 @@ from mpc_party.protocol.bus import Bus
 from mpc_party.protocol.consortium import COORDINATOR
 from mpc_party.protocol.errors import ConsortiumError, Reason, RoundError
 from mpc_party.protocol.messages import Abort, Commitment, Message, Proposal, Settled, Status, message_hash
+
+_PASSING = 2.0  # seconds that a last message gets to leave when this party stops
 
 
 @dataclass
@@ -92,13 +95,15 @@ class PartyService:
     async def _say_goodbye(self) -> None:
         for action in self._machine.handle(StopRequested()):
             await self._do(action)
-        await self._publish(self._status(online=False))
+        with suppress(ConsortiumError):  # the bus may be what has failed; the others then see the last will
+            await self._publish(self._status(online=False))
+            await self.bus.flush(_PASSING)
         self.party.mesh.abort(reason=Reason.PARTY_STOPPED)
         self._worker.shutdown(wait=True, cancel_futures=True)
 
     async def _receive(self) -> None:
         names = self.party.consortium.names
-        async for received in self.bus:
+        async for received in self.bus.received:
             event = self._event_of(received.sender, received.message, names)
             if event is not None:
                 self._events.put_nowait(event)
@@ -210,7 +215,7 @@ class PartyService:
         return Status(online, self.party.consortium.hash, self.party.journal.last_round())
 
     async def _publish(self, message: Message) -> None:
-        await self.bus.publish(message, retain=isinstance(message, Status))
+        await self.bus.publish(message)
 
 
 def _warm_up() -> None:

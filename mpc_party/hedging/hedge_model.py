@@ -35,5 +35,7 @@ def hedge_adjustment(
     """Run the model on shares of delta and density, both (n,); weights are shares of shape (3,). Collective."""
     module = MinimumVarianceQuadratic(ReplicatedTensor.from_shares(model))
     with no_grad():
-        adjusted = module(ReplicatedTensor.from_shares(delta), ReplicatedTensor.from_shares(density))
+        adjusted: ReplicatedTensor = module(
+            ReplicatedTensor.from_shares(delta), ReplicatedTensor.from_shares(density)
+        )
     return adjusted.shares

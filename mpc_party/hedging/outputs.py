@@ -3,9 +3,9 @@
 Everything here is public: it runs on values that all committee members have opened. Integer arithmetic makes the
 result the same at every party and lets anyone compare the report with the opened values bit for bit.
 
-Does a report value tell the ring value it came from? Yes where its scale is 2^fraction_bits or more and it lies within
-its bounds. At 16 bits that is every column, except iv at a reference vol below 0.066 and gamma where reference vol *
-sqrt(T) is above 15; there neighbours may share a report unit, which is then finer than their error all the same.
+A report value tells which ring value it came from where the column's scale is 2^fraction_bits or more and the value
+lies within its bounds. At 16 bits that holds for every column but iv at a reference vol below 0.066 and gamma where
+reference vol * sqrt(T) is above 15; at 20 bits the deltas, too, have neighbours that share a report unit (10^6 < 2^20).
 """
 
 from dataclasses import dataclass

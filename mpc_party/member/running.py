@@ -1,6 +1,7 @@
 """`mpc-party run`: open everything, run the service, close everything, whatever ends it."""
 
 import asyncio
+import os
 import signal
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,9 +14,11 @@ from mpc_party.journal import Journal
 from mpc_party.market import DeskView, open_source
 from mpc_party.member.connecting import open_mesh
 from mpc_party.member.home import BrokerSettings, PartyHome, Settings
-from mpc_party.protocol.bus import BrokerCredentials, Bus
+from mpc_party.protocol.broker_access import BrokerCredentials
+from mpc_party.protocol.bus import Bus
 from mpc_party.protocol.consortium import Consortium
 from mpc_party.protocol.errors import ConfigError
+from mpc_party.protocol.files import read_text_limited
 from mpc_party.protocol.identity import Identity
 from mpc_party.protocol.passphrase import Passphrase
 from mpc_party.signing import Approver
@@ -87,7 +90,11 @@ async def _serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with Bus(
-        url or broker.url or consortium.broker, consortium, identity, credentials=broker_credentials(broker)
+        consortium,
+        identity,
+        url=url or broker.url,
+        credentials=broker_credentials(broker),
+        last_round=party.journal.last_round(),
     ) as bus:
         await PartyService(party, bus).run(stop)
 
@@ -110,15 +117,22 @@ def desk_view(settings: Settings, options: Options) -> DeskView:
 
 
 def broker_credentials(settings: BrokerSettings) -> BrokerCredentials:
-    """Credentials for the broker, from files and names in `party.toml`."""
+    """Credentials for the broker: from `party.toml`, else from the environment (MPC_BROKER_USERNAME and so on).
+
+    Raises:
+        ConfigError: a file that is named does not read.
+    """
+    if settings == BrokerSettings(url=settings.url):
+        return BrokerCredentials.from_environment(os.environ)
+    password = None
+    if settings.password_file is not None:
+        password = read_text_limited(
+            Path(settings.password_file).expanduser(), 1024, "broker password"
+        ).rstrip("\n")
     return BrokerCredentials(
         username=settings.username,
-        password_file=_path(settings.password_file),
-        ca_file=_path(settings.ca_file),
-        certificate_file=_path(settings.certificate_file),
-        key_file=_path(settings.key_file),
+        password=password,
+        ca_file=settings.ca_file,
+        certificate_file=settings.certificate_file,
+        key_file=settings.key_file,
     )
-
-
-def _path(text: str | None) -> Path | None:
-    return None if text is None else Path(text).expanduser()
