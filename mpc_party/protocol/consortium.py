@@ -55,7 +55,7 @@ class Program(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fraction_bits: Annotated[int, Meta(ge=12, le=20)] = 16
     degree: Annotated[int, Meta(ge=4, le=16)] = 12  # of the Chebyshev polynomials in the log-vol
     band: Annotated[float, Meta(gt=0.1, le=2.0)] = 1.4  # half-width of log(vol / reference)
-    max_instruments: Annotated[int, Meta(ge=1, le=1024)] = 700
+    max_instruments: Annotated[int, Meta(ge=1, le=1024)] = 680
     forward_tolerance: Annotated[float, Meta(gt=0, le=0.2)] = 0.01  # relative, proposal against own view
     max_quote_age: Annotated[int, Meta(ge=1, le=86_400)] = 600  # seconds, market time
     report_validity: Annotated[int, Meta(ge=1, le=86_400)] = 3600  # seconds from observed_at

@@ -1,0 +1,11 @@
+"""The settlement contract through a JSON-RPC node: deploy, submit, read back.
+
+`types` says what goes in and out, `node` is the connection, `sender` makes transactions, `contract` knows the
+contract. All calls block; whoever sits in an event loop uses `asyncio.to_thread`. Importing this folder imports web3
+(a second and a half), so commands import it where they need it.
+"""
+
+from coordinator.settlement.contract import Settlement
+from coordinator.settlement.types import Deployment, Patience, Receipt, SettlementError, StoredReport
+
+__all__ = ["Deployment", "Patience", "Receipt", "Settlement", "SettlementError", "StoredReport"]
