@@ -25,6 +25,7 @@ from mpc_party.protocol.errors import ConsortiumError, Reason
 VERSION = 1
 MAX_WEIGHTS = 1 << 20
 MAX_FILE = 64 << 20
+_MAX_CONTENT = MAX_FILE - (1 << 16)  # leaves room for the encryption's header and tags
 _COMPONENT = b"mpc-hedge/model-component/v1"
 _MODEL = b"mpc-hedge/model/v1"
 _WORD = 8
@@ -97,14 +98,16 @@ def deal(header: ModelHeader, words: list[int], recipients: list[str]) -> tuple[
 
     Args:
         header: `count` must be the number of words, `members` that of recipients.
-        words: two's complement integers in (-2^63, 2^63).
+        words: signed integers in [-2^63, 2^63).
         recipients: age X25519 recipients.
 
     Returns:
         The public commitment (32 bytes) and the encrypted files.
+
+    Raises:
+        ModelShareError: CONFIG_INVALID, for a header that no member would accept, or weights that do not fit it.
     """
-    if len(words) != header.count or len(recipients) != header.members:
-        raise ModelShareError("weights or recipients do not fit the header", reason=Reason.CONFIG_INVALID)
+    _check_dealing(header, words, recipients)
     names = subsets(header.members, header.threshold)
     # All components but the last are uniformly random; the last makes the sum right, so it is as random as the rest.
     random_parts = [
@@ -123,6 +126,8 @@ def deal(header: ModelHeader, words: list[int], recipients: list[str]) -> tuple[
     for member, recipient in enumerate(recipients):
         held = tuple(component for component in components if member not in component.subset)
         content = msgspec.msgpack.encode(_ShareFile(header, member, leaves, held))
+        if len(content) > _MAX_CONTENT:
+            raise ModelShareError("the model is too large for one file", reason=Reason.CONFIG_INVALID)
         files.append(pyrage.encrypt(content, [pyrage.x25519.Recipient.from_str(recipient)]))
     return _commitment(header, leaves), files
 
@@ -159,6 +164,11 @@ def open_share(
         raise ModelShareError(
             "the model share has another version or encoding", remedy="update this software"
         )
+    if 2 * header.threshold >= header.members or member >= header.members:
+        raise ModelShareError(
+            f"the model share is for threshold {header.threshold} of {header.members} members",
+            remedy="ask for the file again",
+        )
     if file.member != member:
         raise ModelShareError(
             f"the model share is for member {file.member}, not {member}", remedy="ask for your own"
@@ -182,6 +192,22 @@ def open_share(
     return ModelShare(
         header, member, found, {component.subset: component.words for component in file.components}
     )
+
+
+def _check_dealing(header: ModelHeader, words: list[int], recipients: list[str]) -> None:
+    def require(holds: bool, message: str) -> None:  # noqa: FBT001 - a condition and its sentence
+        if not holds:
+            raise ModelShareError(message, reason=Reason.CONFIG_INVALID)
+
+    try:
+        msgspec.convert(msgspec.to_builtins(header, builtin_types=(bytes,)), ModelHeader)
+    except msgspec.ValidationError as error:
+        raise ModelShareError(f"the model's header: {error}", reason=Reason.CONFIG_INVALID) from None
+    require(header.version == VERSION, f"model version {header.version} is not {VERSION}")
+    require(2 * header.threshold < header.members, "the threshold must be less than half of the members")
+    require(len(words) == header.count, f"{len(words)} weights, the header says {header.count}")
+    require(len(recipients) == header.members, f"{len(recipients)} recipients for {header.members} members")
+    require(all(-(1 << 63) <= word < 1 << 63 for word in words), "a weight does not fit in 64 bits")
 
 
 def _leaf(component: _Component) -> bytes:
