@@ -10,9 +10,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from mpc_party.protocol.errors import Reason
 from mpc_party.protocol.model_share import ModelShare, subsets
+from mpc_party.secure.errors import SecureError
 
-COMMITTEE = 3
+THRESHOLD = 1
+COMMITTEE = 2 * THRESHOLD + 1
 
 
 def committee_components(share: ModelShare, committee: Sequence[int]) -> NDArray[np.int64]:
@@ -21,8 +24,24 @@ def committee_components(share: ModelShare, committee: Sequence[int]) -> NDArray
     Args:
         share: this member's share at rest, with threshold 1.
         committee: three member indices, ascending, this member's among them.
+
+    Raises:
+        SecureError: MODEL_MISMATCH, the share is of another threshold, or the committee does not fit it.
     """
-    position = tuple(committee).index(share.member)
+    if share.header.threshold != THRESHOLD:
+        raise SecureError(
+            f"the model is shared with threshold {share.header.threshold}, this version computes with {THRESHOLD}",
+            reason=Reason.MODEL_MISMATCH,
+            remedy="deal the model again with the consortium's threshold",
+        )
+    ascending = tuple(sorted(set(committee) & set(range(share.header.members))))
+    if tuple(committee) != ascending or len(ascending) != COMMITTEE or share.member not in ascending:
+        raise SecureError(
+            f"committee {tuple(committee)} does not fit member {share.member} of {share.header.members}",
+            reason=Reason.MODEL_MISMATCH,
+            remedy="deal the model again for the members that the consortium has now",
+        )
+    position = ascending.index(share.member)
     components = np.zeros((2, share.header.count), dtype=np.int64)
     for subset in subsets(share.header.members, share.header.threshold):
         index = _component_of(subset, committee)
