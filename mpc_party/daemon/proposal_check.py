@@ -3,9 +3,11 @@
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mpc_party.hedging.public import FORWARD_UNIT, PublicInputs
 from mpc_party.market.quotes import Quotes, VolQuotes
+from mpc_party.market.surface import effective_count, row_weights
 from mpc_party.protocol.consortium import Consortium
 from mpc_party.protocol.errors import Reason, RoundError
 from mpc_party.protocol.messages import Proposal
@@ -14,6 +16,7 @@ SHORTEST_LIFE = 3600  # seconds to expiry: below, the polynomials and the venue'
 CLOCK_TOLERANCE = 120  # seconds between the proposal's observation and this party's clock
 MONEYNESS_LIMIT = 20.0
 OUTSIDE_BAND_LIMIT = 0.2  # share of this party's quotes that may lie outside the band of the reference
+ENOUGH_QUOTES = 4.0  # effective count of quotes on an expiry, from which on they judge its reference
 
 
 def check_structure(proposal: Proposal, consortium: Consortium) -> None:
@@ -33,7 +36,10 @@ def check_structure(proposal: Proposal, consortium: Consortium) -> None:
         len(members) == size and all(a < b for a, b in pairwise(members)),
         f"the committee must be {size} members, ascending",
     )
-    _require(members[-1] < len(consortium.members), "the committee has a member that does not exist")
+    _require(
+        members[0] >= 0 and members[-1] < len(consortium.members),
+        "the committee has a member that does not exist",
+    )
     _require(len(book) <= consortium.program.max_instruments, f"{len(book)} instruments are too many")
     _require(all(a < b for a, b in pairwise(expiries)), "expiries are not ascending")
     _require(all(a < b for a, b in pairwise(book)), "instruments are not ascending and distinct")
@@ -97,7 +103,11 @@ def check_market(proposal: Proposal, consortium: Consortium, underlying: str, qu
 
 
 def check_reference(public: PublicInputs, vols: VolQuotes) -> None:
-    """The reference vols leave this party's quotes within the band.
+    """The reference vols leave this party's quotes within the band: those of all expiries together, and each expiry's.
+
+    Of all quotes a fifth may lie outside, as the wings of an option with hours to go do. For each expiry on which this
+    party has quotes enough, their weighted median must lie within: a reference that is wrong for one expiry would
+    have every honest fit of it drawn in to the band's edge, and the parties would sign that.
 
     Raises:
         RoundError: REFERENCE_OUT_OF_BAND or MARKET_DATA_STALE (no usable quote at all).
@@ -108,14 +118,34 @@ def check_reference(public: PublicInputs, vols: VolQuotes) -> None:
             reason=Reason.MARKET_DATA_STALE,
             remedy="check this party's market source; what was dropped is in its log, by cause",
         )
-    index = np.searchsorted(public.grid.expiry, vols.expiry)
-    outside = np.abs(np.log(vols.vol / public.grid.reference_vol[index])) > public.program.band
-    if outside.mean() > OUTSIDE_BAND_LIMIT:
-        raise RoundError(
-            "too many of this party's quotes lie outside the band of the reference vols",
-            reason=Reason.REFERENCE_OUT_OF_BAND,
-            remedy="the coordinator should take its reference from the last report",
-        )
+    deviation = np.log(vols.vol / public.grid.reference_vol[np.searchsorted(public.grid.expiry, vols.expiry)])
+    if (np.abs(deviation) > public.program.band).mean() > OUTSIDE_BAND_LIMIT:
+        raise _reference_error("too many of this party's quotes lie outside the band of the reference vols")
+    for index, expiry in enumerate(public.grid.expiry):
+        rows = vols.expiry == expiry
+        if not rows.any():
+            continue
+        weights = row_weights(public.grid, index, vols, rows)
+        if effective_count(weights) >= ENOUGH_QUOTES and _outside(
+            deviation[rows], weights, public.program.band
+        ):
+            raise _reference_error(
+                f"the reference vol of expiry {int(expiry)} is too far from this party's quotes"
+            )
+
+
+def _reference_error(message: str) -> RoundError:
+    return RoundError(
+        message,
+        reason=Reason.REFERENCE_OUT_OF_BAND,
+        remedy="the coordinator should take its reference from the last report",
+    )
+
+
+def _outside(deviation: NDArray[np.float64], weights: NDArray[np.float64], band: float) -> bool:
+    """Whether the weighted median lies outside [-band, band]: whether more than half of the weight lies on one side."""
+    half = 0.5 * weights.sum()
+    return bool(weights[deviation > band].sum() > half or weights[deviation < -band].sum() > half)
 
 
 def _require(holds: bool, message: str) -> None:  # noqa: FBT001 - a condition and its sentence
