@@ -22,6 +22,7 @@ GUARD: Final = Path(__file__).with_name("process_guard.py")
 START_DEADLINE: Final = 15.0  # seconds until it must accept MQTT connections
 STOP_DEADLINE: Final = 10.0
 ATTEMPTS: Final = 3  # at finding a free port: another process may take it before the server does
+LISTENING: Final = "Listening for MQTT clients"  # in NATS Server's log
 LOOPBACK: Final = "127.0.0.1"
 MAX_STORE: Final = 256 * 1024 * 1024  # bytes of queued and retained messages on disk
 
@@ -60,6 +61,7 @@ class LocalBroker:
         self._username = username
         self._password = password
         self._log_file = None if log_file is None else Path(log_file)
+        self._log_start = 0  # where this start's part of the log begins
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -143,6 +145,7 @@ class LocalBroker:
         write_atomic(configuration, json.dumps(self._configuration(port, store)).encode("ascii"), secret=True)
         self._log_path().parent.mkdir(parents=True, exist_ok=True)
         with self._log_path().open("ab") as log:
+            self._log_start = log.tell()
             self._process = subprocess.Popen(  # noqa: S603 - our own guard, and the program found on PATH
                 [sys.executable, "-I", "-S", str(GUARD), program, "--config", str(configuration)],
                 stdin=subprocess.PIPE,
@@ -180,25 +183,35 @@ class LocalBroker:
         return configuration
 
     def _await_ready(self, port: int) -> None:
-        """Ask for an MQTT session until one is granted: the listener opens before JetStream is ready."""
+        """Wait until it listens, then ask for an MQTT session until one is granted.
+
+        Its log says that it is this server that listens: if the port was taken, another one would answer there.
+        """
         deadline = time.monotonic() + START_DEADLINE
         problem = "does not answer"
         while time.monotonic() < deadline:
             if not self.running:
                 raise BrokerError(f"broker on port {port}: ended at once: {self._last_line()}")
-            try:
-                code = _try_connect(port, self._username, self._password, timeout=1.0)
-            except OSError:
-                time.sleep(0.02)
-                continue
-            if code == 0:
-                return
-            problem = f"answers with code {code}"
-            time.sleep(0.05)
+            if LISTENING in self._own_log():
+                try:
+                    code = _try_connect(port, self._username, self._password, timeout=1.0)
+                except OSError:
+                    problem = "closes connections"
+                else:
+                    if code == 0:
+                        return
+                    problem = f"answers with code {code}"
+            time.sleep(0.02)
         raise BrokerError(f"broker on port {port}: {problem} after {START_DEADLINE:g} s: {self._last_line()}")
 
+    def _own_log(self) -> str:
+        """What the log says since this start."""
+        with self._log_path().open("rb") as log:
+            log.seek(self._log_start)
+            return log.read().decode("utf-8", "replace")
+
     def _last_line(self) -> str:
-        lines = self._log_path().read_text("utf-8", "replace").strip().splitlines()
+        lines = self._own_log().strip().splitlines()
         return lines[-1] if lines else "its log is empty"
 
 

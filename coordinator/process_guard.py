@@ -24,16 +24,20 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _stop(process: "subprocess.Popen[bytes]") -> None:
+def _stop(process: "subprocess.Popen[bytes]", grace: float) -> None:
     process.terminate()
     try:
-        process.wait(GRACE)
+        process.wait(grace)
     except subprocess.TimeoutExpired:
         process.kill()
 
 
-def main() -> int:
-    """Run the program in the arguments until it ends or standard input does."""
+def main(grace: float = GRACE) -> int:
+    """Run the program in the arguments until it ends or standard input does.
+
+    Returns:
+        its exit code; 128 + n if signal n ended it, as shells say it.
+    """
     # The terminal's Ctrl-C goes to the starter, which decides; it does not reach this process group anyway.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     process = subprocess.Popen(  # noqa: S603 - running what it is told to is what it is for
@@ -46,10 +50,11 @@ def main() -> int:
     def watch() -> None:
         while os.read(0, 4096):
             pass
-        _stop(process)
+        _stop(process, grace)
 
     threading.Thread(target=watch, daemon=True).start()
-    return process.wait()
+    code = process.wait()
+    return code if code >= 0 else 128 - code
 
 
 if __name__ == "__main__":

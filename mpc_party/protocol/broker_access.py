@@ -1,7 +1,8 @@
 """How to be let in by the broker: credentials, TLS, and what can go wrong."""
 
+import contextlib
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, Self
 
@@ -95,23 +96,21 @@ class BrokerCredentials(Secret):
             # Only these: a broker of our own is not to be replaced by any that a public authority vouches for.
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             context.minimum_version = ssl.TLSVersion.TLSv1_2
-            try:
+            with _readable(f"CA file {self.ca_file}", "no certificate in it"):
                 context.load_verify_locations(self.ca_file)
-            except OSError as error:  # ssl.SSLError is one
-                raise ConfigError(
-                    f"broker: CA file {self.ca_file}: {error.strerror or 'no certificate'}"
-                ) from None
         if self.certificate_file is not None:
-            try:
+            files = " and ".join(str(file) for file in (self.certificate_file, self.key_file) if file)
+            with _readable(f"client certificate {files}", "not a certificate with its unencrypted key"):
                 # An encrypted key must not make OpenSSL ask on the terminal.
                 context.load_cert_chain(self.certificate_file, self.key_file, password=lambda: b"")
-            except OSError as error:
-                where = (
-                    self.certificate_file
-                    if self.key_file is None
-                    else f"{self.certificate_file}, {self.key_file}"
-                )
-                raise ConfigError(
-                    f"broker: client certificate {where}: {error.strerror or 'not a certificate with its key'}"
-                ) from None
         return context
+
+
+@contextlib.contextmanager
+def _readable(what: str, otherwise: str) -> Iterator[None]:
+    try:
+        yield
+    except ssl.SSLError:
+        raise ConfigError(f"broker: {what}: {otherwise}") from None
+    except OSError as error:
+        raise ConfigError(f"broker: {what}: {error.strerror or otherwise}") from None

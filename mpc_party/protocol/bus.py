@@ -51,8 +51,8 @@ BACKOFF_MOST: Final = 15.0
 SUBSCRIPTION_FAILED: Final = 0x80  # MQTT 3.1.1, section 3.9.3
 
 
-class _Restart(Exception):  # noqa: N818 - not an error
-    """An earlier process of this identity had a later session: begin again above it."""
+class _NewSession(Exception):  # noqa: N818 - not an error
+    """The session's numbers are used up, or an earlier process of this identity had a later one: begin again."""
 
 
 class Bus:
@@ -218,10 +218,16 @@ class Bus:
             served = self._announced
             try:
                 await self._connect_and_serve()
-            except _Restart:
+            except _NewSession:
                 continue
-            except (BrokerError, ConfigError, aiomqtt.MqttError) as error:
-                problem = self._explain(error)
+            except ConfigError as error:  # files that were there when it began may be gone later
+                if not self._announced:
+                    raise
+                problem = BrokerError(error.message, reason=error.reason, remedy=error.remedy)
+            except BrokerError as error:
+                problem = error
+            except aiomqtt.MqttError as error:
+                problem = BrokerError(f"broker {self._url}: {one_line(str(error)).lower()}")
             if self._announced != served:
                 delay = BACKOFF_FIRST
             hopeless = problem.permanent or asyncio.get_running_loop().time() >= give_up
@@ -231,19 +237,10 @@ class Bus:
             await asyncio.sleep(delay * (0.5 + secrets.randbelow(500) / 1000))
             delay = min(2 * delay, BACKOFF_MOST)
 
-    def _explain(self, error: BrokerError | ConfigError | aiomqtt.MqttError) -> BrokerError:
-        match error:
-            case BrokerError():
-                return error
-            case ConfigError():
-                return BrokerError(error.message, reason=error.reason, remedy=error.remedy, permanent=True)
-            case _:
-                return BrokerError(f"broker {self._url}: {one_line(str(error)).lower()}")
-
     async def _connect_and_serve(self) -> None:
         # First by hand, which takes a few milliseconds and tells what is wrong, if anything is.
         await check_broker(self._url, self._credentials, REQUEST_DEADLINE)
-        will_sequence = self._sequencer.begin_session(int(time.time()), above=self._own_seen)
+        will_sequence = self._sequencer.begin_session(_now_ms(), above=self._own_seen)
         self._begun.add(self._sequencer.session)
         offline = msgspec.structs.replace(self._status, online=False)
         sealed = self._seal(offline, will_sequence)
@@ -287,7 +284,7 @@ class Bus:
                 remedy="run one process per identity",
             )
         if self._own_seen >= self._sequencer.session:
-            raise _Restart
+            raise _NewSession
 
     def _denied(self, what: str) -> BrokerError:
         return BrokerError(
@@ -311,7 +308,7 @@ class Bus:
 
     async def _send(self, client: aiomqtt.Client) -> None:
         """One message at a time, each until it is acknowledged: their order is the sequence numbers'."""
-        while True:
+        while not self._sequencer.exhausted:
             if self._status_is_new:
                 self._status_is_new = False
                 # Signed now and not when it was published: a status of an earlier session is below its will.
@@ -325,6 +322,7 @@ class Bus:
                 self._outbox.done(item)
             else:
                 await self._outbox.wait_changed()
+        raise _NewSession
 
     async def _receive(self, client: aiomqtt.Client) -> None:
         async for message in client.messages:

@@ -18,6 +18,7 @@ from mpc_party.protocol.errors import Reason
 
 DISCONNECT: Final = b"\xe0\x00"
 CONNACK_LENGTH: Final = 4
+ALERT_DEADLINE: Final = 1.0  # seconds
 # MQTT 3.1.1, table 3.1
 _REFUSALS: Final = {
     1: "does not speak MQTT 3.1.1",
@@ -79,9 +80,15 @@ async def check_broker(url: BrokerUrl, credentials: BrokerCredentials, deadline:
     except socket.gaierror:
         raise BrokerError(f"broker {url}: no address for this host name") from None
     except (ConnectionResetError, BrokenPipeError, asyncio.IncompleteReadError):
+        if context is not None:
+            await _listen_for_alert(url, context, deadline)
         raise BrokerError(
             f"broker {url}: closed the connection instead of answering",
             remedy="check that the URL's scheme (mqtt:// or mqtts://) and port belong together",
+        ) from None
+    except ConnectionRefusedError:
+        raise BrokerError(
+            f"broker {url}: nothing listens there", remedy="check that it runs, and the URL"
         ) from None
     except OSError as error:
         raise BrokerError(
@@ -112,6 +119,25 @@ async def _handshake(url: BrokerUrl, credentials: BrokerCredentials, context: ss
         return answer
     finally:
         writer.transport.abort()  # no goodbye of TLS to wait for
+
+
+async def _listen_for_alert(url: BrokerUrl, context: ssl.SSLContext, deadline: float) -> None:
+    """Connect once more and say nothing.
+
+    In TLS 1.3 a client learns that its certificate is refused only after its side of the handshake is done, and
+    if it has sent something by then, the reset of the connection may overtake the alert that says so.
+    """
+    try:
+        async with asyncio.timeout(min(deadline, ALERT_DEADLINE)):
+            reader, writer = await asyncio.open_connection(url.host, url.port, ssl=context)
+            try:
+                await reader.read(1)
+            finally:
+                writer.transport.abort()
+    except ssl.SSLError as error:
+        raise _tls_error(url, error) from None
+    except OSError:  # TimeoutError is one: no alert, so that the first finding stands
+        return
 
 
 def _tls_error(url: BrokerUrl, error: ssl.SSLError) -> BrokerError:

@@ -1,11 +1,11 @@
 """Sequence numbers that survive restarts, and the guard that accepts each message once.
 
-A sequence number has 63 bits: the *session* in the upper 32, a counter in the lower 31. A sender starts a new
-session whenever it connects to the broker, and numbers sessions by the clock (Unix seconds), above all of its
-earlier ones; so that a restarted sender goes on above where it was without having stored anything. The counter
-starts at 0; the last counter of each session, `WILL`, belongs to the last will that is signed when the session
-begins: whenever the broker publishes it, it is above all that the session said and below all that the next
-session says, and ends the session's presence for good.
+A sequence number has 63 bits: the *session* in the upper 41, a counter in the lower 22. A sender starts a new
+session whenever it connects to the broker, and numbers sessions by the clock (milliseconds since 2024, which
+lasts until 2093), above all of its earlier ones; so that a restarted sender goes on above where it was without
+having stored anything. The counter starts at 0; the last counter of each session, `WILL`, belongs to the last
+will that is signed when the session begins: whenever the broker publishes it, it is above all that the session
+said and below all that the next session says, and ends the session's presence for good.
 
 Senders count all their messages in one sequence; receivers compare within one topic, because a broker keeps the
 order of one publisher's messages within a topic only.
@@ -17,8 +17,10 @@ from typing import Final
 
 from mpc_party.protocol.errors import MessageError, Reason
 
-COUNTER_BITS: Final = 31
+COUNTER_BITS: Final = 22
+EPOCH_MS: Final = 1_704_067_200_000  # 2024-01-01T00:00:00Z
 WILL: Final = (1 << COUNTER_BITS) - 1
+RESERVE: Final = 1 << 16  # what is left when a new session is due
 
 
 def session_of(sequence: int) -> int:
@@ -38,14 +40,28 @@ class Sequencer:
         """The current session; 0 before the first."""
         return self._session
 
-    def begin_session(self, now_seconds: int, above: int = 0) -> int:
-        """Start a session later than the last one and than `above`; return its will's sequence number."""
-        self._session = max(now_seconds, self._session + 1, above + 1)
+    @property
+    def exhausted(self) -> bool:
+        """Whether a new session is due: after four million messages, weeks at several a second."""
+        return self._counter >= WILL - RESERVE
+
+    def begin_session(self, now_ms: int, above: int = 0) -> int:
+        """Start a session later than the last one and than `above`; return its will's sequence number.
+
+        Args:
+            now_ms: Unix milliseconds.
+            above: a session number that is taken.
+        """
+        self._session = max(now_ms - EPOCH_MS, self._session + 1, above + 1)
         self._counter = 0
         return self._session << COUNTER_BITS | WILL
 
     def next(self) -> int:
-        """The next sequence number of the session: 2^31 - 1 of them, one a second for 68 years."""
+        """The next sequence number of the session.
+
+        Raises:
+            OverflowError: no session has been begun, or its numbers are used up.
+        """
         if self._counter == WILL:
             raise OverflowError("no session has been begun, or its sequence numbers are used up")
         sequence = self._session << COUNTER_BITS | self._counter
