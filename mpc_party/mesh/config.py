@@ -1,15 +1,19 @@
 """What a mesh needs to know, as plain values; and the one place that takes them out of a consortium file."""
 
+from __future__ import annotations
+
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from mpc_party.mesh.frames import CONTROL_LIMIT, DEFAULT_MAX_PAYLOAD
 from mpc_party.protocol.addresses import parse_address
-from mpc_party.protocol.consortium import Consortium
 from mpc_party.protocol.errors import ConfigError, Reason
-from mpc_party.protocol.identity import Identity
+
+if TYPE_CHECKING:  # the mesh itself runs on plain values and does not load the wallet libraries behind these
+    from mpc_party.protocol.consortium import Consortium
+    from mpc_party.protocol.identity import Identity
 
 Address = tuple[str, int]
 

@@ -7,6 +7,7 @@ resharing. Prints mean, p50 and p90 per call, as party 0 saw it. A party may run
 p50 is less than the cost that a long chain of rounds has on average; the mean is that cost.
 """
 
+# ruff: noqa: T201 - it prints what it measures
 from __future__ import annotations
 
 import argparse

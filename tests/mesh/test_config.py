@@ -1,6 +1,6 @@
 """What a mesh is made from, and what does not make one."""
 
-import pickle  # noqa: TID251, S403 - to show that it is refused
+import pickle  # noqa: TID251 - to show that it is refused
 from dataclasses import replace
 
 import msgspec
@@ -12,7 +12,10 @@ from mpc_party.protocol.errors import ConfigError, Reason
 from mpc_party.protocol.identity import Identity
 from tests.support.mesh_parties import HASH, members
 
-IDENTITIES = [Identity.generate(name, f"127.0.0.1:{4000 + index}") for index, name in enumerate(("anna", "bert", "carl"))]
+IDENTITIES = [
+    Identity.generate(name, f"127.0.0.1:{4000 + index}")
+    for index, name in enumerate(("anna", "bert", "carl"))
+]
 
 
 def consortium(*identities):

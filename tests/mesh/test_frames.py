@@ -27,9 +27,7 @@ CARRIERS = sorted(set(FrameKind) - {FrameKind.HELLO, FrameKind.SESSION, FrameKin
 frames = st.lists(
     st.one_of(
         st.tuples(st.sampled_from(CARRIERS), st.binary(max_size=3000)),
-        st.tuples(
-            st.sampled_from([FrameKind.SESSION, FrameKind.REFUSAL]), st.binary(max_size=CONTROL_LIMIT)
-        ),
+        st.tuples(st.sampled_from([FrameKind.SESSION, FrameKind.REFUSAL]), st.binary(max_size=CONTROL_LIMIT)),
     ),
     max_size=12,
 )
@@ -89,7 +87,14 @@ def test_random_bytes_never_raise_anything_but_frame_errors(data):
 
 def test_sequence_numbers_count_and_a_session_starts_anew():
     encoder = FrameEncoder()
-    kinds = [FrameKind.HELLO, FrameKind.SESSION, FrameKind.WORDS, FrameKind.BITS, FrameKind.SESSION, FrameKind.WORDS]
+    kinds = [
+        FrameKind.HELLO,
+        FrameKind.SESSION,
+        FrameKind.WORDS,
+        FrameKind.BITS,
+        FrameKind.SESSION,
+        FrameKind.WORDS,
+    ]
     sequences = [HEADER.unpack(encoder.header(kind, 0))[2] for kind in kinds]
     assert sequences == [0, 0, 1, 2, 0, 1]
 

@@ -144,9 +144,7 @@ def test_the_deadline_names_every_silent_peer():
         for mesh in meshes[1:]:
             mesh.start()
         # Links first, so that the half second is spent on the exchange alone.
-        in_threads(*[
-            lambda mesh=mesh: mesh.connect(range(4), deadline_in(DEADLINE)) for mesh in meshes
-        ])
+        in_threads(*[lambda mesh=mesh: mesh.connect(range(4), deadline_in(DEADLINE)) for mesh in meshes])
         error = in_threads(*[lambda own=own: program(meshes[own], own) for own in range(4)])[0]
     assert error.reason is Reason.PEER_TIMEOUT
     assert error.peers == ("bert", "carl")
@@ -273,7 +271,6 @@ def test_the_reason_is_heard_even_by_a_party_that_is_sending():
         assert told.wait(DEADLINE)
         for _ in range(100):
             session.exchange(FrameKind.WORDS, {0: bytes(MIB)}, [])
-        return None
 
     with parties(2) as meshes:
         at_bert = together(meshes, program)[1]
@@ -353,6 +350,8 @@ def test_an_exception_of_the_program_passes_through_and_closes_the_links():
         failing()
         # Both are free for the next session, on a new link.
         outcome = together(
-            meshes, lambda s: s.exchange(FrameKind.WORDS, {1 - s.own: b"x"}, [1 - s.own]), session_id=bytes(32)
+            meshes,
+            lambda s: s.exchange(FrameKind.WORDS, {1 - s.own: b"x"}, [1 - s.own]),
+            session_id=bytes(32),
         )
     assert outcome == [{1: b"x"}, {0: b"x"}]
