@@ -18,7 +18,7 @@ from typer import Typer
 
 from mpc_party.protocol.errors import ConsortiumError, Reason
 
-stderr = Console(stderr=True, highlight=False)
+stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 class ExitCode(IntEnum):

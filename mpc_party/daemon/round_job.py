@@ -20,7 +20,7 @@ from mpc_party.journal import Journal
 from mpc_party.market.desk import DeskView
 from mpc_party.market.quotes import clean
 from mpc_party.market.surface import SurfaceFit, fit_surface
-from mpc_party.mesh import Exchange, FrameKind, Mesh, deadline_in
+from mpc_party.mesh import Exchange, FrameKind, Mesh, MeshSession, deadline_in
 from mpc_party.protocol.consortium import Consortium
 from mpc_party.protocol.eip712 import report_digest
 from mpc_party.protocol.errors import ConsortiumError, Reason, RoundError
@@ -85,7 +85,7 @@ def prepare(party: PartyContext, proposal: Proposal, digest: bytes, last_observe
     forwards = dict(zip(public.grid.expiry.tolist(), public.grid.forward.tolist(), strict=True))
     vols, dropped = clean(quotes, forwards, proposal.observed_at, program.max_quote_age)
     check_reference(public, vols)
-    fit = fit_surface(public.grid, vols, program.band)
+    fit = fit_surface(public.grid, vols, program.band, public.grid.span(public.expiry_index, public.strike))
     snapshot = Snapshot(fit, program.fraction_bits)
     commitment = snapshot.commitment(consortium.hash, proposal.round)
     party.journal.promise_round(proposal.round, digest)
@@ -113,7 +113,7 @@ def run_round(party: PartyContext, ready: Preparation, commitments: tuple[bytes,
         presignature = run_presign(links, party.key, context)
         try:
             watch.lap("nonce")
-            opened = _compute(party, ready, links)
+            opened, rounds = _compute(party, ready, links)
             check_range(ready.public, opened)
             report = build_report(
                 party, ready, commitments, pack_params(report_columns(ready.public, opened))
@@ -127,7 +127,7 @@ def run_round(party: PartyContext, ready: Preparation, commitments: tuple[bytes,
         finally:
             presignature.discard()
         stats = links.stats
-    times = watch.times(mesh_bytes=stats.wire_sent, mesh_rounds=stats.rounds)
+    times = watch.times(mesh_bytes=stats.wire_sent, mesh_rounds=stats.rounds + rounds)
     return Result(proposal.round, digest, encode_report(report), signature, times)
 
 
@@ -186,7 +186,8 @@ def build_report(
     )
 
 
-def _compute(party: PartyContext, ready: Preparation, links: Exchange) -> Opened:
+def _compute(party: PartyContext, ready: Preparation, links: MeshSession) -> tuple[Opened, int]:
+    """The opened table, and in how many of the program's rounds this party had no part: the round counts them too."""
     consortium, proposal = party.consortium, ready.proposal
     program = consortium.program
     session = SecureSession(
@@ -199,7 +200,9 @@ def _compute(party: PartyContext, ready: Preparation, links: Exchange) -> Opened
     session.setup()
     components = committee_components(party.model, proposal.committee)
     model = ReplicatedShares(session, torch.from_numpy(components), program.fraction_bits)
-    return compute(session, ready.public, ready.snapshot, model)
+    before = links.stats.rounds - 1
+    opened = compute(session, ready.public, ready.snapshot, model)
+    return opened, session.traffic.rounds - (links.stats.rounds - before)
 
 
 def _digest(consortium: Consortium, report: HedgeReport) -> bytes:

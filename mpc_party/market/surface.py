@@ -41,10 +41,19 @@ class Grid:
         """Time to expiry in years, shape (E,)."""
         return years(self.expiry, self.observed_at)
 
+    def standardised(self, index: NDArray[np.int64], strike: Floats) -> Floats:
+        """The z of strikes of the expiries `index`, held at +-4: shape (rows,)."""
+        deviation = self.reference_vol[index] * np.sqrt(self.time[index])
+        return np.clip(np.log(strike / self.forward[index]) / deviation, -Z_LIMIT, Z_LIMIT)
+
+    def span(self, index: NDArray[np.int64], strike: Floats) -> Floats:
+        """Lowest and highest z per expiry over a book's strikes, (E, 2). Every expiry must have one."""
+        z = self.standardised(index, strike)
+        return np.array([[z[index == e].min(), z[index == e].max()] for e in range(len(self.expiry))])
+
     def basis(self, index: NDArray[np.int64], strike: Floats) -> Floats:
         """Basis functions at strikes of the expiries `index`: shape (rows, 3)."""
-        deviation = self.reference_vol[index] * np.sqrt(self.time[index])
-        z = np.clip(np.log(strike / self.forward[index]) / deviation, -Z_LIMIT, Z_LIMIT)
+        z = self.standardised(index, strike)
         return np.stack([np.ones_like(z), z, z * z - 1.0], axis=-1)
 
 
@@ -61,11 +70,17 @@ class SurfaceFit(Secret):
         return f"SurfaceFit({len(self.weights)} expiries, {self.borrowed} borrowed, {self.clipped} clipped)"
 
 
-def fit_surface(grid: Grid, quotes: VolQuotes, band: float) -> SurfaceFit:
+def fit_surface(grid: Grid, quotes: VolQuotes, band: float, span: Floats | None = None) -> SurfaceFit:
     """Weighted least squares per expiry; rows are weighted by (vega / width of the quote)^2, normalised.
 
     An expiry with fewer than four usable quotes borrows the coefficients of its neighbours, linearly in the square
-    root of time, at the lowest weight. Deviations beyond `band` anywhere within |z| <= 4 are drawn in to it.
+    root of time, at the lowest weight. Deviations beyond `band` anywhere within `span` are drawn in to it.
+
+    Args:
+        grid: the round's public frame.
+        quotes: this desk's usable quotes.
+        band: half-width of the allowed deviations, in log-vol.
+        span: (E, 2), lowest and highest z of the book's strikes per expiry (`Grid.span`); +-4 where None.
     """
     count = len(grid.expiry)
     coefficients = np.full((count, BASIS_SIZE), np.nan)
@@ -83,7 +98,9 @@ def fit_surface(grid: Grid, quotes: VolQuotes, band: float) -> SurfaceFit:
         root = np.sqrt(grid.time)
         for k in range(BASIS_SIZE):
             coefficients[missing, k] = np.interp(root[missing], root[~missing], coefficients[~missing, k])
-    drawn = _draw_into_band(coefficients, band)
+    if span is None:
+        span = np.tile([-Z_LIMIT, Z_LIMIT], (count, 1))
+    drawn = _draw_into_band(coefficients, band, span)
     return SurfaceFit(coefficients, weights, int(missing.sum()), drawn)
 
 
@@ -113,13 +130,14 @@ def effective_count(weights: Floats) -> float:
     return float(weights.sum() ** 2 / max((weights**2).sum(), _TINY))
 
 
-def _draw_into_band(coefficients: Floats, band: float) -> int:
-    """Shrink, in place, what leaves the band at some |z| <= 4; returns how many expiries were touched."""
+def _draw_into_band(coefficients: Floats, band: float, span: Floats) -> int:
+    """Shrink, in place, what leaves the band within the span; returns how many expiries were touched."""
     touched = 0
-    for row in coefficients:
+    for row, (low, high) in zip(coefficients, span, strict=True):
         # A quadratic is extreme at its ends and at its vertex, which stays where it is when the wings shrink.
-        vertex = -0.5 * row[1] / row[2] if abs(row[1]) < 2.0 * Z_LIMIT * abs(row[2]) else 0.0
-        z = np.array([-Z_LIMIT, vertex, Z_LIMIT])
+        inside = 2.0 * low * abs(row[2]) < -row[1] * np.sign(row[2]) < 2.0 * high * abs(row[2])
+        vertex = -0.5 * row[1] / row[2] if inside else high
+        z = np.array([low, vertex, high])
         wings = row[1] * z + row[2] * (z * z - 1.0)
         if np.abs(row[0] + wings).max() <= band:
             continue
