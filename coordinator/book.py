@@ -21,6 +21,7 @@ MAX_PROPOSAL_BYTES = 60_000  # a message is at most 64 KiB, envelope included
 FIRST_REFERENCE_VOL = 0.55
 LOWEST_REFERENCE_VOL, HIGHEST_REFERENCE_VOL = 10_000, 5_000_000  # 1e-6, as in the message
 LARGEST_PRICE = 2**63 / 1e8 / 2
+MONEYNESS_LIMIT = 19.0  # strike to forward, either way: parties refuse 20
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,9 @@ class BookSource(Protocol):
     def replays(self) -> bool:
         """Whether market time is a recording's, so that the chain's clock has to follow it."""
 
+    def continue_after(self, observed_at: int) -> None:
+        """Observe nothing at or before this market time: it has been published."""
+
     def observe(self, now: int, *, retry: bool) -> PublicMarket:
         """The market as of now (wall clock, Unix seconds); for a retry of the same round, of the same moment at least.
 
@@ -88,17 +92,21 @@ class BookSource(Protocol):
 
 
 class MarketBook:
-    """Books from a market source. `after`: Unix time of the last published observation, 0 if there is none."""
+    """Books from a market source."""
 
-    def __init__(self, source: MarketSource, after: int = 0) -> None:
+    def __init__(self, source: MarketSource) -> None:
         self._source = source
-        self._after = after
+        self._after = 0
         self._last: PublicMarket | None = None
 
     @property
     def replays(self) -> bool:
         """Whether market time is a recording's."""
         return self._source.replays
+
+    def continue_after(self, observed_at: int) -> None:
+        """Observe nothing at or before this market time."""
+        self._after = max(self._after, observed_at)
 
     def observe(self, now: int, *, retry: bool) -> PublicMarket:
         """The next moment of the market; a recording's moment is not skipped because a round over it was aborted."""
@@ -138,7 +146,10 @@ def make_book(market: PublicMarket, last_vols: Mapping[int, float], program: Pro
     usable = {
         (expiry, strike, call)
         for expiry, strike, call in market.instruments
-        if expiry in forwards and expiry - market.observed_at >= SHORTEST_TIME and _is_price(strike)
+        if expiry in forwards
+        and expiry - market.observed_at >= SHORTEST_TIME
+        and _is_price(strike)
+        and 1 / MONEYNESS_LIMIT <= strike / forwards[expiry] <= MONEYNESS_LIMIT
     }
     nearest = sorted({expiry for expiry, _, _ in usable})[:MAX_EXPIRIES]
 

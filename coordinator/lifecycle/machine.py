@@ -116,7 +116,8 @@ class CoordinatorMachine:
                     SetTimer(number, Phase.COMMITTING, self._commit_ms),
                 ]
             case ProposalFailed(round=number, error=error) if self._in(number, Phase.PROPOSING):
-                return self._abort(error)
+                # Another committee would not see another market.
+                return [*self._record(error), *self._finish(error)]
             case SettlementDone(round=number) if self._in(number, Phase.SETTLING):
                 self.phase, self.committee = Phase.IDLE, ()
                 return [RecordSettled(number), Finish(number, None)]
@@ -254,7 +255,8 @@ class CoordinatorMachine:
 
     def _on_stop(self) -> list[Action]:
         stopped = RoundError("the coordinator is being stopped", reason=Reason.PARTY_STOPPED)
-        record = self._record(stopped) if self._is_open(self.round) or self.phase is Phase.SETTLING else []
+        # A round that is being settled stays open in the history: the next start settles it.
+        record = self._record(stopped) if self._is_open(self.round) else []
         return [*record, *self._finish(stopped)]
 
     def _abort(

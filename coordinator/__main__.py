@@ -1,0 +1,5 @@
+"""`python -m coordinator` is `mpc-coordinator`."""
+
+from coordinator.cli import main
+
+main()

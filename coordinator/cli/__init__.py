@@ -1,0 +1,52 @@
+"""`mpc-coordinator`: what the operator of the coordinator does.
+
+`setting_up` makes and completes the consortium file, `local` runs a broker and a chain on this machine, `rounds` runs
+rounds, `reports` reads what came of them.
+"""
+
+import typer
+
+from coordinator.cli import local, reports, rounds, setting_up
+from mpc_party.console import run
+
+app = typer.Typer(
+    help="A consortium's coordinator: launches rounds, follows them, settles the signed reports on the chain.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode="rich",
+)
+
+
+@app.callback()
+def coordinator() -> None:
+    """A consortium's coordinator: launches rounds, follows them, settles the signed reports on the chain.
+
+    It sees no secret and can sign nothing. The order of things: `create` the consortium file from the members'
+    cards; the members run their key generation, the model's owner deals the model; `deploy` the contract; then
+    `round` or `serve`. `history` and `verify` read what came of it. `demo` does all of that on this machine.
+
+    Exit status: 0 done; 1 refused, or a round did not settle; 2 wrong command line, file or passphrase; 3 broker,
+    chain or members cannot be reached; 130 interrupted.
+    """
+
+
+app.command()(setting_up.create)
+app.command()(setting_up.deploy)
+app.command(name="round")(rounds.run_one)
+app.command()(rounds.serve)
+app.command()(reports.history)
+app.command()(reports.verify)
+app.command()(local.broker)
+app.command()(local.chain)
+app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+)(local.demo)
+
+
+def main() -> None:
+    """Entry point of `mpc-coordinator`."""
+    run(app, "mpc-coordinator")
+
+
+__all__ = ["app", "main"]
