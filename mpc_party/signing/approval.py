@@ -17,11 +17,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from mpc_party.journal import Journal
 from mpc_party.mesh.exchange import Exchange, FrameKind
 from mpc_party.protocol.errors import Reason
+from mpc_party.protocol.secret import Secret
 from mpc_party.signing.errors import SigningError
 from mpc_party.signing.field import GROUP_ORDER
 from mpc_party.signing.keyshare import KeyShare
 from mpc_party.signing.presignature import NonceShares, Presignature
-from mpc_party.signing.secret import Secret
 from mpc_party.signing.wire import Approval, bind, decode_all, encode
 
 _DOMAIN = b"mpc-hedge/approval/v1"

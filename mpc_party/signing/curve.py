@@ -70,14 +70,6 @@ class Point:
         """The parity of the affine y-coordinate."""
         return self._encoded[0] == 3
 
-    @property
-    def uncompressed(self) -> bytes:
-        """Both coordinates, x || y, 64 bytes, as Ethereum hashes it."""
-        length = ffi.new("size_t *", 65)
-        output = ffi.new("unsigned char[65]")
-        lib.secp256k1_ec_pubkey_serialize(_CONTEXT, output, length, self._key, lib.SECP256K1_EC_UNCOMPRESSED)
-        return bytes(ffi.buffer(output))[1:]
-
     def __neg__(self) -> Point:
         key = self._copy()
         lib.secp256k1_ec_pubkey_negate(_CONTEXT, key)

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import msgspec
-from eth_utils.address import to_checksum_address
-from eth_utils.crypto import keccak
 from msgspec import Meta
 
+from mpc_party.protocol.consortium import evm_address
 from mpc_party.protocol.errors import ConfigError
+from mpc_party.protocol.group_key import group_key_statement
+from mpc_party.protocol.secret import Secret
 from mpc_party.signing.curve import Point, multiply_base
 from mpc_party.signing.exponent import lie_on_degree
 from mpc_party.signing.field import coordinate, decode_scalar, encode_scalar
-from mpc_party.signing.secret import Secret, SecretScalar
+from mpc_party.signing.secret import SecretScalar
 from mpc_party.signing.wire import Bytes32, PointBytes, ScalarBytes
-
-_ATTESTATION_DOMAIN = b"mpc-hedge/group-key/v1"
 
 
 class _StoredKeyShare(
@@ -36,24 +34,11 @@ class _StoredKeyShare(
     public_shares: Annotated[tuple[PointBytes, ...], Meta(min_length=3, max_length=256)]
 
     def __repr__(self) -> str:
-        return "<stored key share: secret>"
+        return f"<{type(self).__name__}>"
 
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(_StoredKeyShare)
-
-
-def address_of(public_key: Point) -> str:
-    """The account that `ecrecover` gives for this key's signatures, EIP-55."""
-    return to_checksum_address(keccak(public_key.uncompressed)[-20:])
-
-
-def attestation_digest(roster_hash: bytes, public_key: bytes, public_shares: tuple[bytes, ...]) -> bytes:
-    """What each member signs with its identity to say: this is what key generation gave. 32 bytes.
-
-    SHA-256("mpc-hedge/group-key/v1" || roster hash || Y || X_0 || X_1 ...), points compressed.
-    """
-    return hashlib.sha256(b"".join((_ATTESTATION_DOMAIN, roster_hash, public_key, *public_shares))).digest()
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -94,12 +79,12 @@ class KeyShare(Secret):
     @property
     def address(self) -> str:
         """The group's account, EIP-55."""
-        return address_of(Point.decode(self.public_key))
+        return evm_address(self.public_key)
 
     @property
     def attestation(self) -> bytes:
-        """The 32 bytes that this member signs for the consortium file (see `attestation_digest`)."""
-        return attestation_digest(self.roster_hash, self.public_key, self.public_shares)
+        """The 32 bytes that this member signs for the consortium file (see `protocol.group_key`)."""
+        return group_key_statement(self.roster_hash, self.public_key, self.public_shares)
 
     def encode(self) -> bytes:
         """Canonical bytes, version 1, with the secret in the clear: for the keystore to seal, nothing else."""

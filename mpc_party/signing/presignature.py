@@ -6,8 +6,8 @@ import threading
 from dataclasses import dataclass
 
 from mpc_party.protocol.errors import Reason
+from mpc_party.protocol.secret import Secret
 from mpc_party.signing.errors import SigningError
-from mpc_party.signing.secret import Secret
 from mpc_party.signing.wire import bind
 
 

@@ -1,4 +1,4 @@
-"""Values that must not be seen: hidden from repr, refused by pickle, copy and every encoder.
+"""A scalar that must not be seen: hidden from repr, refused by pickle, copy and every encoder.
 
 This guards against accidents (logs, tracebacks, caches), not against someone who reads the process's memory.
 Python cannot wipe memory: an `int` is immutable and the interpreter copies freely, so dropping the last
@@ -7,24 +7,7 @@ Arithmetic on Python integers is not constant-time either; only operations on po
 (see `curve`).
 """
 
-from typing import NoReturn, SupportsIndex
-
-
-class Secret:
-    """Mixin: an object that does not show itself and cannot be serialised or copied."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__}: secret>"
-
-    __str__ = __repr__
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError(f"{type(self).__name__} is secret and cannot be serialised")
-
-    def __reduce_ex__(self, _protocol: SupportsIndex) -> NoReturn:
-        self.__reduce__()
+from mpc_party.protocol.secret import Secret
 
 
 class SecretScalar(Secret):

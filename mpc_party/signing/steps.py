@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mpc_party.protocol.errors import Reason
+from mpc_party.protocol.secret import Secret
 from mpc_party.signing.errors import SigningError
-from mpc_party.signing.secret import Secret
 
 
 class Steps(Secret):

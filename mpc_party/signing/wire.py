@@ -34,18 +34,18 @@ class _Message(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fiel
 
 
 class _PrivateMessage(_Message, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """To one receiver, and hidden from logs and pickle as `secret.Secret` is."""
+    """To one receiver, and hidden from logs and pickle as `protocol.secret.Secret` is."""
 
     receiver: MemberIndex
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__}: secret>"
+        return f"<{type(self).__name__}>"
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         return []
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError(f"{type(self).__name__} is secret and cannot be serialised")
+        raise TypeError(f"{type(self).__name__} holds secrets and is not serialised")
 
 
 class KeygenCommit(_Message, frozen=True, array_like=True, forbid_unknown_fields=True, tag="keygen-commit"):

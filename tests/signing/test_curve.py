@@ -44,6 +44,10 @@ VECTORS = [
 ]
 
 
+def uncompressed(point):
+    return coincurve.PublicKey(point.encode()).format(compressed=False)[1:]
+
+
 @pytest.mark.parametrize(("scalar", "x", "y"), VECTORS)
 def test_known_multiples_of_the_generator(scalar, x, y):
     expected = x.to_bytes(32, "big") + y.to_bytes(32, "big")
@@ -54,7 +58,7 @@ def test_known_multiples_of_the_generator(scalar, x, y):
         multiply_public(scalar, generator),
     ):
         assert point is not None
-        assert point.uncompressed == expected
+        assert uncompressed(point) == expected
         assert point.x == x
         assert point.y_is_odd == bool(y & 1)
         assert point.encode() == bytes([2 + (y & 1)]) + x.to_bytes(32, "big")
@@ -80,7 +84,7 @@ def affine_add(left, right):
 def affine(point):
     if point is None:
         return None
-    data = point.uncompressed
+    data = uncompressed(point)
     return int.from_bytes(data[:32], "big"), int.from_bytes(data[32:], "big")
 
 
@@ -165,8 +169,8 @@ G = bytes([2]) + GX.to_bytes(32, "big")
         bytes([2]) + FIELD_PRIME.to_bytes(32, "big"),
         bytes([2]) + (FIELD_PRIME + 1).to_bytes(32, "big"),  # 1^3 + 7 is a square, but not reduced
         b"\xff" * 33,
-        multiply_base(1).uncompressed,
-        b"\x04" + multiply_base(1).uncompressed,
+        uncompressed(multiply_base(1)),
+        b"\x04" + uncompressed(multiply_base(1)),
     ],
 )
 def test_what_is_no_compressed_point_is_refused(data):

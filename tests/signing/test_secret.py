@@ -5,9 +5,10 @@ import pickle  # noqa: TID251 - to show that it is refused
 import msgspec
 import pytest
 
+from mpc_party.protocol.secret import Secret
 from mpc_party.signing.presign import NonceParty
 from mpc_party.signing.presignature import NonceShares, Presignature
-from mpc_party.signing.secret import Secret, SecretScalar
+from mpc_party.signing.secret import SecretScalar
 from mpc_party.signing.wire import KeygenDeal, NonceDeal
 from tests.support.signing_parties import key_shares, signing_context
 
@@ -39,7 +40,7 @@ def secrets():
 @pytest.mark.parametrize("secret", secrets(), ids=lambda s: type(s).__name__)
 def test_secrets_hide_and_refuse_pickle_and_copies(secret):
     for text in (repr(secret), str(secret), f"{secret}", f"{[secret]}", f"{secret!r:>80}"):
-        assert "secret" in text
+        assert type(secret).__name__ in text
         assert str(VALUE) not in text
         assert f"{VALUE:x}" not in text
         assert repr(BYTES)[2:-1] not in text

@@ -6,9 +6,9 @@ from eth_keys import keys as eth_keys
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mpc_party.protocol.consortium import evm_address
 from mpc_party.signing.curve import multiply_base
 from mpc_party.signing.field import GROUP_ORDER
-from mpc_party.signing.keyshare import address_of
 from mpc_party.signing.signature import assemble_signature, verify_signature
 
 scalars = st.integers(1, GROUP_ORDER - 1)
@@ -42,7 +42,7 @@ def test_assembled_signatures_recover_to_the_signer_everywhere(secret, nonce, di
         ).format()
         == public_key.encode()
     )
-    assert Account._recover_hash(digest, signature=signature) == address_of(public_key)
+    assert Account._recover_hash(digest, signature=signature) == evm_address(public_key.encode())
 
 
 def test_a_signature_of_another_implementation_verifies():
