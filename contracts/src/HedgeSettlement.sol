@@ -122,15 +122,15 @@ contract HedgeSettlement is MembersMultisig, Pausable {
         HedgeReport calldata report,
         bytes calldata signature
     ) external whenNotPaused {
-        Config memory limits = _config;
-        _checkHeader(report, limits);
+        Config memory config_ = _config;
+        _checkHeader(report, config_);
 
         bytes32 digest = _hashTypedDataV4(report.structHash());
         address recovered = ECDSA.recoverCalldata(digest, signature);
         if (recovered != groupKey) revert NotGroupKey(recovered);
 
         _storeForwards(report.forwards, report.observedAt);
-        _storeParams(report.params, limits);
+        _storeParams(report.params, ReportBounds.limitsOf(config_));
         _latest = Header({
             round: report.round,
             epoch: report.epoch,
@@ -145,13 +145,7 @@ contract HedgeSettlement is MembersMultisig, Pausable {
             inputs: report.inputs
         });
         emit ReportAccepted(
-            report.round,
-            report.epoch,
-            digest,
-            report.observedAt,
-            report.validUntil,
-            report.book,
-            report.params.length
+            report.round, report.epoch, digest, report.observedAt, report.validUntil, report.book, report.params.length
         );
     }
 
@@ -269,9 +263,32 @@ contract HedgeSettlement is MembersMultisig, Pausable {
         return _config;
     }
 
+    function _storeForwards(
+        bytes32[] calldata words,
+        uint64 observedAt
+    ) private {
+        uint40 previous = 0;
+        for (uint256 i = 0; i < words.length; ++i) {
+            ForwardWord word = ForwardWord.wrap(words[i]);
+            previous = ReportBounds.checkForward(word, i, previous, observedAt);
+            _forwards[i] = word;
+        }
+    }
+
+    function _storeParams(
+        bytes32[] calldata words,
+        ReportBounds.Limits memory limits
+    ) private {
+        for (uint256 i = 0; i < words.length; ++i) {
+            ParamWord word = ParamWord.wrap(words[i]);
+            ReportBounds.checkParam(word, i, limits);
+            _params[i] = word;
+        }
+    }
+
     function _checkHeader(
         HedgeReport calldata report,
-        Config memory limits
+        Config memory config_
     ) private view {
         Header storage previous = _latest;
         if (report.consortium != _CONSORTIUM) revert WrongConsortium(report.consortium);
@@ -280,42 +297,21 @@ contract HedgeSettlement is MembersMultisig, Pausable {
 
         uint64 observedAt = report.observedAt;
         uint64 validUntil = report.validUntil;
-        if (observedAt > block.timestamp + limits.maxFutureSkew) revert ObservedInFuture(observedAt, block.timestamp);
-        if (block.timestamp > uint256(observedAt) + limits.maxAge) revert ReportTooOld(observedAt, block.timestamp);
+        if (observedAt > block.timestamp + config_.maxFutureSkew) {
+            revert ObservedInFuture(observedAt, block.timestamp);
+        }
+        if (block.timestamp > uint256(observedAt) + config_.maxAge) revert ReportTooOld(observedAt, block.timestamp);
         if (block.timestamp > validUntil) revert ReportExpired(validUntil, block.timestamp);
-        if (validUntil <= observedAt || validUntil - observedAt > limits.maxValidity) {
+        if (validUntil <= observedAt || validUntil - observedAt > config_.maxValidity) {
             revert ValidityOutOfBounds(observedAt, validUntil);
         }
         if (observedAt < previous.observedAt) revert ObservedBeforePrevious(observedAt, previous.observedAt);
 
         uint256 instruments = report.params.length;
-        if (instruments == 0 || instruments > limits.maxInstruments) {
-            revert InstrumentCountOutOfBounds(instruments, limits.maxInstruments);
+        if (instruments == 0 || instruments > config_.maxInstruments) {
+            revert InstrumentCountOutOfBounds(instruments, config_.maxInstruments);
         }
         uint256 expiries = report.forwards.length;
         if (expiries == 0 || expiries > EXPIRIES_LIMIT) revert ExpiryCountOutOfBounds(expiries, EXPIRIES_LIMIT);
-    }
-
-    function _storeForwards(
-        ForwardWord[] calldata words,
-        uint64 observedAt
-    ) private {
-        uint40 previous = 0;
-        for (uint256 i = 0; i < words.length; ++i) {
-            ForwardWord word = words[i];
-            previous = ReportBounds.checkForward(word, i, previous, observedAt);
-            _forwards[i] = word;
-        }
-    }
-
-    function _storeParams(
-        ParamWord[] calldata words,
-        Config memory limits
-    ) private {
-        for (uint256 i = 0; i < words.length; ++i) {
-            ParamWord word = words[i];
-            ReportBounds.checkParam(word, i, limits);
-            _params[i] = word;
-        }
     }
 }

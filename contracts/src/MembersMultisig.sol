@@ -15,6 +15,8 @@ abstract contract MembersMultisig is EIP712 {
     mapping(address account => bool) private _isMember;
     uint256 private _nonce;
 
+    event MembersSet(address[] members, uint256 quorum);
+
     error NoMembers();
     error MemberZero(uint256 index);
     error MemberDuplicate(address member);
@@ -23,8 +25,6 @@ abstract contract MembersMultisig is EIP712 {
     error QuorumNotMet(uint256 signatures, uint256 quorum);
     error SignerNotMember(uint256 index, address signer);
     error SignersNotAscending(uint256 index, address signer, address previous);
-
-    event MembersSet(address[] members, uint256 quorum);
 
     constructor(
         address[] memory initialMembers,

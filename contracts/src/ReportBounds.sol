@@ -25,8 +25,17 @@ struct Config {
 
 /// @title Rejects words out of bounds, naming word and value; clips nothing
 library ReportBounds {
-    /// 1e-6: a Black-76 delta lies within [-1, 1]
-    int24 internal constant ONE = 1e6;
+    /// @dev The bounds of a param word, taken out of the packed {Config} once for all words
+    struct Limits {
+        uint256 minVol;
+        uint256 maxVol;
+        int256 minHedgeDelta;
+        int256 maxHedgeDelta;
+    }
+
+    // 1e-6: a Black-76 delta lies within [-1, 1]
+    int256 private constant _ONE = 1e6;
+    int256 private constant _MINUS_ONE = -1e6;
 
     error ForwardReservedBits(uint256 index);
     error ForwardZero(uint256 index);
@@ -37,6 +46,16 @@ library ReportBounds {
     error DeltaOutOfBounds(uint256 index, int24 bsDelta);
     error HedgeDeltaOutOfBounds(uint256 index, int24 hedgeDelta);
     error MarginsInconsistent(uint256 index, uint24 maintenanceMargin, uint24 initialMargin);
+
+    function limitsOf(
+        Config memory config
+    ) internal pure returns (Limits memory) {
+        int256 hedgeDelta = int256(uint256(config.maxHedgeDelta));
+        return
+            Limits({
+                minVol: config.minVol, maxVol: config.maxVol, minHedgeDelta: -hedgeDelta, maxHedgeDelta: hedgeDelta
+            });
+    }
 
     /// @param previous The expiry of the word before, or 0
     /// @return expiry This word's
@@ -56,26 +75,27 @@ library ReportBounds {
     function checkParam(
         ParamWord word,
         uint256 index,
-        Config memory config
+        Limits memory limits
     ) internal pure {
         if (word.reserved() != 0) revert ParamReservedBits(index);
 
-        uint32 iv = word.iv();
-        if (iv < config.minVol || iv > config.maxVol) revert VolOutOfBounds(index, iv);
+        uint256 iv = word.iv();
+        if (iv < limits.minVol || iv > limits.maxVol) revert VolOutOfBounds(index, uint32(iv));
 
-        int24 bsDelta = word.bsDelta();
-        if (bsDelta > ONE || bsDelta < -ONE) revert DeltaOutOfBounds(index, bsDelta);
+        int256 bsDelta = word.bsDelta();
+        if (bsDelta > _ONE || bsDelta < _MINUS_ONE) revert DeltaOutOfBounds(index, int24(bsDelta));
 
         int256 hedgeDelta = word.hedgeDelta();
-        int256 bound = int256(uint256(config.maxHedgeDelta));
-        if (hedgeDelta > bound || hedgeDelta < -bound) revert HedgeDeltaOutOfBounds(index, int24(hedgeDelta));
+        if (hedgeDelta > limits.maxHedgeDelta || hedgeDelta < limits.minHedgeDelta) {
+            revert HedgeDeltaOutOfBounds(index, int24(hedgeDelta));
+        }
 
         // Both computed, or neither: one all-ones field beside a number would read as an enormous or a missing margin.
-        uint24 maintenance = word.maintenanceMargin();
-        uint24 initial = word.initialMargin();
+        uint256 maintenance = word.maintenanceMargin();
+        uint256 initial = word.initialMargin();
         if (
             initial < maintenance
                 || (initial == ParamWordLibrary.MARGIN_ABSENT && maintenance != ParamWordLibrary.MARGIN_ABSENT)
-        ) revert MarginsInconsistent(index, maintenance, initial);
+        ) revert MarginsInconsistent(index, uint24(maintenance), uint24(initial));
     }
 }

@@ -8,7 +8,7 @@ pragma solidity ^0.8.24;
 ///   255..224  iv                  uint32   1e-6 of annual volatility
 ///   223..200  bsDelta             int24    1e-6, Black-76 delta
 ///   199..176  hedgeDelta          int24    1e-6, minimum-variance delta
-///   175..136  gamma               uint40   1e-6, forward * gamma: change of delta per unit relative move of the forward
+///   175..136  gamma               uint40   1e-6, forward * gamma: change of delta per relative move of the forward
 ///   135..104  vega                uint32   1e-8, vega / forward per 1.00 of volatility
 ///   103..72   premium             uint32   1e-8, undiscounted premium / forward
 ///    71..48   maintenanceMargin   uint24   1e-6 of the forward; all ones: not computed
@@ -28,64 +28,57 @@ library ParamWordLibrary {
     function iv(
         ParamWord word
     ) internal pure returns (uint32) {
-        return uint32(_shifted(word, 224));
+        return uint32(uint256(ParamWord.unwrap(word)) >> 224);
     }
 
     function bsDelta(
         ParamWord word
     ) internal pure returns (int24) {
-        return int24(uint24(_shifted(word, 200)));
+        return int24(uint24(uint256(ParamWord.unwrap(word)) >> 200));
     }
 
     function hedgeDelta(
         ParamWord word
     ) internal pure returns (int24) {
-        return int24(uint24(_shifted(word, 176)));
+        return int24(uint24(uint256(ParamWord.unwrap(word)) >> 176));
     }
 
     function gamma(
         ParamWord word
     ) internal pure returns (uint40) {
-        return uint40(_shifted(word, 136));
+        return uint40(uint256(ParamWord.unwrap(word)) >> 136);
     }
 
     function vega(
         ParamWord word
     ) internal pure returns (uint32) {
-        return uint32(_shifted(word, 104));
+        return uint32(uint256(ParamWord.unwrap(word)) >> 104);
     }
 
     function premium(
         ParamWord word
     ) internal pure returns (uint32) {
-        return uint32(_shifted(word, 72));
+        return uint32(uint256(ParamWord.unwrap(word)) >> 72);
     }
 
     /// @return The margin, or {MARGIN_ABSENT}
     function maintenanceMargin(
         ParamWord word
     ) internal pure returns (uint24) {
-        return uint24(_shifted(word, 48));
+        return uint24(uint256(ParamWord.unwrap(word)) >> 48);
     }
 
     /// @return The margin, or {MARGIN_ABSENT}
     function initialMargin(
         ParamWord word
     ) internal pure returns (uint24) {
-        return uint24(_shifted(word, 24));
+        return uint24(uint256(ParamWord.unwrap(word)) >> 24);
     }
 
     /// @return The low bits, zero in every valid word
     function reserved(
         ParamWord word
     ) internal pure returns (uint24) {
-        return uint24(_shifted(word, 0));
-    }
-
-    function _shifted(
-        ParamWord word,
-        uint256 bits
-    ) private pure returns (uint256) {
-        return uint256(ParamWord.unwrap(word)) >> bits;
+        return uint24(uint256(ParamWord.unwrap(word)));
     }
 }
