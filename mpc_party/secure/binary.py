@@ -43,7 +43,7 @@ def to_planes(words: Words) -> Words:
     planes = np.zeros((RING_BITS, width), dtype=np.int64)
     planes.reshape(-1)[: words.size] = words.reshape(-1)
     for distance, mask in _SWAP_MASKS:
-        blocks = planes.reshape(-1, 2, distance, width)
+        blocks = planes.reshape(RING_BITS // (2 * distance), 2, distance, width)
         low, high = blocks[:, 0], blocks[:, 1]
         swap = low >> distance
         swap ^= high
