@@ -1,10 +1,12 @@
 """A seeded simulated market, for demos and tests where no recording is at hand.
 
-The spot follows a random walk with stochastic variance, from the same level at the start of each simulated day; the
-log-vol of each expiry is a term structure plus skew and curvature in standardised log-moneyness, moved by random
-numbers that change every ten minutes. Strikes and expiries are listed as a venue lists them: dense near the money and
+The spot follows a random walk with stochastic variance, from the same level at the start of each simulated day. The
+vols are an SSVI surface, whose level, skew and curvature are moved by random numbers that change every ten minutes;
+it holds no static arbitrage. Strikes and expiries are listed as a venue lists them: dense near the money and
 near in time. The same seed gives the same market at the same moment, so that several processes see one market.
 (Paths with jumps and several venues belong to `models`; this is only what a venue's screen shows at one moment.)
+
+Source: Gatheral, Jacquier, "Arbitrage-free SVI volatility surfaces", Quantitative Finance 14, 2014, section 4.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -54,6 +56,7 @@ class SimulatedMarket:
             )
         spot, shocks = self._spot(observed_at), normal(f"{self._seed}/surface/{observed_at // 600}", 3)
         rows: list[tuple[int, float, float, float]] = []
+        correlation, curvature = -0.25 + 0.1 * np.tanh(shocks[1]), 1.1 + 0.25 * np.tanh(shocks[2])
         for expiry in _expiries(observed_at):
             time = (expiry - observed_at) / (365 * 86_400)
             forward = round(spot * np.exp(CARRY * time), 2)
@@ -64,9 +67,8 @@ class SimulatedMarket:
                 strike = middle + k * width
                 if strike <= 0:
                     continue
-                z = float(np.clip(np.log(strike / forward) / (at_money * np.sqrt(time)), -4.0, 4.0))
-                skew, curve = -0.06 + 0.01 * shocks[1], 0.035 + 0.005 * shocks[2]
-                rows.append((expiry, strike, forward, at_money * np.exp(skew * z + curve * z * z)))
+                z = np.log(strike / forward) / (at_money * np.sqrt(time))
+                rows.append((expiry, strike, forward, at_money * _smile(z, correlation, curvature)))
         return _screen(observed_at, self.underlying, rows)
 
     def _spot(self, observed_at: int) -> float:
@@ -77,6 +79,16 @@ class SimulatedMarket:
             moves = 0.45 / np.sqrt(365 * STEPS_A_DAY) * np.sqrt(variance) * shocks[STEPS_A_DAY:]
             self._day = day, np.concatenate(([0.0], np.cumsum(moves)))
         return float(SPOT * np.exp(self._day[1][second // STEP_SECONDS]))
+
+
+def _smile(z: float, correlation: float, curvature: float) -> float:
+    """Vol over the vol at the money: SSVI with phi(theta) = curvature / sqrt(theta), theta the variance at the money.
+
+    No butterfly pays its owner, as curvature^2 (1 + |correlation|) <= 4 and, for theta below 4,
+    curvature sqrt(theta) (1 + |correlation|) < 4: Theorem 4.2.
+    """
+    root = np.sqrt((curvature * z + correlation) ** 2 + 1.0 - correlation**2)
+    return float(np.sqrt(0.5 * (1.0 + correlation * curvature * z + root)))
 
 
 def _expiries(observed_at: int) -> list[int]:
