@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+import numpy as np
 import torch
 
 from mpc_party.secure import PrivateInput, ReplicatedShares, SecureSession, SessionContext, share_many
@@ -77,3 +78,8 @@ def same(results: Sequence[torch.Tensor]) -> torch.Tensor:
     first, *others = results
     assert all(torch.equal(first, other) for other in others)
     return first
+
+
+def generator_of(seed: int) -> np.random.Generator:  # noqa: TID251 - test values, nothing secret
+    """A repeatable source of test values."""
+    return np.random.default_rng(seed)  # noqa: TID251 - test values, nothing secret
