@@ -1,5 +1,7 @@
 """Products and truncation against float64: error, bias, failures, rounds and bytes."""
 
+# ruff: noqa: ARG005 - the functions of a table have one signature
+
 import numpy as np
 import pytest
 import torch
@@ -25,7 +27,7 @@ from mpc_party.secure import (
     sum_of_products,
     truncate,
 )
-from tests.support.secure_parties import give, run_secure, same
+from tests.support.secure_parties import generator_of, give, run_secure, same
 
 UNIT = 2.0**-16
 
@@ -57,7 +59,7 @@ broadcastable = hnp.mutually_broadcastable_shapes(num_shapes=2, max_dims=3, max_
 @given(broadcastable, st.integers(0, 2**32))
 @settings(max_examples=60, deadline=None, derandomize=True)
 def test_a_product_is_off_by_less_than_a_unit(shapes, seed):
-    generator = np.random.default_rng(seed)
+    generator = generator_of(seed)
     x, y = (values(generator, shape, 2.0**6) for shape in shapes.input_shapes)
     result = compute(multiply, x, y, seed=seed)
     assert result.shape == (x * y).shape
@@ -67,14 +69,14 @@ def test_a_product_is_off_by_less_than_a_unit(shapes, seed):
 @given(hnp.array_shapes(max_dims=3, max_side=6), st.integers(0, 2**32))
 @settings(max_examples=30, deadline=None, derandomize=True)
 def test_a_square_is_off_by_less_than_a_unit(shape, seed):
-    x = values(np.random.default_rng(seed), shape, 2.0**6)
+    x = values(generator_of(seed), shape, 2.0**6)
     assert units(compute(square, x, seed=seed), x * x) < 1
 
 
 @given(st.integers(1, 5), st.integers(1, 40), st.integers(1, 5), st.integers(0, 2**32))
 @settings(max_examples=30, deadline=None, derandomize=True)
 def test_a_matrix_product_is_truncated_once(rows, inner, columns, seed):
-    generator = np.random.default_rng(seed)
+    generator = generator_of(seed)
     x, y = values(generator, (rows, inner), 8.0), values(generator, (inner, columns), 8.0)
     assert units(compute(matmul, x, y, seed=seed), x @ y) < 1
 
@@ -82,25 +84,27 @@ def test_a_matrix_product_is_truncated_once(rows, inner, columns, seed):
 @given(st.integers(0, 2**32), st.integers(1, 24))
 @settings(max_examples=30, deadline=None, derandomize=True)
 def test_truncation_divides_by_any_power_of_two(seed, bits):
-    x = values(np.random.default_rng(seed), (20,), 2.0**10)
+    x = values(generator_of(seed), (20,), 2.0**10)
     assert units(compute(lambda a: truncate(a, bits), x, seed=seed), x / 2**bits) < 1
 
 
 @given(st.integers(0, 2**32))
 @settings(max_examples=20, deadline=None, derandomize=True)
 def test_public_maps_and_constants(seed):
-    generator = np.random.default_rng(seed)
+    generator = generator_of(seed)
     x = values(generator, (6, 2), 8.0)
     matrix = values(generator, (4, 6), 8.0)
     assert units(compute(lambda a: linear_map(matrix, a), x, seed=seed), matrix @ x) < 1
-    assert units(compute(lambda a: reduce(a * -2.7182769775390625), x, seed=seed), x * -2.7182769775390625) < 1
+    assert (
+        units(compute(lambda a: reduce(a * -2.7182769775390625), x, seed=seed), x * -2.7182769775390625) < 1
+    )
     assert units(compute(lambda a: reduce(a * 4), x, seed=seed), x * 4) == 0
 
 
 @given(st.integers(0, 2**32))
 @settings(max_examples=20, deadline=None, derandomize=True)
 def test_a_long_expression_is_truncated_once(seed):
-    generator = np.random.default_rng(seed)
+    generator = generator_of(seed)
     a, b, c = (values(generator, (7,), 8.0) for _ in range(3))
     result = compute(lambda x, y, z: reduce(x * y + z.square() - 0.75 * x + y * 3 - 1.5), a, b, c, seed=seed)
     assert units(result, a * b + c * c - 0.75 * a + 3 * b - 1.5) < 1

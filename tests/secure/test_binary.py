@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mpc_party.secure.binary import from_plane, sign_plane, to_planes, words_per_plane, zero_plane
 from mpc_party.secure.steps import run
-from tests.support.secure_parties import run_secure
+from tests.support.secure_parties import generator_of, run_secure
 
 words = st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=200)
 
@@ -42,7 +42,7 @@ def test_padding_of_the_last_word():
 
 def circuit(protocol, values, bits, seed=0):
     """Split values into random components, run the circuit, put the shared bits together."""
-    generator = np.random.default_rng(seed)
+    generator = generator_of(seed)
     array = np.array(values, dtype=np.int64)
     x0, x1 = generator.integers(-(2**63), 2**63, (2, len(array)))
     parts = [x0, x1, array - x0 - x1]

@@ -136,9 +136,9 @@ def test_any_shape(shape):
 
 COSTS = {
     # rounds, bytes per element from position 0 and from each of the others, for 64 elements
-    "less_than_zero": (lambda x: less_than_zero(x), 10, 8 + 181 / 8 + 16, 181 / 8 + 8),
-    "relu": (lambda x: relu(x), 10, 8 + 181 / 8 + 24, 181 / 8 + 16),
-    "absolute": (lambda x: absolute(x), 10, 8 + 181 / 8 + 24, 181 / 8 + 16),
+    "less_than_zero": (less_than_zero, 10, 8 + 181 / 8 + 16, 181 / 8 + 8),
+    "relu": (relu, 10, 8 + 181 / 8 + 24, 181 / 8 + 16),
+    "absolute": (absolute, 10, 8 + 181 / 8 + 24, 181 / 8 + 16),
     "maximum": (lambda x: maximum(x, x), 10, 8 + 181 / 8 + 24, 181 / 8 + 16),
     "equal": (lambda x: equal(x, 1), 9, 8 + 63 / 8 + 16, 63 / 8 + 8),
     "relu of 33 bits": (lambda x: relu(x, bits=33), 9, 33 / 8 + 89 / 8 + 24, 89 / 8 + 16),

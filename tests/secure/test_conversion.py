@@ -1,5 +1,7 @@
 """From bits to words."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -8,12 +10,12 @@ from mpc_party.secure import open_shares
 from mpc_party.secure.binary import to_planes
 from mpc_party.secure.conversion import lift, random_fractions, select
 from mpc_party.secure.steps import run
-from tests.support.secure_parties import give, run_secure, same
+from tests.support.secure_parties import generator_of, give, run_secure, same
 
 
 def shared_bits(session, bits, seed=0):
     """A binary sharing of a fixed bit per element, (2, M)."""
-    generator = np.random.default_rng(seed)
+    generator = generator_of(seed)
     first, second = (to_planes(generator.integers(0, 2, bits.size))[0] for _ in range(2))
     parts = [first, second, to_planes(bits)[0] ^ first ^ second]
     return np.stack([parts[session.position], parts[session.next]])
@@ -22,7 +24,7 @@ def shared_bits(session, bits, seed=0):
 @pytest.mark.parametrize("count", [1, 63, 64, 65, 1000])
 @pytest.mark.parametrize("negate", [False, True])
 def test_bits_become_numbers_and_choose_values(count, negate):
-    bits = np.random.default_rng(3).integers(0, 2, count)
+    bits = generator_of(3).integers(0, 2, count)
     values = torch.linspace(-5, 5, count)
 
     def program(session):
@@ -48,7 +50,7 @@ def test_bytes():
         sent.append(session.traffic.bytes_sent)
         run(select(session, x, plane))
         sent.append(session.traffic.bytes_sent)
-        return [(b - a) // 64 for a, b in zip(sent, sent[1:], strict=False)]
+        return [(b - a) // 64 for a, b in itertools.pairwise(sent)]
 
     assert run_secure(program).results == [[16, 24], [8, 16], [8, 16]]
 

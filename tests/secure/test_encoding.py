@@ -60,7 +60,12 @@ def test_public_scalars_take_no_more_fraction_bits_than_they_need(value, words, 
 
 
 def test_public_tensors_of_integers_need_no_fraction_whatever_their_type():
-    for values in (torch.tensor([1, 2]), torch.tensor([1.0, -2.0]), np.array([3.0, 4.0]), torch.tensor([True])):
+    for values in (
+        torch.tensor([1, 2]),
+        torch.tensor([1.0, -2.0]),
+        np.array([3.0, 4.0]),
+        torch.tensor([True]),
+    ):
         assert fixed(values, 16).fraction_bits == 0
     assert fixed(torch.tensor([1.0, 0.5]), 16).words.tolist() == [65536, 32768]
     assert fixed(torch.tensor([2.0**40]), 16).fraction_bits == 16

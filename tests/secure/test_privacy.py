@@ -7,6 +7,8 @@ cannot know, each used once, and is consistent with any value of the component t
 distributions. All randomness is repeatable, so that the thresholds (p-values of 10^-9 and the like) cannot flake.
 """
 
+# ruff: noqa: ARG005 - the functions of a table have one signature
+
 import itertools
 
 import numpy as np
@@ -20,7 +22,7 @@ from mpc_party.secure.comparison import equal, less_than_zero, relu
 from mpc_party.secure.conversion import random_fractions
 from mpc_party.secure.randomness import Purpose, SeedRing
 from mpc_party.secure.sharing import PrivateInput
-from tests.support.secure_parties import give, run_secure
+from tests.support.secure_parties import generator_of, give, run_secure
 
 N = 8192
 SURE = 1e-9
@@ -37,7 +39,9 @@ def uniformity(sample):
 def same_distribution(first, second):
     """The smallest p-value of a two-sample chi-square test, over the byte lanes of the words."""
     result = 1.0
-    for a, b in zip(*(np.ascontiguousarray(s).view(np.uint8).reshape(-1, 8).T for s in (first, second)), strict=True):
+    for a, b in zip(
+        *(np.ascontiguousarray(s).view(np.uint8).reshape(-1, 8).T for s in (first, second)), strict=True
+    ):
         counts = np.stack([np.bincount(a, minlength=256), np.bincount(b, minlength=256)])
         used = counts[:, counts.sum(0) > 0]
         statistic = ((used[0] - used[1]) ** 2 / used.sum(0)).sum()
@@ -47,7 +51,7 @@ def same_distribution(first, second):
 
 def components(seed, value):
     """Three components of N sharings of one value, fixed by the seed."""
-    generator = np.random.default_rng(seed)
+    generator = generator_of(seed)
     x0, x1 = (torch.from_numpy(generator.integers(-(2**63), 2**63, N)) for _ in range(2))
     return [x0, x1, value - x0 - x1]
 
@@ -69,14 +73,14 @@ def received(operation, inputs, all_seeds, observer):
 
 
 MASKED = {
-    "multiply and truncate": lambda x, y: multiply(x, y),
+    "multiply and truncate": multiply,
     "multiply": lambda x, y: reduce(x * y, 32),
     "square": lambda x, y: square(x),
     "truncate": lambda x, y: truncate(x, 5),
     "sign": lambda x, y: less_than_zero(x),
     "sign of few bits": lambda x, y: less_than_zero(x, bits=20),
     "relu": lambda x, y: relu(x),
-    "equality": lambda x, y: equal(x, y),
+    "equality": equal,
     "random fractions": lambda x, y: random_fractions((N,)),
 }
 
@@ -88,7 +92,8 @@ def changes(operation, observer, value=77):
     other = received(operation, inputs, seeds(changed=(observer + 2) % 3), observer)
     assert [kind for kind, _ in base] == [kind for kind, _ in other]
     return [
-        (kind, (a ^ b) if kind is FrameKind.BITS else a - b) for (kind, a), (_, b) in zip(base, other, strict=True)
+        (kind, (a ^ b) if kind is FrameKind.BITS else a - b)
+        for (kind, a), (_, b) in zip(base, other, strict=True)
     ]
 
 
@@ -117,7 +122,7 @@ def test_every_word_received_is_masked_by_words_that_the_receiver_cannot_know(na
 
 @pytest.mark.parametrize("name", ["multiply", "multiply and truncate", "relu", "sign"])
 def test_the_test_sees_a_missing_mask(name, monkeypatch):
-    monkeypatch.setattr(SeedRing, "zero_words", lambda self, shape: np.zeros(shape, dtype=np.int64))
+    monkeypatch.setattr(SeedRing, "zero_words", lambda _, shape: np.zeros(shape, dtype=np.int64))
     assert min(worst_change(MASKED[name], observer) for observer in range(3)) < SURE
 
 
@@ -144,7 +149,9 @@ def view(session, owner, value, operation):
     return frames + held
 
 
-@pytest.mark.parametrize("operation", [square, relu, lambda x: truncate(x, 5)], ids=["square", "relu", "truncate"])
+@pytest.mark.parametrize(
+    "operation", [square, relu, lambda x: truncate(x, 5)], ids=["square", "relu", "truncate"]
+)
 @pytest.mark.parametrize("owner", [0, 1, 2])
 def test_views_of_different_inputs_are_distributed_alike(owner, operation):
     low = run_secure(lambda s: view(s, owner, 0.0, operation), seed="low").results
@@ -212,7 +219,7 @@ def test_opening_tells_no_more_than_the_value():
         link.received.clear()
         value = open_shares(x)
         words = (value * 2**16).to(torch.int64) - x.words[0] - x.words[1]
-        (_, _, data), = link.received  # simulated from the value and the party's own shares
+        ((_, _, data),) = link.received  # simulated from the value and the party's own shares
         return data == words.numpy().tobytes()
 
     assert run_secure(program).results == [True] * 3

@@ -43,7 +43,7 @@ def test_a_context_is_bound_to_all_its_parts():
     "arguments", [(bytes(31), 0, 0), (bytes(33), 0, 0), (bytes(32), -1, 0), (bytes(32), 0, 2**64)]
 )
 def test_a_context_out_of_range_is_refused(arguments):
-    with pytest.raises(ValueError, match="bytes|unsigned"):
+    with pytest.raises(ValueError, match=r"bytes|unsigned"):
         SessionContext(*arguments)
 
 
@@ -147,7 +147,6 @@ def test_setup_is_needed_and_happens_once():
     def program(session):
         with pytest.raises(SecureError, match="already"):
             session.setup()
-        return None
 
     run_secure(program)
     session = SecureSession(local_mesh((0, 1, 2))[0], (0, 1, 2), CONTEXT)
@@ -155,7 +154,7 @@ def test_setup_is_needed_and_happens_once():
         multiply(constant(1), constant(2))
 
 
-@pytest.mark.parametrize("change", [lambda d: d[:-1], lambda d: d + b"\0", lambda d: d[:-8], lambda d: b""])
+@pytest.mark.parametrize("change", [lambda d: d[:-1], lambda d: d + b"\0", lambda d: d[:-8], lambda _: b""])
 def test_a_frame_of_the_wrong_length_names_its_sender_and_ends_the_session(change):
     def program(session):
         x = give(session, 0, torch.ones(3))
@@ -168,7 +167,7 @@ def test_a_frame_of_the_wrong_length_names_its_sender_and_ends_the_session(chang
         return None
 
     outcome = run_secure(
-        program, tamper={1: lambda peer, kind, data: change(data) if len(data) == 24 else data}
+        program, tamper={1: lambda _peer, _kind, data: change(data) if len(data) == 24 else data}
     )
     # 1 sends to 2 when opening
     assert outcome.results == [None, None, (Reason.FRAME_MALFORMED, "member 1")]
@@ -178,7 +177,7 @@ def test_a_broken_link_ends_the_session():
     class Broken:
         own, peers = 0, (1, 2)
 
-        def exchange(self, kind, outgoing, expect):
+        def exchange(self, *_):
             raise ConnectionError
 
     session = SecureSession(Broken(), (0, 1, 2), CONTEXT)
@@ -247,7 +246,7 @@ def test_traffic_is_counted_by_operation():
 
 
 def test_words_travel_as_little_endian_64_bit():
-    outcome = run_secure(lambda session: open_shares(constant(torch.tensor([1, -2]))))
+    outcome = run_secure(lambda _: open_shares(constant(torch.tensor([1, -2]))))
     assert same(outcome.results).tolist() == [1.0, -2.0]
     sender, kind, data = outcome.links[1].received[
         -1

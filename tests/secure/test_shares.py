@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 
 from mpc_party.secure import AdditiveShares, ReplicatedShares, SecureError, constant, open_shares, reduce
 from mpc_party.secure.sharing import open_words_many
-from tests.support.secure_parties import give, run_secure, same
+from tests.support.secure_parties import generator_of, give, run_secure, same
 
 UNIT = 2.0**-16
 
@@ -36,7 +36,7 @@ shapes = hnp.mutually_broadcastable_shapes(num_shapes=2, max_dims=3, max_side=4,
 @given(shapes, st.integers(0, 2**32))
 @settings(max_examples=40, deadline=None, derandomize=True)
 def test_sums_and_products_broadcast_as_in_torch(broadcastable, seed):
-    generator = np.random.default_rng(seed)
+    generator = generator_of(seed)
     x, y = (
         torch.from_numpy(np.asarray(generator.integers(-(2**22), 2**22, shape) * UNIT))
         for shape in broadcastable.input_shapes
@@ -60,7 +60,7 @@ matmul_shapes = [
 
 @pytest.mark.parametrize(("left", "right"), matmul_shapes)
 def test_matrix_products_have_the_shapes_of_torch(left, right):
-    generator = np.random.default_rng(7)
+    generator = generator_of(7)
     x, y = (torch.from_numpy(generator.integers(-(2**20), 2**20, s) * UNIT) for s in (left, right))
     assert torch.equal(on_shares(lambda a, b: a @ b, x, y), x @ y)
     assert torch.equal(on_shares(lambda a: a @ y, x), x @ y)

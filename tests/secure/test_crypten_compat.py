@@ -1,0 +1,37 @@
+"""CrypTen loads, and two threads do not change each other's state."""
+
+import subprocess
+import sys
+import threading
+
+from mpc_party.secure.crypten_compat import CrypTensor, no_grad, settings
+
+
+def elsewhere(function):
+    seen = []
+    thread = threading.Thread(target=lambda: seen.append(function()))
+    thread.start()
+    thread.join(10)
+    return seen[0]
+
+
+def test_autograd_is_switched_for_one_thread():
+    assert CrypTensor.AUTOGRAD_ENABLED
+    with no_grad():
+        assert not CrypTensor.AUTOGRAD_ENABLED
+        assert elsewhere(lambda: CrypTensor.AUTOGRAD_ENABLED)
+    assert CrypTensor.AUTOGRAD_ENABLED
+
+
+def test_settings_are_overridden_for_one_thread():
+    assert settings.functions.max_method == "log_reduction"
+    with settings.temp_override({"functions.max_method": "pairwise"}):
+        assert settings.functions.max_method == "pairwise"
+        assert elsewhere(lambda: settings.functions.max_method) == "log_reduction"
+    assert settings.functions.max_method == "log_reduction"
+
+
+def test_the_shares_do_without_crypten():
+    # Importing it takes a third of a second, which only programs with neural networks pay.
+    code = "import sys, mpc_party.secure, mpc_party.secure.comparison; sys.exit('crypten' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], timeout=120, check=False).returncode == 0
