@@ -4,11 +4,12 @@ The same bytes as `HedgeSettlement.digestOf` and as any EIP-712 library gives; n
 keccak256, signatures are secp256k1 with a recovery id, as `ecrecover` takes them.
 """
 
+import re
 from typing import Final
 
 from coincurve import PublicKey
 from eth_hash.auto import keccak
-from eth_utils.address import is_address, is_same_address, to_checksum_address
+from eth_utils.address import to_checksum_address
 
 from mpc_party.protocol.errors import Reason, ReportError
 from mpc_party.protocol.report import HedgeReport, check_report
@@ -23,6 +24,8 @@ REPORT_TYPE: Final = (
 ROTATE_TYPE: Final = "RotateGroupKey(address newGroupKey,uint64 newEpoch,uint256 nonce,uint256 deadline)"
 PAUSE_TYPE: Final = "Pause(uint256 nonce,uint256 deadline)"
 UNPAUSE_TYPE: Final = "Unpause(uint256 nonce,uint256 deadline)"
+
+_ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}")
 
 SIGNATURE_BYTES: Final = 65
 ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141  # of secp256k1's group
@@ -143,8 +146,9 @@ def verify_signature(digest: bytes, signature: bytes, address: str) -> None:
     Raises:
         ReportError: SIGNATURE_INVALID where it did not.
     """
+    expected = to_checksum_address(_address(address)[12:])
     signer = recover(digest, signature)
-    if not is_same_address(signer, to_checksum_address(_address(address)[12:])):
+    if signer != expected:
         raise _invalid(f"the signature is {signer}'s, not {address}'s")
 
 
@@ -175,8 +179,12 @@ def _uint(value: int, bits: int) -> bytes:
 
 
 def _address(text: str) -> bytes:
-    """ABI encoding of an address; one in mixed case must carry the right EIP-55 checksum."""
-    if not isinstance(text, str) or not text.startswith("0x") or not is_address(text):
+    """ABI encoding of an address: 0x and 40 hex digits, in lower case or in EIP-55's mixed case."""
+    if (
+        not isinstance(text, str)
+        or not _ADDRESS.fullmatch(text)
+        or text not in {text.lower(), to_checksum_address(text)}
+    ):
         raise ReportError(
             f"{text!r} is not an address (0x and 40 hex digits, EIP-55 checksum if in mixed case)"
         )

@@ -59,10 +59,16 @@ def check_report(report: HedgeReport) -> None:
     Raises:
         ReportError: names the first field, and the word's index, that breaks a rule.
     """
+    # Structs check nothing when they are built, only when they are decoded.
     try:
-        msgspec.msgpack.decode(msgspec.msgpack.encode(report), type=HedgeReport)
-    except (msgspec.MsgspecError, TypeError, OverflowError) as error:
+        encoded = msgspec.msgpack.encode(report)
+    except (TypeError, OverflowError) as error:
         raise ReportError(f"not a report: {error}") from error
+    _decode(encoded)
+    _check_words(report)
+
+
+def _check_words(report: HedgeReport) -> None:
     if report.valid_until <= report.observed_at:
         raise ReportError("report field `valid_until` is not after `observed_at`")
     if unpack_forwards(report.forwards)[0].expiry <= report.observed_at:
@@ -86,11 +92,15 @@ def decode_report(encoded: bytes) -> HedgeReport:
     Raises:
         ReportError: the bytes are no report, not its canonical encoding, or break a rule of `check_report`.
     """
-    try:
-        report = msgspec.msgpack.decode(encoded, type=HedgeReport)
-    except msgspec.MsgspecError as error:
-        raise ReportError(f"not a report: {error}") from error
+    report = _decode(encoded)
     if msgspec.msgpack.encode(report) != bytes(encoded):
         raise ReportError("a report that is not in canonical form")
-    check_report(report)
+    _check_words(report)
     return report
+
+
+def _decode(encoded: bytes) -> HedgeReport:
+    try:
+        return msgspec.msgpack.decode(encoded, type=HedgeReport)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ReportError(f"not a report: {error}") from error
