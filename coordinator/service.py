@@ -173,6 +173,9 @@ class CoordinatorService:
             if error.reason is not Reason.CHAIN_UNREACHABLE:
                 raise
             return Outcome(None, error)  # nothing was proposed that could not be settled
+        # Who has come or gone since the last round is known before the committee is chosen.
+        while not self._events.empty():
+            await self._take(self._events.get_nowait())
         above = max(self._history.last_round(), settled)
         self._finished = None
         await self._handle(ev.RoundRequested(above))

@@ -10,7 +10,6 @@ from coordinator.cli import local, reports, rounds, setting_up
 from mpc_party.console import run
 
 app = typer.Typer(
-    help="A consortium's coordinator: launches rounds, follows them, settles the signed reports on the chain.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,

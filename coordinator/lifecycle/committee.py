@@ -1,15 +1,15 @@
 """Who computes a round: the choice of 2t+1 members, fair in the long run and away from those who fail.
 
 Each member carries a blame that a failure adds to and every later choice halves, so that nobody is left out for
-ever. Whoever names a culprit takes a little of the blame as well: a member that accuses others time and again would
-otherwise clear the committee of honest ones. Among equals, those who have served least serve next.
+ever. Whoever ends a round takes part of the blame as well: it may be the one that has no market data, and a member that
+accuses others time and again would otherwise clear the committee of honest ones. Among equals, those who have served least serve next.
 """
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
 CULPRIT_BLAME = 8.0
-ACCUSER_BLAME = 1.0
+ACCUSER_BLAME = 5.0  # above CULPRIT_BLAME * FADING: who accuses every time is out before all others have been
 FADING = 0.5  # of the blame that is left after each choice
 FORGOTTEN = 0.05
 
@@ -24,7 +24,7 @@ class CommitteeChoice:
     _served: dict[int, int] = field(default_factory=dict)
 
     def blame(self, culprit: int | None, accuser: int | None) -> None:
-        """Note a failure: of the culprit, if one is known, and a little of who named it."""
+        """Note a failure: of the culprit, if one is known, and, less, of who ended the round."""
         if culprit is not None:
             self._blame[culprit] = self._blame.get(culprit, 0.0) + CULPRIT_BLAME
         if accuser is not None and accuser != culprit:

@@ -247,11 +247,11 @@ class CoordinatorMachine:
                     f"round {self.round} was not settled in time", reason=Reason.CHAIN_UNREACHABLE
                 )
                 return self._abort(slow)
+            case Phase.COMPUTING:
+                late = RoundError(f"round {self.round} ran past its deadline", reason=Reason.ROUND_DEADLINE)
+                return self._abort(late)
             case _:
-                silent_error = RoundError(
-                    f"round {self.round} ran past its deadline", reason=Reason.ROUND_DEADLINE
-                )
-                return self._abort(silent_error)
+                return []
 
     def _on_stop(self) -> list[Action]:
         stopped = RoundError("the coordinator is being stopped", reason=Reason.PARTY_STOPPED)

@@ -41,6 +41,7 @@ class Desks:
 
     def __post_init__(self) -> None:
         self._inbox: asyncio.Queue[Received] = asyncio.Queue()
+        self.proposed = asyncio.Event()
 
     @property
     def received(self) -> AsyncIterator[Received]:
@@ -59,6 +60,7 @@ class Desks:
     async def publish(self, message: Message) -> None:
         self.published.append(message)
         if isinstance(message, Proposal):
+            self.proposed.set()
             answers = {m: self._answer(m, message) for m in message.committee if m not in self.offline}
             # As over a broker: first everybody's first message, then everybody's second ...
             for step in range(max((len(a) for a in answers.values()), default=0)):
@@ -119,6 +121,6 @@ class Books:
     def continue_after(self, observed_at: int) -> None:
         self.time = max(self.time, observed_at)
 
-    def observe(self, now: int, *, retry: bool):
+    def observe(self, _now: int, *, retry: bool):
         self.time += 0 if retry else 1
         return flat_market(self.time, self.strikes)

@@ -1,0 +1,366 @@
+import copy
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from coordinator.lifecycle import CoordinatorMachine, Phase, Schedule
+from coordinator.lifecycle import events as ev
+from coordinator.lifecycle.machine import MAX_CLAIMED_LEAD
+from mpc_party.protocol.errors import Reason, RoundError
+from mpc_party.protocol.messages import Abort, Commitment, PhaseTimes, Result, Status
+
+NAMES = ("alpha", "bravo", "charlie", "delta")
+TIMES = PhaseTimes(1, 1, 1, 1, 1, 5, 10, 3)
+DIGEST = bytes(range(32))
+
+
+def status(member, *, online=True, last_round=0, same=True):
+    return ev.StatusArrived(member, Status(online, bytes(32), last_round), same)
+
+
+def result(number):
+    return Result(number, bytes(32), b"report", bytes(65), TIMES)
+
+
+def started(members=4, **schedule):
+    machine = CoordinatorMachine(NAMES[:members], 1, Schedule(**schedule))
+    for member in range(members):
+        assert machine.handle(status(member)) == []
+    return machine
+
+
+def propose(machine, above=0):
+    actions = machine.handle(ev.RoundRequested(above))
+    machine.handle(ev.Proposed(machine.round, DIGEST))
+    assert machine.phase is Phase.COMMITTING
+    return actions
+
+
+def commit(machine, members=None, number=None, digest=DIGEST):
+    actions = []
+    for member in machine.committee if members is None else members:
+        actions += machine.handle(
+            ev.CommitmentArrived(member, Commitment(number or machine.round, digest, bytes(32)))
+        )
+    return actions
+
+
+def kinds(actions):
+    return [type(action).__name__ for action in actions]
+
+
+def test_a_round_from_proposal_to_settlement():
+    machine = started()
+    assert machine.handle(ev.RoundRequested(41)) == [
+        ev.EnterPhase(42, Phase.PROPOSING),
+        ev.Propose(42, 42, 1, (0, 1, 2)),
+    ]
+    assert kinds(machine.handle(ev.Proposed(42, DIGEST))) == ["EnterPhase", "SetTimer"]
+    assert kinds(commit(machine)) == ["EnterPhase", "SetTimer"]
+    assert machine.phase is Phase.COMPUTING
+    assert machine.handle(ev.ResultArrived(1, result(42)))[-1] == ev.Settle(42, result(42))
+    assert machine.handle(ev.SettlementDone(42)) == [ev.RecordSettled(42), ev.Finish(42, None)]
+    assert machine.phase is Phase.IDLE
+
+
+def test_the_number_is_above_all_that_history_contract_and_members_have_seen():
+    machine = started()
+    machine.handle(status(3, last_round=900))
+    machine.handle(ev.RoundRequested(17))
+    assert machine.round == 901
+
+
+def test_a_member_that_claims_an_absurd_round_is_not_believed_and_not_chosen():
+    machine = started()
+    machine.handle(status(0, last_round=2**62))
+    machine.handle(ev.RoundRequested(17))
+    assert machine.round == 18
+    assert machine.committee == (1, 2, 3)
+    assert MAX_CLAIMED_LEAD < 2**62
+
+
+def test_a_member_with_another_consortium_file_is_not_chosen():
+    machine = started()
+    machine.handle(status(1, same=False))
+    machine.handle(ev.RoundRequested(0))
+    assert machine.committee == (0, 2, 3)
+
+
+def test_a_party_abort_is_retried_without_the_culprit_under_a_new_number():
+    machine = started()
+    propose(machine)
+    actions = machine.handle(ev.AbortArrived(0, Abort(1, Reason.PEER_TIMEOUT, "charlie", "silent for 5 s")))
+    assert actions[0] == ev.RecordAbort(1, Reason.PEER_TIMEOUT, "charlie", "alpha aborted: silent for 5 s")
+    assert machine.handle(ev.TimerFired(1, Phase.WAITING))[-1] == ev.Propose(2, 1, 2, (0, 1, 3))
+
+
+def test_two_silent_members_are_both_left_out_while_there_are_others():
+    machine = CoordinatorMachine((*NAMES, "echo"), 1)
+    for member in range(5):
+        machine.handle(status(member))
+    propose(machine)
+    commit(machine, [0])
+    actions = machine.handle(ev.TimerFired(1, Phase.COMMITTING))
+    assert actions[0].detail == "no commitment from bravo, charlie"
+    machine.handle(ev.TimerFired(1, Phase.WAITING))
+    assert machine.committee == (0, 3, 4)
+
+
+def test_a_culprit_comes_back_after_a_while():
+    machine = started()
+    propose(machine)
+    machine.handle(ev.AbortArrived(0, Abort(1, Reason.PEER_TIMEOUT, "charlie", "")))
+    machine.handle(ev.TimerFired(1, Phase.WAITING))
+    seen = [machine.committee]
+    machine.handle(ev.Proposed(machine.round, DIGEST))
+    for _ in range(12):
+        machine.handle(ev.ResultArrived(machine.committee[0], result(machine.round)))
+        machine.handle(ev.SettlementDone(machine.round))
+        propose(machine)
+        seen.append(machine.committee)
+    assert all(2 not in committee for committee in seen[:2])
+    assert any(2 in committee for committee in seen)
+
+
+def test_a_false_accuser_does_not_clear_the_committee_of_honest_members():
+    machine = started(attempts=20)
+    machine.handle(ev.RoundRequested(0))
+    accused = 0
+    for _ in range(20):
+        if machine.phase is not Phase.PROPOSING or 0 not in machine.committee:
+            break
+        machine.handle(ev.Proposed(machine.round, DIGEST))
+        other = next(m for m in machine.committee if m != 0)
+        machine.handle(ev.AbortArrived(0, Abort(machine.round, Reason.PEER_TIMEOUT, NAMES[other], "")))
+        machine.handle(ev.TimerFired(machine.round, Phase.WAITING))
+        accused += 1
+    assert 0 not in machine.committee
+    assert accused < 8
+
+
+def test_a_member_that_goes_offline_before_committing_ends_the_attempt_at_once():
+    machine = started()
+    propose(machine)
+    commit(machine, [0])
+    assert machine.handle(status(0, online=False)) == []  # it has committed: the mesh will tell
+    actions = machine.handle(status(1, online=False))
+    assert (actions[0].reason, actions[0].culprit) == (Reason.PEER_CLOSED, "bravo")
+
+
+def test_with_too_few_members_it_waits_and_goes_on_when_one_comes():
+    machine = started(3)
+    machine.handle(status(2, online=False))
+    assert machine.handle(ev.RoundRequested(0)) == [
+        ev.EnterPhase(0, Phase.GATHERING),
+        ev.SetTimer(0, Phase.GATHERING, 10_000),
+    ]
+    assert machine.handle(status(2))[-1] == ev.Propose(1, 1, 1, (0, 1, 2))
+
+
+def test_too_few_members_for_too_long_is_a_failure_that_names_them():
+    machine = started(3)
+    machine.handle(status(2, online=False))
+    machine.handle(ev.RoundRequested(0))
+    [finish] = machine.handle(ev.TimerFired(0, Phase.GATHERING))
+    assert "charlie" in str(finish.error)
+    assert machine.phase is Phase.IDLE
+
+
+def test_without_a_market_there_is_no_retry():
+    machine = started()
+    machine.handle(ev.RoundRequested(0))
+    error = RoundError("no market", reason=Reason.MARKET_DATA_STALE)
+    assert kinds(machine.handle(ev.ProposalFailed(1, error))) == ["RecordAbort", "Finish"]
+
+
+def test_a_chain_that_is_away_is_tried_again_and_a_refusal_is_not():
+    machine = started(settle_attempts=2)
+    propose(machine)
+    machine.handle(ev.ResultArrived(0, result(1)))
+    away = RoundError("gone", reason=Reason.CHAIN_UNREACHABLE)
+    assert kinds(machine.handle(ev.SettlementFailed(1, away))) == ["Settle"]
+    assert kinds(machine.handle(ev.SettlementFailed(1, away)))[0] == "RecordAbort"
+    machine = started()
+    propose(machine)
+    machine.handle(ev.ResultArrived(0, result(1)))
+    refused = RoundError("no", reason=Reason.SETTLEMENT_REVERTED)
+    assert kinds(machine.handle(ev.SettlementFailed(1, refused)))[0] == "RecordAbort"
+
+
+def test_backoff_doubles_up_to_a_limit():
+    machine = started(attempts=6, backoff_ms=100, backoff_limit_ms=500)
+    machine.handle(ev.RoundRequested(0))
+    waits = []
+    for _ in range(5):
+        machine.handle(ev.Proposed(machine.round, DIGEST))
+        actions = machine.handle(
+            ev.AbortArrived(machine.committee[0], Abort(machine.round, Reason.INTERNAL, None, ""))
+        )
+        waits.append(actions[-1].milliseconds)
+        machine.handle(ev.TimerFired(machine.round, Phase.WAITING))
+    assert waits == [100, 200, 400, 500, 500]
+
+
+def test_stopping_a_round_records_it_and_leaves_one_that_is_being_settled_open():
+    machine = started()
+    propose(machine)
+    assert kinds(machine.handle(ev.StopRequested())) == ["RecordAbort", "Finish"]
+    propose(machine)
+    machine.handle(ev.ResultArrived(0, result(machine.round)))
+    assert kinds(machine.handle(ev.StopRequested())) == ["Finish"]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        ev.ResultArrived(3, result(1)),
+        ev.ResultArrived(0, result(2)),
+        ev.ResultRefused(3, 1, RoundError("x")),
+        ev.AbortArrived(3, Abort(1, Reason.INTERNAL, None, "")),
+        ev.AbortArrived(0, Abort(9, Reason.INTERNAL, None, "")),
+        ev.CommitmentArrived(3, Commitment(1, DIGEST, bytes(32))),
+        ev.CommitmentArrived(0, Commitment(1, bytes(32), bytes(32))),
+        ev.CommitmentArrived(0, Commitment(2, DIGEST, bytes(32))),
+        ev.Proposed(1, DIGEST),
+        ev.ProposalFailed(1, RoundError("x")),
+        ev.SettlementDone(1),
+        ev.SettlementFailed(1, RoundError("x")),
+        ev.TimerFired(1, Phase.COMPUTING),
+        ev.TimerFired(0, Phase.COMMITTING),
+        ev.RoundRequested(99),
+        ev.StatusArrived(17, Status(True, bytes(32), 5), True),
+    ],
+    ids=lambda event: type(event).__name__,
+)
+def test_what_does_not_fit_changes_nothing(event):
+    machine = started()
+    propose(machine)
+    before = (machine.round, machine.phase, machine.committee, machine.attempt, machine.digest)
+    assert machine.handle(event) == []
+    assert before == (machine.round, machine.phase, machine.committee, machine.attempt, machine.digest)
+
+
+class AnyOrderOfEvents(RuleBasedStateMachine):
+    """Members, timers, market and chain do as they please; the coordinator keeps its promises."""
+
+    @initialize(members=st.integers(3, 4), attempts=st.integers(1, 4))
+    def begin(self, members, attempts):
+        self.machine = CoordinatorMachine(NAMES[:members], 1, Schedule(attempts=attempts))
+        self.members = range(members)
+        self.proposed = []
+        self.ended = []
+        self.open_request = False
+        self.attempts = 0
+        self.online = set()
+
+    def take(self, event):
+        for action in self.machine.handle(event):
+            match action:
+                case ev.Propose(number, _, attempt, committee):
+                    assert self.open_request
+                    assert number > max(self.proposed, default=0)
+                    assert list(committee) == sorted(set(committee))
+                    assert len(committee) == 3
+                    assert set(committee) <= self.online
+                    self.attempts += 1
+                    assert attempt == self.attempts <= self.machine.schedule.attempts
+                    assert len(self.ended) == len(self.proposed), "the round before has not ended"
+                    self.proposed.append(number)
+                case ev.RecordAbort(number, _, _, _) | ev.RecordSettled(number):
+                    assert number == self.proposed[-1]
+                    assert number not in self.ended
+                    self.ended.append(number)
+                case ev.Finish(settled, error):
+                    assert self.open_request
+                    assert (settled is None) != (error is None)
+                    assert settled in {None, self.proposed[-1] if self.proposed else None}
+                    self.open_request = False
+                    self.attempts = 0
+                    if len(self.ended) < len(self.proposed):  # stopped while settling
+                        self.ended.append(self.proposed[-1])
+                case ev.Settle(number, given):
+                    assert number == given.round == self.proposed[-1]
+
+    numbers = st.one_of(st.just(0), st.integers(-2, 2))
+    who = st.integers(0, 4)
+
+    @precondition(lambda self: self.machine.phase is Phase.IDLE)
+    @rule(above=st.integers(0, 50))
+    def request(self, above):
+        self.open_request = True
+        self.take(ev.RoundRequested(above))
+
+    @rule(member=who, online=st.booleans(), same=st.booleans(), last=st.integers(0, 2**63 - 1))
+    def status(self, member, online, same, last):
+        if member in self.members:
+            (self.online.add if online and same else self.online.discard)(member)
+        self.take(ev.StatusArrived(member, Status(online, bytes(32), last % 100 if last % 2 else last), same))
+
+    @rule(offset=numbers, digest=st.sampled_from([DIGEST, bytes(32)]))
+    def proposed_event(self, offset, digest):
+        self.take(ev.Proposed(max(0, self.machine.round + offset), digest))
+
+    @rule(offset=numbers)
+    def no_proposal(self, offset):
+        self.take(ev.ProposalFailed(self.machine.round + offset, RoundError("none")))
+
+    @rule(member=who, offset=numbers, digest=st.sampled_from([DIGEST, bytes(32)]))
+    def commitment(self, member, offset, digest):
+        self.take(
+            ev.CommitmentArrived(member, Commitment(max(0, self.machine.round + offset), digest, bytes(32)))
+        )
+
+    @rule(member=who, offset=numbers, refused=st.booleans())
+    def result_event(self, member, offset, refused):
+        number = max(0, self.machine.round + offset)
+        if refused:
+            self.take(ev.ResultRefused(member, number, RoundError("bad")))
+        else:
+            self.take(ev.ResultArrived(member, result(number)))
+
+    @rule(member=who, offset=numbers, culprit=st.sampled_from([None, *NAMES, "nobody"]))
+    def abort(self, member, offset, culprit):
+        number = max(0, self.machine.round + offset)
+        self.take(ev.AbortArrived(member, Abort(number, Reason.PEER_TIMEOUT, culprit, "")))
+
+    @rule(
+        offset=numbers, reason=st.sampled_from([None, Reason.CHAIN_UNREACHABLE, Reason.SETTLEMENT_REVERTED])
+    )
+    def settlement(self, offset, reason):
+        number = self.machine.round + offset
+        if reason is None:
+            self.take(ev.SettlementDone(number))
+        else:
+            self.take(ev.SettlementFailed(number, RoundError("no", reason=reason)))
+
+    @rule(offset=numbers, phase=st.sampled_from(list(Phase)))
+    def timer(self, offset, phase):
+        self.take(ev.TimerFired(self.machine.round + offset, phase))
+
+    @rule()
+    def stop(self):
+        self.take(ev.StopRequested())
+
+    @invariant()
+    def idle_only_between_requests(self):
+        assert (self.machine.phase is Phase.IDLE) == (not self.open_request)
+
+    @invariant()
+    def a_request_always_ends_by_timers_alone(self):
+        """Whatever has happened: let every timer run out, and the request is answered after bounded attempts."""
+
+        machine = copy.deepcopy(self.machine)
+        for _ in range(40):
+            if machine.phase is Phase.IDLE:
+                return
+            if machine.phase is Phase.PROPOSING:
+                machine.handle(ev.Proposed(machine.round, DIGEST))
+            else:
+                machine.handle(ev.TimerFired(machine.round, machine.phase))
+        raise AssertionError(f"stuck in {machine.phase}")
+
+
+TestAnyOrderOfEvents = AnyOrderOfEvents.TestCase
+TestAnyOrderOfEvents.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
