@@ -59,15 +59,18 @@ def check_degree(public_key: PublicKey, shares: Sequence[PublicKey], threshold: 
         ConfigError: naming the first value that does not lie on it.
     """
     basis = shares[: threshold + 1]
-    if _interpolate(basis, 0) != public_key:
+    if _interpolate(basis, 0) != public_key.format():
         raise ConfigError("key.public_key: is not what key.public_shares interpolate to")
     for index in range(threshold + 1, len(shares)):
-        if _interpolate(basis, index + 1) != shares[index]:
+        if _interpolate(basis, index + 1) != shares[index].format():
             raise ConfigError(f"key.public_shares[{index}]: not on a polynomial of degree {threshold}")
 
 
-def _interpolate(basis: Sequence[PublicKey], x: int) -> PublicKey | None:
-    """Lagrange interpolation in the exponent at `x` from points at 1, 2, ...; None is the point at infinity."""
+def _interpolate(basis: Sequence[PublicKey], x: int) -> bytes | None:
+    """Lagrange interpolation in the exponent at `x` from points at 1, 2, ...: a compressed point.
+
+    None is the point at infinity, which is nobody's key or share.
+    """
     terms = []
     for i, point in enumerate(basis, start=1):
         numerator, denominator = 1, 1
@@ -79,9 +82,10 @@ def _interpolate(basis: Sequence[PublicKey], x: int) -> PublicKey | None:
         if coefficient:  # zero only where x is one of the basis points
             terms.append(point.multiply(coefficient.to_bytes(32, "big")))
     try:
-        return PublicKey.combine_keys(terms)
+        combined: bytes = PublicKey.combine_keys(terms).format()
     except ValueError:  # the sum is the point at infinity
         return None
+    return combined
 
 
 def _point(text: str, field: str) -> PublicKey:
