@@ -21,7 +21,7 @@ from mpc_party.mesh.refusal import Cause
 from mpc_party.mesh.registry import Registry
 from mpc_party.mesh.tls import tune
 from mpc_party.mesh.waiting import READ, Waker, deadline_in, wait_for
-from mpc_party.protocol.errors import ConfigError
+from mpc_party.protocol.errors import ConfigError, Reason
 
 _BACKLOG = 128
 _LINGER_SECONDS = 1.0
@@ -109,7 +109,7 @@ class Listener:
                     link, deadline_in(self._config.limits.handshake_seconds), self._waker
                 )
             except MeshError as error:
-                if link.name is not None:
+                if link.name is not None and error.reason in (Reason.PEER_REFUSED, Reason.FRAME_MALFORMED):
                     self._registry.refused(self._config.names.index(link.name), error)
                 link.linger(deadline_in(_LINGER_SECONDS), self._waker)
                 link.close()

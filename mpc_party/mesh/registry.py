@@ -1,11 +1,15 @@
 """The live links, at most one per peer that is offered to the next session. Shared between threads."""
 
 import threading
+import time
 
 from mpc_party.mesh.errors import MeshError
 from mpc_party.mesh.link import Link
 from mpc_party.mesh.stats import PeerStats
 from mpc_party.mesh.waiting import Waker, milliseconds_until
+
+# A dialler that is refused gives up at once. Its counterpart may begin to wait only after that.
+_RECENT = 2.0
 
 
 class Registry:
@@ -17,7 +21,7 @@ class Registry:
         self._held: set[Link] = set()
         self._open: set[Link] = set()
         self._past: dict[int, PeerStats] = {}  # traffic of links that are closed
-        self._refused: dict[int, MeshError] = {}
+        self._refused: dict[int, tuple[float, MeshError]] = {}  # when, why
         self._closed = False
 
     def put(self, link: Link, order: int) -> bool:
@@ -66,27 +70,29 @@ class Registry:
         """Block until a link to this peer is there, the deadline, a wake-up, or a refusal of this peer.
 
         Returns:
-            The refusal, if one happened during the wait: the peer came and was turned away.
+            The refusal, if one happened during the wait or just before: the peer came and was turned away.
         """
+        since = time.monotonic() - _RECENT
         with self._condition:
-            before = self._refused.get(peer)
-            while peer not in self._current and self._refused.get(peer) is before and not waker.is_set:
+            while peer not in self._current and not waker.is_set:
+                when, refusal = self._refused.get(peer, (-1.0, None))
+                if when >= since:
+                    return refusal
                 remaining = milliseconds_until(deadline)
                 if remaining == 0:
                     break
                 self._condition.wait(remaining / 1000)
-            after = self._refused.get(peer)
-            return None if after is before else after
+        return None
 
     def last_refusal(self, peer: int) -> MeshError | None:
         """Return why this member was last turned away, if it has not made a link since."""
         with self._condition:
-            return self._refused.get(peer)
+            return self._refused.get(peer, (0.0, None))[1]
 
     def refused(self, peer: int, error: MeshError) -> None:
-        """Note that this member, proved by its certificate, came in and was refused."""
+        """Note that this member, proved by its certificate, came in and was refused for good."""
         with self._condition:
-            self._refused[peer] = error
+            self._refused[peer] = (time.monotonic(), error)
             self._condition.notify_all()
 
     def notify(self) -> None:

@@ -156,7 +156,7 @@ class Rendezvous:
                     self.registry.put(fresh, time.monotonic_ns())
             else:
                 refusal = self.registry.wait(peer, self.attempt.deadline, self.attempt.waker)
-                if refusal is not None and refusal.reason not in _RETRY:
+                if refusal is not None:
                     raise refusal
                 self._pause(peer, 0.0, last)
 

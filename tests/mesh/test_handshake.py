@@ -124,6 +124,18 @@ def test_another_consortium_hash_is_refused_at_once_and_both_sides_say_so():
     assert causes(logs) == [("wrong consortium hash", "anna")]
 
 
+def test_a_refusal_just_before_is_remembered_by_the_one_that_waits():
+    with (
+        members(2) as everyone,
+        Mesh(everyone.config(0, consortium_hash=bytes(32))) as anna,
+        Mesh(everyone.config(1)) as bert,
+    ):
+        for mesh in (anna, bert):  # one after the other: anna has given up when bert begins
+            with pytest.raises(MeshError) as caught:
+                mesh.session(SESSION, [0, 1], deadline_in(DEADLINE))
+            assert caught.value.reason is Reason.PEER_REFUSED
+
+
 def test_another_protocol_version_is_refused():
     with (
         members(2) as everyone,
