@@ -6,7 +6,7 @@ from typing import Any
 from rich.table import Table
 
 from mpc_party.console import stderr
-from mpc_party.journal import read_rounds
+from mpc_party.journal import RoundRecord, read_rounds
 from mpc_party.member.home import PartyHome
 from mpc_party.protocol.errors import ConsortiumError
 
@@ -87,11 +87,11 @@ def show(seen: dict[str, Any]) -> None:
         stderr.print(table)
 
 
-def _round(record: Any) -> dict[str, Any]:  # noqa: ANN401
+def _round(record: RoundRecord) -> dict[str, Any]:
     return {
         "round": record.round,
         "state": str(record.state),
         "reason": None if record.reason is None else str(record.reason),
         "culprit": record.culprit,
-        "at": datetime.fromtimestamp(record.updated_at, UTC).strftime("%Y-%m-%d %H:%M:%S"),
+        "at": datetime.fromtimestamp((record.ended_at or record.promised_at) / 1e3, UTC).strftime("%Y-%m-%d %H:%M:%S"),
     }

@@ -1,0 +1,238 @@
+"""The demo, step by step."""
+
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from coordinator.demo.checks import check_contract, check_journals, check_report
+from coordinator.demo.stage import DemoError, Stage, free_ports
+from coordinator.report_file import load_report_file
+from mpc_party.console import print_json, stderr
+
+NAMES = ("alice", "bob", "carol", "dave", "erin", "frank", "grace")
+MODEL = """\
+kind = "minimum-variance-quadratic"
+a = -0.25
+b = 0.40
+c = -0.30
+"""
+HOUR = 3600
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Parse the demo's own options and run it."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(demo)
+    app(list(arguments), prog_name="mpc-coordinator demo", standalone_mode=False)
+
+
+def demo(
+    *,
+    members: Annotated[int, typer.Option(min=3, max=7, help="Members of the consortium.")] = 3,
+    rounds: Annotated[int, typer.Option(min=1, max=1000, help="Rounds to run.")] = 3,
+    chain: Annotated[
+        Path | None, typer.Option(help="A recorded option chain (CSV or .csv.gz); else a simulated market.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the simulated market.")] = 7,
+    keep: Annotated[Path | None, typer.Option(help="Keep all files in this new folder.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object per round.")] = False,
+) -> None:
+    """Run a whole consortium on this machine: keys, ceremony, rounds, contract; and check what comes out.
+
+    Every step is a command of a real consortium. Exit status 0 only if every round settled, the contract's words
+    equal the opened ones bit for bit, and every delta is Black-76's within 1e-3.
+    """
+    if chain is not None and not chain.is_file():
+        raise DemoError(
+            f"{chain}: no such file", remedy="give a recorded chain, or none for a simulated market"
+        )
+    market = f"simulated:{seed}" if chain is None else f"recorded:{chain.resolve()}"
+    started = time.monotonic()
+    folder = _new_folder(keep)
+    try:
+        with Stage(folder, secrets.token_urlsafe(16)) as stage:
+            _Story(stage, NAMES[:members], market).tell(rounds, json=json)
+    finally:
+        if keep is None:
+            shutil.rmtree(folder, ignore_errors=True)
+    where = f"; files in {folder}" if keep else ""
+    stderr.print(f"[bold green]All checks hold[/] after {time.monotonic() - started:.1f} s{where}.")
+
+
+class _Story:
+    def __init__(self, stage: Stage, names: Sequence[str], market: str) -> None:
+        self._stage = stage
+        self._names = names
+        self._market = market
+        self._file = stage.folder / "consortium.toml"
+        self._coordinator = stage.folder / "coordinator"
+        self._rpc_url = ""
+        self._steps = 0
+
+    def tell(self, rounds: int, *, json: bool) -> None:
+        self._identities()
+        self._surroundings()
+        self._ceremony()
+        self._model_and_contract()
+        self._start_parties()
+        for number in range(1, rounds + 1):
+            self._round(number, json=json)
+
+    def _identities(self) -> None:
+        self._say(f"Keys: `mpc-party init` for {', '.join(self._names)}")
+        self._ports = free_ports(len(self._names))
+        self._stage.together(
+            [
+                ("mpc_party", "init", name, "--mesh", f"127.0.0.1:{port}", "--home", self._home(name))
+                for name, port in zip(self._names, self._ports, strict=True)
+            ]
+        )
+
+    def _surroundings(self) -> None:
+        self._say("Broker and consortium file: `mpc-coordinator broker`, `create`")
+        self._stage.program("broker", "coordinator", "broker", "--port", 0, "--json")
+        self._broker_url = self._stage.first_line("broker")["url"]
+        cards = [
+            argument
+            for name in self._names
+            for argument in ("--member", self._home(name) / f"{name}.member.toml")
+        ]
+        created = self._stage.command(
+            "coordinator", "create", "--name", "demo-desks", "--broker", self._broker_url, *cards,
+            "--out", self._file, "--home", self._coordinator,
+        )  # fmt: skip
+        # A recorded market has a clock of its own, which the chain follows from its first block.
+        start = () if self._first_moment is None else ("--start-time", self._first_moment - HOUR)
+        self._stage.program(
+            "chain", "coordinator", "chain", "--port", 0, "--fund", created["account"], *start, "--json"
+        )
+
+    @property
+    def _first_moment(self) -> int | None:
+        from mpc_party.market import open_source  # noqa: PLC0415 - reads the whole recording
+
+        kind, _, _ = self._market.partition(":")
+        return open_source(self._market).next_time(0, 0) if kind == "recorded" else None
+
+    def _ceremony(self) -> None:
+        self._say("Group key: `mpc-party join`, then `keygen` at all members together; nobody holds the key")
+        self._stage.together(
+            [("mpc_party", "join", self._file, "--home", self._home(name)) for name in self._names]
+        )
+        made = self._stage.together(
+            [("mpc_party", "keygen", "--home", self._home(name)) for name in self._names]
+        )
+        if len({each["address"] for each in made}) != 1:
+            raise DemoError("members came out of key generation with different keys")
+        shutil.copyfile(self._home(self._names[0]) / "consortium.toml", self._file)
+        self._detail(f"group address {made[0]['address']}")
+
+    def _model_and_contract(self) -> None:
+        self._say(
+            "Model and contract: `mpc-models deal`, `mpc-coordinator deploy`; members `join` the completed file"
+        )
+        model, shares = self._stage.folder / "model.toml", self._stage.folder / "shares"
+        model.write_text(MODEL)
+        dealt = self._stage.command(
+            "models", "deal", "--model", model, "--consortium", self._file, "--out", shares
+        )
+        model.unlink()  # the dealer forgets the weights
+        self._rpc_url = self._stage.first_line("chain")["url"]
+        deployed = self._stage.command(
+            "coordinator",
+            "deploy",
+            "--consortium",
+            self._file,
+            "--rpc-url",
+            self._rpc_url,
+            "--home",
+            self._coordinator,
+        )
+        self._detail(f"contract {deployed['contract']}, {deployed['gas']:,} gas")
+        self._stage.together(
+            [
+                (
+                    "mpc_party",
+                    "join",
+                    self._file,
+                    "--model-share",
+                    dealt["shares"][name],
+                    "--home",
+                    self._home(name),
+                )
+                for name in self._names
+            ]
+        )
+
+    def _start_parties(self) -> None:
+        self._say(
+            f"Parties: `mpc-party run` for each, every desk with its own noisy, partial view of {self._market}"
+        )
+        for name in self._names:
+            self._stage.program(
+                name, "mpc_party", "run", "--home", self._home(name), "--market", self._market,
+                "--desk-seed", secrets.token_hex(8), "--json",
+            )  # fmt: skip
+
+    def _round(self, number: int, *, json: bool) -> None:
+        from coordinator.settlement import Settlement  # noqa: PLC0415 - web3 takes its time to import
+        from coordinator.showing import show_report  # noqa: PLC0415
+        from mpc_party.protocol.consortium_file import load_consortium  # noqa: PLC0415
+
+        self._say(f"Round {number}: `mpc-coordinator round`")
+        out = self._stage.folder / f"report-{number}.json"
+        summary = self._stage.command(
+            "coordinator", "round", "--market", self._market, "--consortium", self._file, "--rpc-url", self._rpc_url,
+            "--out", out, "--gather", 60, "--home", self._coordinator,
+        )  # fmt: skip
+        if summary["state"] != "settled":
+            raise DemoError(f"round {summary['round']} ended as {summary['state']}: {summary['reason']}")
+        consortium, file = load_consortium(self._file), load_report_file(out)
+        decoded = check_report(file, consortium, summary["max_delta_error"])
+        stored = check_contract(file, Settlement(self._rpc_url, consortium, None))
+        approved = check_journals(file, [self._home(name) / "journal.sqlite" for name in self._names])
+        if json:
+            print_json(summary)
+        self._show(summary)
+        show_report(decoded)
+        self._detail(f"signature {file.signature}")
+        self._detail(
+            f"contract reads round {stored.round}, digest 0x{stored.digest.hex()}: {len(decoded)} words equal the opened "
+            f"ones bit for bit; {approved} journals hold the same digest"
+        )
+
+    def _show(self, summary: dict[str, Any]) -> None:
+        times = ", ".join(f"{phase} {value:.0f}" for phase, value in summary["ms"].items())
+        self._detail(
+            f"{summary['instruments']} instruments by {', '.join(summary['committee'])}; ms: {times}"
+        )
+        self._detail(
+            f"mesh {summary['mesh_bytes']:,} bytes a party in {summary['mesh_rounds']} rounds; {summary['gas']:,} gas;"
+            f" largest delta error {summary['max_delta_error']:.1e}"
+        )
+
+    def _home(self, name: str) -> Path:
+        return self._stage.folder / name
+
+    def _say(self, text: str) -> None:
+        self._steps += 1
+        stderr.print(f"[bold cyan]{self._steps}.[/] {text}")
+
+    def _detail(self, text: str) -> None:
+        stderr.print(f"   {text}", markup=False)
+
+
+def _new_folder(keep: Path | None) -> Path:
+    if keep is None:
+        return Path(tempfile.mkdtemp(prefix="mpc-demo-"))
+    try:
+        keep.mkdir(parents=True)
+    except FileExistsError:
+        raise DemoError(f"{keep} exists", remedy="give --keep the name of a new folder") from None
+    return keep.resolve()
