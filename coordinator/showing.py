@@ -66,32 +66,21 @@ def show_history(rows: Sequence[RoundRow]) -> None:
 def show_report(decoded: DecodedReport, limit: int = 8) -> None:
     """The head of a report's table: instruments nearest to the money."""
     table = Table(box=None, pad_edge=False)
-    for heading in (
-        "expiry (UTC)",
-        "strike",
-        "",
-        "forward",
-        "vol",
-        "delta",
-        "hedge delta",
-        "gamma",
-        "vega",
-        "premium",
-    ):
-        table.add_column(heading, justify="left" if heading in {"expiry (UTC)", ""} else "right")
+    for heading in ("expiry", "strike", "", "forward", "vol", "delta", "hedge", "gamma", "vega", "premium"):
+        table.add_column(heading, justify="left" if heading in {"expiry", ""} else "right", no_wrap=True)
     nearest = np.argsort(np.abs(np.log(decoded.strike / decoded.forward)), kind="stable")[:limit]
     for i in sorted(nearest):
         table.add_row(
-            datetime.fromtimestamp(int(decoded.expiry[i]), UTC).strftime("%Y-%m-%d %H:%M"),
+            datetime.fromtimestamp(int(decoded.expiry[i]), UTC).strftime("%d%b%y"),
             f"{decoded.strike[i]:,.0f}",
             "call" if decoded.call[i] else "put",
-            f"{decoded.forward[i]:,.2f}",
+            f"{decoded.forward[i]:,.0f}",
             f"{decoded.iv[i]:.4f}",
             f"{decoded.bs_delta[i]:+.4f}",
             f"{decoded.hedge_delta[i]:+.4f}",
             f"{decoded.gamma[i]:.3f}",
-            f"{decoded.vega[i]:.5f}",
-            f"{decoded.premium[i]:.5f}",
+            f"{decoded.vega[i]:.4f}",
+            f"{decoded.premium[i]:.4f}",
         )
     stderr.print(table)
 
