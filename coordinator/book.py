@@ -144,7 +144,7 @@ def make_book(market: PublicMarket, last_vols: Mapping[int, float], program: Pro
     """
     forwards = {expiry: forward for expiry, forward in market.expiries if _is_price(forward)}
     usable = {
-        (expiry, strike, call)
+        (expiry, round(strike * 1e8), call)
         for expiry, strike, call in market.instruments
         if expiry in forwards
         and expiry - market.observed_at >= SHORTEST_TIME
@@ -153,10 +153,10 @@ def make_book(market: PublicMarket, last_vols: Mapping[int, float], program: Pro
     }
     nearest = sorted({expiry for expiry, _, _ in usable})[:MAX_EXPIRIES]
 
-    def distance(item: tuple[int, float, bool]) -> tuple[float, int, float, bool]:
+    def distance(item: tuple[int, int, bool]) -> tuple[float, int, int, bool]:
         expiry, strike, call = item
         time = (expiry - market.observed_at) / SECONDS_PER_YEAR
-        return (abs(math.log(strike / forwards[expiry])) / math.sqrt(time), expiry, strike, call)
+        return (abs(math.log(strike / 1e8 / forwards[expiry])) / math.sqrt(time), expiry, strike, call)
 
     kept = sorted((item for item in usable if item[0] in set(nearest)), key=distance)[
         : program.max_instruments
@@ -178,7 +178,7 @@ def make_book(market: PublicMarket, last_vols: Mapping[int, float], program: Pro
             for expiry in expiries
         ),
         instruments=tuple(
-            Instrument(position[expiry], round(strike * 1e8), call) for expiry, strike, call in sorted(kept)
+            Instrument(position[expiry], strike, call) for expiry, strike, call in sorted(kept)
         ),
     )
 

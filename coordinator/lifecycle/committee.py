@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 CULPRIT_BLAME = 8.0
-ACCUSER_BLAME = 5.0  # above CULPRIT_BLAME * FADING: who accuses every time is out before all others have been
+ACCUSER_BLAME = 6.0  # so much that who accuses others in turn, every time, soon has more blame than they
 FADING = 0.5  # of the blame that is left after each choice
 FORGOTTEN = 0.05
 

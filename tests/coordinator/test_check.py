@@ -1,0 +1,118 @@
+import math
+
+import msgspec
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from coordinator.check import at_the_money_vols, decode_book, max_delta_error, require_sane, sanity_errors
+from mpc_party.protocol.errors import ReportError
+from mpc_party.protocol.words import pack_params
+from tests.support.signed_group import CHAIN_START, SignedGroup, book_words, flat_columns
+
+
+@pytest.fixture(scope="module")
+def group():
+    return SignedGroup()
+
+
+@pytest.fixture
+def signed(group):
+    proposal = group.proposal(1)
+    return proposal, group.report(proposal)
+
+
+def with_columns(proposal, report, **changes):
+    columns = flat_columns(proposal, 0.5) | {k: np.asarray(v, dtype=np.int64) for k, v in changes.items()}
+    return msgspec.structs.replace(report, params=pack_params(columns))
+
+
+def test_the_delta_of_one_option_is_black_76s_computed_by_hand(signed):
+    proposal, report = signed
+    decoded = decode_book(report, book_words(proposal))
+    i = 7
+    time = (decoded.expiry[i] - CHAIN_START) / (365 * 86_400)
+    d1 = math.log(decoded.forward[i] / decoded.strike[i]) / (0.5 * math.sqrt(time)) + 0.25 * math.sqrt(time)
+    delta = norm.cdf(d1) - (0.0 if decoded.call[i] else 1.0)
+    assert decoded.black76().delta[i] == pytest.approx(delta, abs=1e-12)
+
+
+def test_an_exact_report_is_off_by_its_rounding_only(signed):
+    proposal, report = signed
+    errors = require_sane(decode_book(report, book_words(proposal)), band=1.4)
+    assert 0 < errors.delta <= 0.5e-6
+    assert errors.premium <= 0.5e-8 + 1e-15
+
+
+def test_the_error_is_the_largest_one_of_either_sign(signed):
+    proposal, report = signed
+    delta = flat_columns(proposal, 0.5)["bs_delta"].copy()
+    put, call = (
+        next(k for k, i in enumerate(proposal.instruments) if i.call is c and k > 9) for c in (False, True)
+    )
+    delta[call] += 300
+    delta[put] -= 700
+    changed = with_columns(proposal, report, bs_delta=np.clip(delta, -(10**6), 10**6))
+    assert max_delta_error(decode_book(changed, book_words(proposal))) == pytest.approx(700e-6, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("column", "shift", "name"),
+    [
+        ("bs_delta", -1_100, "delta"),
+        ("premium", 110_000, "premium"),
+        ("vega", 1_000_000, "vega"),
+        ("gamma", 5_000_000, "gamma"),
+        ("iv", 200_000, "is off by"),
+    ],
+)
+def test_a_greek_that_is_not_its_vols_is_refused(signed, column, shift, name):
+    proposal, report = signed
+    values = flat_columns(proposal, 0.5)[column].copy()
+    row = int(np.argmin(np.abs(flat_columns(proposal, 0.5)["bs_delta"] - 500_000)))
+    values[row] += shift
+    changed = with_columns(proposal, report, **{column: values})
+    with pytest.raises(ReportError, match=name):
+        require_sane(decode_book(changed, book_words(proposal)), band=1.4)
+
+
+def test_a_book_that_is_not_the_reports_is_refused(group, signed):
+    proposal, report = signed
+    book = bytearray(book_words(proposal))
+    book[29] ^= 1
+    with pytest.raises(ReportError, match="hash differs"):
+        decode_book(report, bytes(book))
+
+
+def test_a_report_of_another_length_than_its_book_is_refused(signed):
+    proposal, report = signed
+    shorter = msgspec.structs.replace(report, params=report.params[:-32])
+    with pytest.raises(ReportError, match="instruments"):
+        decode_book(shorter, book_words(proposal))
+
+
+def test_an_expiry_without_a_forward_is_refused(signed):
+    proposal, report = signed
+    fewer = msgspec.structs.replace(report, forwards=report.forwards[:-32])
+    with pytest.raises(ReportError, match="no forward"):
+        decode_book(fewer, book_words(proposal))
+
+
+def test_the_vol_at_the_money_is_the_nearest_strikes(signed):
+    proposal, report = signed
+    vols = 400_000 + 1000 * np.arange(len(proposal.instruments))
+    decoded = decode_book(with_columns(proposal, report, iv=vols), book_words(proposal))
+    found = at_the_money_vols(decoded)
+    assert set(found) == {e.expiry for e in proposal.expiries}
+    for expiry, vol in found.items():
+        rows = [i for i in range(len(decoded)) if decoded.expiry[i] == expiry]
+        nearest = min(rows, key=lambda i: abs(math.log(decoded.strike[i] / decoded.forward[i])))
+        assert vol == decoded.iv[nearest]
+
+
+def test_all_errors_are_numbers(signed):
+    proposal, report = signed
+    errors = sanity_errors(decode_book(report, book_words(proposal)))
+    assert all(
+        math.isfinite(getattr(errors, name)) for name in ("delta", "density", "premium", "gamma_shape")
+    )
