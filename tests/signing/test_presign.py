@@ -11,8 +11,8 @@ import pytest
 from mpc_party.mesh.exchange import FrameKind
 from mpc_party.protocol.errors import Reason
 from mpc_party.signing import SigningError, run_presign
-from mpc_party.signing.curve import multiply_base
-from mpc_party.signing.field import GROUP_ORDER, coordinate, encode_scalar, interpolate
+from mpc_party.signing.curve import Point, multiply_base
+from mpc_party.signing.field import GROUP_ORDER, coordinate, encode_scalar, interpolate, lagrange
 from mpc_party.signing.presign import NonceParty, drive_presign
 from tests.support.local_mesh import local_mesh, party_outcomes, run_parties
 from tests.support.signing_cheats import A, B, K, changed, fields_of, plus_one, redealing, shifted_point
@@ -103,6 +103,75 @@ def test_steps_run_once_and_in_order():
         party.open({})
     with pytest.raises(SigningError, match="is over"):
         party.open({})
+
+
+@pytest.mark.parametrize(("members", "threshold"), [(3, 1), (5, 1), (7, 3)])
+def test_sharings_are_dealt_with_their_degree_and_no_lower(members, threshold):
+    """A mask of degree t would give w's and s's polynomials away beyond their constant term."""
+    party = NonceParty(signing_context(members), key_shares(members, threshold)[0], range(2 * threshold + 1))
+    dealt = party.deal()
+    rows = [party._own_deal] + [
+        [int.from_bytes(field, "big") for field in fields_of(dealt[peer])[K:]] for peer in party.peers
+    ]
+    xs = tuple(map(coordinate, party.signers))
+    for position, column in enumerate(zip(*rows, strict=True), start=K):
+        degree = threshold if position in {K, A} else 2 * threshold
+        constant = interpolate(xs[: degree + 1], column[: degree + 1])
+        assert (constant == 0) == (position not in {K, A})
+        # t+1 shares of k and a predict the others; 2t shares of the masks do not predict the last one
+        if degree == threshold:
+            for x, share in zip(xs, column, strict=True):
+                assert interpolate(xs[: degree + 1], column[: degree + 1], x) == share
+        else:
+            assert interpolate(xs[:degree], column[:degree], xs[-1]) != column[-1]
+            assert interpolate(xs[:degree], column[:degree]) != 0
+
+
+def run_until_check(tamper_with_open):
+    """Three parties driven by hand up to step 3, the cheat speaking last; the honest parties and what they heard."""
+    keys, context = key_shares(3, 1), signing_context(3)
+    parties = [NonceParty(context, key, (0, 1, 2)) for key in keys]
+    deals = {party.own: party.deal() for party in parties}
+    opens = {
+        party.own: party.open({peer: deals[peer][party.own] for peer in party.peers}) for party in parties
+    }
+    opens[CHEAT] = tamper_with_open(opens)
+    return parties[:2], opens
+
+
+def others(messages, own):
+    return {member: message for member, message in messages.items() if member != own}
+
+
+def test_a_product_of_zero_is_refused():
+    """The cheat sees the others' w_i before it sends its own, and makes w = 0."""
+
+    def cancel(opens):
+        known = [int.from_bytes(fields_of(opens[member])[4], "big") for member in (0, 1)]
+        weights = lagrange((1, 2, 3))
+        rest = weights[0] * known[0] + weights[1] * known[1]
+        return changed(opens[CHEAT], 4, encode_scalar(-rest * pow(weights[2], -1, GROUP_ORDER) % GROUP_ORDER))
+
+    honest, opens = run_until_check(cancel)
+    for party in honest:
+        with pytest.raises(SigningError, match="is zero") as raised:
+            party.check(others(opens, party.own))
+        assert raised.value.reason is Reason.NONCE_INVALID
+
+
+def test_a_nonce_point_whose_x_is_not_below_q_is_refused(monkeypatch):
+    """It exists with probability 2^-128, so the coordinate is put there."""
+    honest, opens = run_until_check(lambda opens: opens[CHEAT])
+    monkeypatch.setattr(Point, "x", property(lambda _: GROUP_ORDER))
+    with pytest.raises(SigningError, match="not below the group order"):
+        honest[0].check(others(opens, 0))
+
+
+def test_points_that_interpolate_to_zero_are_refused():
+    party = NonceParty(signing_context(3), key_shares(3, 1)[0], (0, 1, 2))
+    points = {member: multiply_base(5 * coordinate(member)) for member in range(3)}
+    with pytest.raises(SigningError, match="interpolate to zero"):
+        party._interpolate_checked(points, "points")
 
 
 # Attacks. Member 2 cheats; no honest signer may get a presignature.

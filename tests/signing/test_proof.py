@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from mpc_party.signing.curve import add, multiply_base
+from mpc_party.signing.curve import add, multiply_base, multiply_public
 from mpc_party.signing.field import GROUP_ORDER, random_scalar
-from mpc_party.signing.proof import ProofOfKnowledge, prove, verify
+from mpc_party.signing.proof import ProofOfKnowledge, _challenge, prove, verify
 
 SESSION = b"\x01" * 32
 
@@ -45,6 +45,20 @@ def test_a_rogue_key_has_no_proof():
     assert rogue is not None
     for secret in (7, random_scalar()):
         assert not verify(prove(secret, rogue, session=SESSION, sender=1), rogue, session=SESSION, sender=1)
+
+
+def test_a_proof_made_backwards_from_a_challenge_does_not_verify():
+    """T = z G - c X for a challenge c taken before T is known: what Fiat and Shamir's hash over T stops."""
+    statement = multiply_base(random_scalar())
+    response = random_scalar()
+    commitment = statement
+    for _ in range(3):
+        challenge = _challenge(SESSION, 0, statement, commitment)
+        shifted = multiply_public(GROUP_ORDER - challenge, statement)
+        assert shifted is not None
+        commitment = add([multiply_base(response), shifted])
+        assert commitment is not None
+        assert not verify(ProofOfKnowledge(commitment, response), statement, session=SESSION, sender=0)
 
 
 def test_two_proofs_of_one_secret_differ():

@@ -250,6 +250,24 @@ def test_a_presignature_of_other_signers_or_another_key_is_refused(make_team, ch
 # Attacks on the approval
 
 
+def test_an_approval_states_everything_that_it_is_for(make_team):
+    team = make_team()
+    presignature = presign(team, team.promise(1), local_mesh(range(3)))[0]
+    context = presignature.context
+    statement = approval_statement(presignature, 1, DIGEST)
+    prefix = b"mpc-hedge/approval/v1"
+    assert statement.startswith(prefix)
+    assert msgspec.msgpack.decode(statement[len(prefix) :]) == [
+        context.consortium_hash,
+        context.epoch,
+        1,
+        [0, 1, 2],
+        1,
+        DIGEST,
+        presignature.transcript,
+    ]
+
+
 def run_with_tampering(team, meshes, presignatures, tamper, digests=None):
     meshes[CHEAT].tamper = tamper
     digests = digests or {}
