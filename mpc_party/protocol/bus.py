@@ -13,8 +13,9 @@ The broker is trusted with nothing but delivery. What the bus does about its wea
 What does not decode, verify or fit is dropped, counted and logged (the 1st, 2nd, 4th, 8th... of each reason) and
 never reaches the reader. Logs carry names and sizes, no payloads.
 
-QoS 1 from publish to the same message verified at its receiver, on one machine with two cores, over 500
-messages: NATS Server 2.15 p50 %NATS%, Mosquitto 2.0 p50 %MOSQUITTO%.
+From `publish` to the verified message at another bus of the same process (QoS 1, 500 messages, two cores that
+were busy with other work too): Mosquitto 2.0 p50 0.63 ms; NATS Server 2.15, which stores on disk before it
+acknowledges, p50 1.8 ms. Of that, signing and verifying are 0.03 and 0.11 ms.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ import hashlib
 import secrets
 import time
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, get_args
 
 import aiomqtt
 import msgspec
@@ -42,7 +43,7 @@ from mpc_party.protocol.mqtt_client import mqtt_session
 from mpc_party.protocol.mqtt_handshake import check_broker
 from mpc_party.protocol.outbox import Outbox, Outgoing
 from mpc_party.protocol.sequence import DropCounts, ReplayGuard, Sequencer, session_of
-from mpc_party.protocol.topics import probe_topic, status_topic, subscription, topic_prefix
+from mpc_party.protocol.topics import probe_topic, subscription, topic_of, topic_prefix
 
 REQUEST_DEADLINE: Final = 5.0  # seconds for each answer of the broker
 FAREWELL_DEADLINE: Final = 2.0  # seconds for the last messages when closing
@@ -92,7 +93,8 @@ class Bus:
         self._patience = patience
         self._client_id = client_id(consortium, signer.name)
         self._prefix = topic_prefix(consortium)
-        self._status_topic = status_topic(consortium, signer.name)
+        own = (topic_of(consortium, signer.name, kind) for kind in get_args(Message) if kind is not Status)
+        self._own_topics = {topic for topic in own if topic is not None}
         self._probe_topic = probe_topic(consortium, signer.name)
         self._status = Status(online=True, consortium=consortium.hash, last_round=last_round)
         self._status_is_new = True
@@ -339,13 +341,12 @@ class Bus:
         """Verify one message and hand it to the reader, or drop it."""
         topic = message.topic.value
         raw = message.payload if isinstance(message.payload, bytes) else b""
-        if topic.startswith(f"{self._prefix}/probe/"):
-            return
+        if topic in self._own_topics or topic.startswith(f"{self._prefix}/probe/"):
+            return  # our own words come back, for MQTT 3.1.1 cannot leave them out of a subscription
         try:
             opened = open_envelope(raw, topic, self._consortium, _now_ms())
-            if opened.sender == self._signer.name:
-                if isinstance(opened.message, Status):
-                    self._see_own(session_of(opened.sequence))
+            if opened.sender == self._signer.name:  # on none of our other topics: it is a status
+                self._see_own(session_of(opened.sequence))
                 return
             if not self._guard.check(topic, opened.sequence, opened.signature):
                 self.drops.add("duplicate")

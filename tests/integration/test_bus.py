@@ -27,7 +27,10 @@ from mpc_party.protocol import (
     Status,
     save_consortium,
 )
+from mpc_party.protocol import bus as bus_module
+from mpc_party.protocol import inbox as inbox_module
 from mpc_party.protocol.envelope import seal_envelope
+from mpc_party.protocol.sequence import RESERVE, WILL
 from mpc_party.protocol.topics import topic_prefix
 from tests.support import bus_process
 from tests.support.brokers import KINDS, Broker, running_broker
@@ -92,11 +95,13 @@ async def test_what_one_says_the_others_hear_and_it_does_not_hear_itself(cast: C
         await boss.publish(settled(1))
         await a.publish(commitment(2))
         await a.publish(Abort(3, Reason.ROUND_DEADLINE, "bob", "slow"))
-        for bus in (a, b):
-            [heard] = await receive(bus, Settled)
-            assert (heard.sender, heard.message) == ("coordinator", settled(1))
-        for bus in (boss, b):
-            first, second = await receive(bus, Commitment | Abort, 2)
+        [heard] = await receive(a, Settled)
+        assert (heard.sender, heard.message) == ("coordinator", settled(1))
+        at_boss = await receive(boss, Commitment | Abort, 2)
+        at_bob = await receive(b, Settled | Commitment | Abort, 3)  # of two senders, in whatever order
+        assert settled(1) in [received.message for received in at_bob]
+        for of_alice in (at_boss, [received for received in at_bob if received.sender == "alice"]):
+            first, second = of_alice
             assert (first.sender, first.message) == ("alice", commitment(2))
             assert second.message.culprit == "bob"
             assert second.sequence > first.sequence
@@ -263,3 +268,52 @@ async def test_cancelled_while_serving_it_says_goodbye(cast: Cast) -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
         await status_of(boss, "alice", online=False)
+
+
+async def test_what_expires_during_an_outage_is_not_sent(
+    broker: Broker, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    c, (alice, *_) = cast.consortium, cast.members
+    async with Bus(c, cast.coordinator) as boss, Bus(c, alice) as a:
+        await asyncio.to_thread(broker.stop)
+        await a.publish(commitment(1))
+        with monkeypatch.context() as patch:
+            later = bus_module._now_ms() + 3_600_000
+            patch.setattr(bus_module, "_now_ms", lambda: later)
+            await asyncio.to_thread(broker.start)
+            await a.flush(DEADLINE)
+        await a.publish(commitment(2))
+        assert (await receive(boss, Commitment))[0].message.round == 2
+        assert a.drops["expired-unsent"] == 1
+
+
+async def test_when_the_numbers_of_a_session_are_used_up_the_next_one_begins(cast: Cast) -> None:
+    c, (alice, *_) = cast.consortium, cast.members
+    async with Bus(c, cast.coordinator) as boss, Bus(c, alice) as a:
+        await a.flush()
+        session = a._sequencer.session
+        a._sequencer._counter = WILL - RESERVE
+        for number in range(3):
+            await a.publish(commitment(number))
+        heard = await receive(boss, Commitment, 3)
+        assert [received.message.round for received in heard] == [0, 1, 2]
+        await a.flush(DEADLINE)
+        assert a._sequencer.session > session
+
+
+async def test_a_reader_that_does_not_read_loses_the_newest_and_it_is_counted(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    c, (alice, *_) = cast.consortium, cast.members
+    monkeypatch.setattr(inbox_module, "CAPACITY", 5)
+    async with Bus(c, alice) as a, Bus(c, cast.coordinator) as boss:
+        for number in range(10):
+            await boss.publish(settled(number))
+        await boss.flush()
+        await a.publish(
+            commitment(1)
+        )  # its way to the coordinator and back is no longer than theirs to alice
+        await receive(boss, Commitment)
+        heard = await receive(a, Settled, 4)  # one of the five is the coordinator's status
+        assert [received.message.round for received in heard] == [0, 1, 2, 3]
+        assert a.drops["overflow"] == 6

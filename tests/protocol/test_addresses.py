@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,7 +34,7 @@ def test_addresses(text: str, expected: Address) -> None:
     ],
 )  # fmt: skip
 def test_what_is_no_address(text: str) -> None:
-    with pytest.raises(ConfigError, match="^mesh_address: ") as refused:
+    with pytest.raises(ConfigError, match=r"^mesh_address: ") as refused:
         parse_address(text, "mesh_address")
     assert "\n" not in str(refused.value)
 
@@ -60,7 +62,7 @@ def test_broker_urls(text: str, expected: BrokerUrl) -> None:
     ],
 )  # fmt: skip
 def test_what_is_no_broker_url(text: str) -> None:
-    with pytest.raises(ConfigError, match="^broker: ") as refused:
+    with pytest.raises(ConfigError, match=r"^broker: ") as refused:
         parse_broker_url(text)
     assert "\n" not in str(refused.value)
 
@@ -75,7 +77,5 @@ def test_credentials_in_a_url_are_refused_without_being_shown(text: str) -> None
 @given(st.text(max_size=60))
 def test_any_text_is_parsed_or_refused(text: str) -> None:
     for parse in (parse_address, parse_broker_url):
-        try:
-            parse(text)
-        except ConfigError as error:
-            assert "\n" not in str(error)
+        with contextlib.suppress(ConfigError):  # and nothing else
+            assert isinstance(parse(text), tuple)

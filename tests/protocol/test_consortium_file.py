@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 from typing import Any
@@ -103,11 +104,8 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.integers(0, len(TEXT) - 1), st.integers(0, 40), st.text(max_size=4))
-def test_a_damaged_file_is_another_valid_one_or_refused_in_one_line(at: int, cut: int, insert: str) -> None:
+def test_a_damaged_file_is_another_valid_one_or_refused(at: int, cut: int, insert: str) -> None:
     text = TEXT[:at] + insert + TEXT[at + cut :]
-    try:
+    with contextlib.suppress(ConfigError):  # and nothing else
         consortium = parse_consortium(text)
-    except ConfigError as error:
-        assert "\n" not in str(error)
-    else:
         assert parse_consortium(dump_consortium(consortium)).hash == consortium.hash

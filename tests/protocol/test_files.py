@@ -15,7 +15,7 @@ def test_reads_up_to_the_limit_and_not_beyond(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"x" * 10)
     assert read_limited(path, 10, "test file") == b"x" * 10
-    with pytest.raises(ConfigError, match="test file .*file: larger than 9 bytes"):
+    with pytest.raises(ConfigError, match=r"test file .*file: larger than 9 bytes"):
         read_limited(path, 9, "test file")
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 
@@ -34,7 +35,7 @@ class Outer(msgspec.Struct, forbid_unknown_fields=True):
     ],
 )
 def test_hostile_text_is_one_line(text: str) -> None:
-    with pytest.raises(ConfigError, match="^test file: ") as refused:
+    with pytest.raises(ConfigError, match=r"^test file: ") as refused:
         parse_toml(text, "test file")
     assert "\n" not in str(refused.value)
 
@@ -62,10 +63,8 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 @given(st.text(max_size=200))
 def test_any_text_parses_or_is_refused(text: str) -> None:
-    try:
-        parse_toml(text, "test file")
-    except ConfigError as error:
-        assert "\n" not in str(error)
+    with contextlib.suppress(ConfigError):  # and nothing else
+        assert isinstance(parse_toml(text, "test file"), dict)
 
 
 def test_conversion_names_the_field() -> None:
