@@ -126,9 +126,11 @@ class EmbeddedChain:
             ValidationError (eth_utils): the chain does not take it.
         """
         try:
-            self._backend.chain.get_transaction_builder().decode(raw)
+            transaction = self._backend.chain.get_transaction_builder().decode(raw)
         except Exception:  # noqa: BLE001 - RLP, index and type errors alike: these bytes are no transaction
             raise ValueError("these bytes are no signed transaction") from None
+        if transaction.chain_id not in {None, self.chain_id}:  # py-evm does not look
+            raise ValueError(f"the transaction is for chain {transaction.chain_id}, this is {self.chain_id}")
         self._set_pending_time()
         with self._unchanged_on_failure():
             transaction_hash = str(self.tester.send_raw_transaction("0x" + raw.hex()))

@@ -6,10 +6,10 @@ Specification: https://www.jsonrpc.org/specification and https://ethereum.github
 """
 
 import inspect
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import msgspec
 import structlog
 from eth.abc import StateAPI
 from eth.exceptions import PyEVMError
@@ -28,6 +28,7 @@ from coordinator.chain.parameters import (
     quantity,
 )
 from coordinator.chain.results import block_result, camel_case, log_result, transaction_result
+from coordinator.nesting import decode_json
 
 PARSE_ERROR, INVALID_REQUEST, NO_METHOD, INVALID_PARAMETERS = -32_700, -32_600, -32_601, -32_602
 INTERNAL_ERROR, REFUSED, REVERTED = -32_603, -32_000, 3
@@ -83,8 +84,8 @@ class JsonRpc:
     def answer(self, body: bytes) -> bytes:
         """The response body for a request body; empty when there is nothing to answer (notifications)."""
         try:
-            request = msgspec.json.decode(body)
-        except (msgspec.DecodeError, RecursionError):
+            request = decode_json(body)
+        except ValueError:
             return _encode(_failure(None, PARSE_ERROR, "the body is not JSON"))
         if not isinstance(request, list):
             response = self._one(request)
@@ -186,11 +187,11 @@ class JsonRpc:
             wanted |= {"from_block": number, "to_block": number}
         head = self._chain.tester.get_block_by_number("latest")["number"]
         first, last = (_height(wanted.get(key, "latest"), head) for key in ("from_block", "to_block"))
+        if first > head:
+            return []
         if first > last or last - first > MAX_LOG_RANGE:
             raise InvalidParameterError(f"the range of blocks must ascend and span at most {MAX_LOG_RANGE}")
         wanted |= {"from_block": first, "to_block": min(last, head)}
-        if first > head:
-            return []
         return [log_result(entry) for entry in self._chain.tester.get_logs(**wanted)]
 
     def _fee_history(self, count: object, newest: object, percentiles: object = None) -> object:
@@ -245,7 +246,7 @@ def _height(block: str | int, head: int) -> int:
 
 
 def _encode(response: object) -> bytes:
-    return msgspec.json.encode(response)
+    return json.dumps(response, separators=(",", ":")).encode()
 
 
 def _one_line(error: Exception) -> str:

@@ -1,7 +1,8 @@
 """A JSON-RPC node behind a URL: the connection, and what its failures are called."""
 
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from json import JSONDecodeError
+from typing import TypeVar, cast
 from urllib.parse import urlsplit
 
 import requests
@@ -13,9 +14,10 @@ from web3.exceptions import (
     Web3Exception,
     Web3RPCError,
 )
-from web3.types import RPCEndpoint
+from web3.types import RPCEndpoint, RPCResponse
 
 from coordinator.artifact import Artifact
+from coordinator.nesting import decode_json
 from coordinator.settlement.types import SettlementError
 from mpc_party.protocol.errors import ConfigError, Reason
 from mpc_party.protocol.files import one_line
@@ -24,6 +26,12 @@ T = TypeVar("T")
 
 CONNECT_SECONDS = 5.0
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class _Provider(HTTPProvider):
+    @staticmethod
+    def decode_rpc_response(raw_response: bytes) -> RPCResponse:
+        return cast("RPCResponse", decode_json(raw_response))
 
 
 class Node:
@@ -107,7 +115,7 @@ def _connect(url: str, call_seconds: float) -> Web3:
     session = requests.Session()
     # A proxy for the outside world has no business with a node on this machine.
     session.trust_env = parts.hostname not in LOOPBACK
-    provider = HTTPProvider(
+    provider = _Provider(
         url,
         session=session,
         request_kwargs={"timeout": (min(CONNECT_SECONDS, call_seconds), call_seconds)},
@@ -124,7 +132,7 @@ def _unreachable(url: str, cause: Exception) -> SettlementError:
         what = "does not answer in time"
     elif isinstance(cause, requests.HTTPError) and cause.response is not None:
         what = f"answers HTTP {cause.response.status_code}"
-    elif isinstance(cause, (requests.JSONDecodeError, UnicodeDecodeError)):
+    elif isinstance(cause, (JSONDecodeError, UnicodeDecodeError)):
         what = "does not speak JSON-RPC"
     elif isinstance(cause, requests.ConnectionError):
         what = "cannot be reached"
