@@ -130,42 +130,60 @@ class Rendezvous:
 
     # One peer
 
-    def _reach(self, peer: int) -> Link:
-        """Return a held link to this peer that is not known to be broken."""
-        pause, last = _FIRST_PAUSE, None
+    def _reach(self, peer: int, last: MeshError | None = None) -> Link:
+        """Return a held link to this peer that is not known to be broken. `last` is what went wrong before."""
+        pause = _FIRST_PAUSE
         while True:
-            link = self.registry.acquire(peer)
+            link, broken = self._idle_link(peer)
             if link is not None:
-                try:
-                    link.receive()  # a link that broke while it lay idle says so now
-                except MeshError as error:
-                    self.registry.release(link, keep=False)
-                    last = error
-                else:
-                    return link
-            elif self.config.own < peer:
-                try:
-                    fresh = self.dialler.dial(peer, self.attempt.deadline, self.attempt.waker)
-                except MeshError as error:
-                    if error.reason not in _RETRY:
-                        raise
-                    last = error
-                    self._pause(peer, pause, last)
-                    pause = min(2 * pause, _LONGEST_PAUSE)
-                else:
-                    self.registry.put(fresh, time.monotonic_ns())
+                return link
+            last = broken or last
+            if self.config.own < peer:
+                failure = self._dial(peer)
+                if failure is None:
+                    continue
+                if last is None or time.monotonic() < self.attempt.deadline:
+                    last = failure  # unless only the deadline cut this try short
+                self._pause(peer, pause, last)
+                pause = min(2 * pause, _LONGEST_PAUSE)
             else:
                 refusal = self.registry.wait(peer, self.attempt.deadline, self.attempt.waker)
                 if refusal is not None:
                     raise refusal
                 self._pause(peer, 0.0, last)
 
+    def _idle_link(self, peer: int) -> tuple[Link | None, MeshError | None]:
+        """Take hold of the link that is there, if it still lives; say how it broke if it does not."""
+        link = self.registry.acquire(peer)
+        if link is None:
+            return None, None
+        try:
+            link.receive()  # a link that broke while it lay idle says so now
+        except MeshError as error:
+            self.registry.release(link, keep=False)
+            return None, link.error(f"is gone ({error.message})", Reason.PEER_UNREACHABLE)
+        return link, None
+
+    def _dial(self, peer: int) -> MeshError | None:
+        """Try once to make a link; return what went wrong if another try may help, raise what will not get better."""
+        try:
+            link = self.dialler.dial(peer, self.attempt.deadline, self.attempt.waker)
+        except MeshError as error:
+            if error.reason not in _RETRY:
+                raise
+            # A handshake that fell silent or broke is, to whoever waits for the link, a peer out of reach.
+            return MeshError(
+                error.message, reason=Reason.PEER_UNREACHABLE, peers=error.peers, remedy=error.remedy
+            )
+        self.registry.put(link, time.monotonic_ns())
+        return None
+
     def _begin(self, peer: int, greeting: bytes) -> Link:
         """Return a held link to this peer on which both ends have sent the same SESSION frame."""
-        pause = _FIRST_PAUSE
+        pause, last = _FIRST_PAUSE, None
         deadline, waker = self.attempt.deadline, self.attempt.waker
         while True:
-            link = self._reach(peer)
+            link = self._reach(peer, last)
             try:
                 link.send(FrameKind.SESSION, greeting)
                 link.finish_sending(deadline, waker)
@@ -174,12 +192,12 @@ class Rendezvous:
                 if theirs == greeting:
                     return link
                 link.refuse(Refusal(Cause.OTHER_SESSION))
-                last = link.error("is in another session", Reason.PEER_CLOSED)
+                last = link.error("is in another session", Reason.PEER_TIMEOUT)
             except MeshError as error:
                 self.registry.release(link, keep=False)
                 if error.reason is not Reason.PEER_CLOSED:
                     raise
-                last = error
+                last = link.error("has not joined the session", Reason.PEER_TIMEOUT)
             else:
                 self.registry.release(link, keep=False)
             self._pause(peer, pause, last)
@@ -203,10 +221,8 @@ class Rendezvous:
                 peers=(name,),
                 remedy="check that it runs and reaches this party's mesh address",
             )
-        # Connected at some time, then gone or elsewhere: not the same as never having been there.
-        reason = Reason.PEER_TIMEOUT if last.reason is Reason.PEER_CLOSED else last.reason
         return MeshError(
-            f"{last.message}; tried until the deadline", reason=reason, peers=(name,), remedy=last.remedy
+            f"{last.message}; tried until the deadline", reason=last.reason, peers=(name,), remedy=last.remedy
         )
 
 

@@ -96,8 +96,9 @@ class MeshSession:
         One communication round. Each frame costs 9 bytes, and 22 per started 16 KiB for TLS. Sending and
         receiving overlap; a frame that came ahead of time is kept for the call that expects it.
 
-        Measured between three processes on two cores over loopback, TLS on, each sending to the previous
-        party and receiving from the next (tests/benchmarks/bench_mesh.py), per call: see that file.
+        Measured with tests/benchmarks/bench_mesh.py (three processes on two cores that had other work too, over
+        loopback, each sending to the previous party and receiving from the next), p50 per call: 64 B 0.15 ms,
+        64 KiB 0.16 ms, 4 MiB 24 ms. Of it, one send and one receive of 64 B take 14 us of processor time.
 
         Raises:
             MeshError: PEER_TIMEOUT (the deadline; every silent peer is in `peers`), PEER_CLOSED,

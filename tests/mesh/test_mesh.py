@@ -12,7 +12,7 @@ from mpc_party.mesh.registry import Registry
 from mpc_party.mesh.stats import PeerStats
 from mpc_party.mesh.waiting import Waker, milliseconds_until
 from mpc_party.protocol.errors import Reason
-from tests.support.mesh_parties import DEADLINE, ManualPeer, in_threads, members
+from tests.support.mesh_parties import DEADLINE, NAMES, ManualPeer, in_threads, members
 
 FIRST, SECOND = bytes([1] * 32), bytes([2] * 32)
 
@@ -133,6 +133,27 @@ def test_everyone_who_cannot_be_reached_is_named():
     assert caught.value.reason is Reason.PEER_UNREACHABLE
     assert caught.value.peers == ("anna", "carl", "dora")
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize("gone", [0, 1])
+def test_a_member_that_has_gone_is_unreachable_not_silent(gone):
+    with members(2) as everyone:
+        meshes = [Mesh(everyone.config(own)) for own in range(2)]
+        try:
+            for mesh in meshes:
+                mesh.start()
+            swap_all(*meshes)
+            meshes[gone].close()
+            for begin in (
+                lambda mesh: mesh.connect([gone], deadline_in(0.2)),
+                lambda mesh: mesh.session(SECOND, [0, 1], deadline_in(0.2)),
+            ):
+                with pytest.raises(MeshError) as caught:
+                    begin(meshes[1 - gone])
+                assert (caught.value.reason, caught.value.peers) == (Reason.PEER_UNREACHABLE, (NAMES[gone],))
+        finally:
+            for mesh in meshes:
+                mesh.close()
 
 
 def test_connect_waits_for_a_member_that_starts_later():
