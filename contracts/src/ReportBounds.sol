@@ -13,8 +13,8 @@ struct Config {
     uint32 maxFutureSkew;
     /// Seconds from observation to the end of validity, at most
     uint32 maxValidity;
-    /// Instruments in one report, at most. EIP-7825's cap of 2^24 gas a transaction is reached by about 710 words, params
-    /// and forwards together, in storage that was never written before; overwriting costs a quarter of that
+    /// Instruments in one report, at most. EIP-7825's cap of 2^24 gas a transaction is reached by about 710 words,
+    /// params and forwards together, in storage that was never written before; overwriting costs a quarter of that
     uint32 maxInstruments;
     /// 1e-6 of annual volatility, inclusive
     uint32 minVol;
