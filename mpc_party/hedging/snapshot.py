@@ -18,8 +18,9 @@ COLUMNS = BASIS_SIZE + 1
 class Snapshot:
     """Ring integers of shape (E, 4): per expiry the three surface coefficients and the party's weight. Secret.
 
-    The commitment is SHA-256(domain || consortium hash || round || salt || words); the salt is 32 random bytes, so
-    that the commitment, which is published, says nothing of the few numbers behind it.
+    The commitment is SHA-256("mpc-hedge/snapshot/v1" || consortium hash, 32 bytes || round, 8, big-endian || salt, 32
+    || E, 4, big-endian || words by expiry, 8 each, little-endian); the salt is random, so that the commitment, which
+    is published, says nothing of the few numbers behind it.
     """
 
     __slots__ = ("_salt", "_words")
