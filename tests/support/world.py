@@ -85,6 +85,13 @@ class World:
         process.kill()
         process.wait(STOP_SECONDS)
 
+    def freeze(self, name: str) -> None:
+        """Stop a party's clock: it stays connected and says nothing."""
+        self.processes[name].send_signal(signal.SIGSTOP)
+
+    def thaw(self, name: str) -> None:
+        self.processes[name].send_signal(signal.SIGCONT)
+
     def interrupt(self, name: str) -> int:
         process = self.processes.pop(name)
         process.send_signal(signal.SIGINT)
@@ -104,6 +111,7 @@ def build_world(
     count: int = 3,
     program: Program | None = None,
     settle: Callable[[Consortium, CoordinatorIdentity], Settlement] | None = None,
+    coordinator: CoordinatorIdentity | None = None,
 ) -> World:
     """Make identities, a key, a model and all folders, without a process.
 
@@ -115,7 +123,7 @@ def build_world(
     identities = [
         Identity.generate(name, f"127.0.0.1:{port}") for name, port in zip(NAMES, ports, strict=False)
     ]
-    coordinator = CoordinatorIdentity.generate()
+    coordinator = coordinator or CoordinatorIdentity.generate()
     consortium = Consortium(
         version=1,
         name="test-desks",
