@@ -13,7 +13,7 @@ class Reason(StrEnum):
     CONFIG_INVALID = "config-invalid"  # a file does not parse or breaks a rule; fix the named field
     CONSORTIUM_MISMATCH = "consortium-mismatch"  # two parties hold different consortium files
     CONSORTIUM_INCOMPLETE = "consortium-incomplete"  # key, model or settlement section still missing
-    PASSPHRASE_WRONG = "passphrase-wrong"  # the keystore does not open
+    PASSPHRASE_WRONG = "passphrase-wrong"  # noqa: S105 - the keystore does not open
     KEY_UNKNOWN = "key-unknown"  # this identity is not a member of the file
     # Control plane
     MESSAGE_MALFORMED = "message-malformed"  # does not decode, or is not in canonical form
