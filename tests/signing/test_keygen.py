@@ -6,12 +6,14 @@ import itertools
 from collections.abc import Mapping
 from dataclasses import replace
 
+import coincurve
 import msgspec
 import pytest
 from mpyc import thresha
 
 from mpc_party.mesh.exchange import FrameKind
 from mpc_party.protocol.errors import Reason
+from mpc_party.protocol.group_key import check_degree, group_key_statement
 from mpc_party.signing import KeygenContext, SigningError, run_keygen
 from mpc_party.signing.curve import Point, add, multiply_base
 from mpc_party.signing.field import GROUP_ORDER, ScalarField, encode_scalar, random_scalar
@@ -36,6 +38,14 @@ def test_all_members_get_shares_of_one_key(members, threshold):
         points = [(share.index + 1, [ScalarField(share.secret.reveal())]) for share in subset]
         (secret,) = thresha.recombine(ScalarField, points)
         assert multiply_base(secret.value % GROUP_ORDER).encode() == shares[0].public_key
+
+
+@pytest.mark.parametrize(("members", "threshold"), SIZES)
+def test_the_result_passes_the_consortium_files_own_check(members, threshold):
+    share = key_shares(members, threshold)[0]
+    points = [coincurve.PublicKey(point) for point in share.public_shares]
+    check_degree(coincurve.PublicKey(share.public_key), points, threshold)
+    assert share.attestation == group_key_statement(share.roster_hash, share.public_key, share.public_shares)
 
 
 def test_t_shares_do_not_give_the_key():
