@@ -7,7 +7,7 @@ the first and the last. None of them is the group's key, of which each member ho
 
 import ssl
 from pathlib import Path
-from typing import Annotated, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Protocol, Self, TypeVar
 
 import msgspec
 import pyrage
@@ -20,8 +20,6 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_der_private_key,
 )
-from eth_account import Account
-from eth_account.signers.local import LocalAccount
 from msgspec import Meta
 
 from mpc_party.protocol.card import VERSION as CARD_VERSION
@@ -35,6 +33,9 @@ from mpc_party.protocol.messages import MemberName
 from mpc_party.protocol.passphrase import Passphrase
 from mpc_party.protocol.secret import Secret
 from mpc_party.protocol.tls_identity import generate_tls_key, load_into, self_signed_certificate
+
+if TYPE_CHECKING:
+    from eth_account.signers.local import LocalAccount
 
 MAX_IDENTITY = 16 * 1024
 PURPOSE_MEMBER = "member identity"
@@ -98,8 +99,10 @@ class _SigningIdentity(Secret):
         """The EVM address that pays for this identity's transactions, EIP-55."""
         return evm_address(PrivateKey(self._account_key).public_key.format())
 
-    def evm_account(self) -> LocalAccount:
+    def evm_account(self) -> "LocalAccount":
         """The account with its key, for web3 to sign transactions with."""
+        from eth_account import Account  # noqa: PLC0415 - half a second, and only who sends transactions needs it
+
         account: LocalAccount = Account.from_key(self._account_key)
         return account
 
