@@ -1,0 +1,53 @@
+import pytest
+from eth_abi.abi import encode
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coordinator import artifact as module
+from coordinator.artifact import load_artifact
+from mpc_party.protocol.errors import ConfigError
+
+
+def test_a_custom_error_is_told_by_name_with_its_arguments_and_what_to_do():
+    artifact = load_artifact()
+    selector = next(s for s, (name, _) in artifact.errors.items() if name == "RoundNotNewer")
+    text, remedy = artifact.explain(selector + encode(["uint64", "uint64"], [3, 7]))
+    assert text == "RoundNotNewer(round=3, latest=7)"
+    assert "this round or a later one" in remedy
+
+
+def test_every_remedy_is_for_an_error_that_the_contract_has():
+    names = {name for name, _ in load_artifact().errors.values()}
+    assert set(module._REMEDIES) <= names
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (b"", "no reason given"),
+        (bytes.fromhex("08c379a0") + encode(["string"], ["too late"]), "too late"),
+        (bytes.fromhex("4e487b71") + encode(["uint256"], [0x11]), "Panic(0x11)"),
+        (bytes.fromhex("08c379a0") + b"\xff" * 64, "undecodable error 0x08c379a0"),
+        (b"\x01\x02\x03\x04", "unknown error 0x01020304"),
+    ],
+)
+def test_other_refusals(data, text):
+    assert load_artifact().explain(data)[0].startswith(text)
+
+
+@given(st.binary(max_size=200), st.sampled_from(sorted(load_artifact().errors)))
+def test_no_revert_data_is_too_much(body, selector):
+    for data in (body, selector + body):
+        text, _ = load_artifact().explain(data)
+        assert len(text) < 1000
+
+
+@pytest.mark.parametrize(
+    "content", [None, b"", b"{}", b"[]", b'{"abi": [], "bytecode": "zz", "deployedBytecode": ""}']
+)
+def test_a_damaged_artifact_is_one_clear_error(tmp_path, monkeypatch, content):
+    if content is not None:
+        (tmp_path / module.FILE).write_bytes(content)
+    monkeypatch.setattr(module, "_folder", lambda: tmp_path)
+    with pytest.raises(ConfigError, match="missing or damaged"):
+        load_artifact.__wrapped__()
