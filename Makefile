@@ -4,6 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+TOOLCHAIN := $(BIN)/python contracts/scripts/toolchain.py
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # A recorded option chain for the demo: make demo CHAIN=file.csv.gz; more flags for it: make demo ARGS="--rounds 5".
@@ -12,7 +13,8 @@ ARGS ?=
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-python test-contracts test-all contracts artifacts lint format bench clean
+.PHONY: help install demo test test-python test-contracts test-all contracts artifacts lint lint-contracts slither \
+	format bench clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -39,14 +41,23 @@ test-all: test-contracts $(READY) ## All tests, the slow ones too
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 contracts: $(READY) ## Install the contract tools (npm where Node is present, else from PyPI)
-	$(BIN)/python contracts/scripts/setup.py
+	@$(TOOLCHAIN) install
 
 test-contracts: contracts ## Forge tests, and proof that a rebuild gives the checked-in bytecode
-	$(BIN)/python contracts/scripts/forge.py test
-	$(BIN)/python contracts/scripts/check_artifacts.py
+	$(TOOLCHAIN) run forge test
+	$(BIN)/python contracts/scripts/export_artifacts.py --check
+	$(BIN)/python contracts/scripts/make_vectors.py --check
 
-artifacts: contracts ## Rebuild the checked-in contract artifacts
+artifacts: contracts ## Rebuild the checked-in contract artifacts and test vectors
 	$(BIN)/python contracts/scripts/export_artifacts.py
+	$(BIN)/python contracts/scripts/make_vectors.py
+
+lint-contracts: contracts ## Format and lint of the Solidity code
+	$(TOOLCHAIN) run forge fmt --check
+	$(TOOLCHAIN) run solhint --noPoster --disc --max-warnings 0 'src/**/*.sol' 'test/**/*.sol'
+
+slither: contracts ## Static analysis of the contracts (installs Slither in an environment of its own)
+	$(TOOLCHAIN) slither
 
 lint: $(READY) ## Everything that CI checks besides tests
 	$(BIN)/ruff check

@@ -155,7 +155,7 @@ def open_share(
         ) from None
     try:
         file = msgspec.msgpack.decode(content, type=_ShareFile)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ModelShareError(
             f"the model share is malformed ({error})", remedy="ask for the file again"
         ) from None
