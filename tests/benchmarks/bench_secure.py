@@ -7,12 +7,12 @@ but makes the parties wait for each other's interpreter lock. One torch thread a
 repeats of the slowest party, the processor time in it (which other programs on the machine do not inflate), rounds,
 and bytes sent by each party, from shared inputs to the opened output.
 
-On two cores under a load of 7 by other programs, median ms (of them on the processor, per party):
+On two cores under a load of 3 to 5 by other programs, median ms (of them on the processor, per party):
     network/rows     processes, TLS     threads
-    squares/64         29 (4.5)         8.3 (1.6)
-    squares/1024      127 (20)           40 (9.9)
-    ReLU/64           103 (11)           12 (4.0)
-    ReLU/1024         278 (38)           60 (21)
+    squares/64        5.7 (2.2)         3.5 (1.2)
+    squares/1024       58 (19)           27 (7.8)
+    ReLU/64            20 (5.9)          15 (4.2)
+    ReLU/1024         170 (33)           90 (26)
 The load is in the medians; threads, in turn, pay for the interpreter lock that they share, and not for TLS.
 """
 
