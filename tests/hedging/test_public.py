@@ -111,6 +111,12 @@ def test_the_digest_is_of_all_words():
         assert other.digest != public.digest, name
 
 
+def test_the_same_words_at_another_precision_are_another_input():
+    one, other = book(days=(1.0,)), book(days=(1.0,), program=Program(fraction_bits=17))
+    other.__dict__.update(surface_map=one.surface_map, coefficients=one.coefficients)
+    assert other.digest != one.digest
+
+
 @pytest.mark.parametrize(
     ("value", "bits", "word"),
     [

@@ -90,7 +90,7 @@ BAD = [
     ("stale", {"seen_at": NOW + 1}),
     ("stale", {"seen_at": 0}),
     ("no-vol", {"strike": 45_000.0, "bid": 0.40, "ask": 0.41}),  # below the intrinsic value of 0.5
-    ("no-vol", {"bid": 0.5, "ask": 1.6}),  # an ask above the forward
+    ("no-vol", {"bid": 0.05, "ask": 1.2}),  # an ask above the forward, though not the mid
     ("no-vol", {"strike": 900_000.0, "bid": 1e-12, "ask": 1e-11}),  # worthless
     ("no-vol", {"bid": 5.0, "ask": 5.1}),
 ]
