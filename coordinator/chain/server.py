@@ -43,6 +43,7 @@ class ChainServer:
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             self._socket.bind((HOST, port))
+            self._socket.listen()  # whoever is told of the URL may call at once, and waits until it runs
         except (OSError, OverflowError) as error:
             self._socket.close()
             raise ConfigError(
@@ -81,7 +82,7 @@ class ChainServer:
     def __enter__(self) -> Self:
         self._thread = threading.Thread(target=self.run, name="chain", daemon=True)
         self._thread.start()
-        # The socket listens once uvicorn has it; until then clients would be refused.
+        # Told to stop before it has started, uvicorn would not hear it.
         pause = threading.Event()
         for _ in range(int(START_SECONDS / 0.01)):
             if self._server.started:

@@ -7,7 +7,7 @@ rounds, `reports` reads what came of them.
 import typer
 
 from coordinator.cli import local, reports, rounds, setting_up
-from mpc_party.console import run
+from mpc_party.console import configure_logging, run
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -28,6 +28,7 @@ def coordinator() -> None:
     Exit status: 0 done; 1 refused, or a round did not settle; 2 wrong command line, file or passphrase; 3 broker,
     chain or members cannot be reached; 130 interrupted.
     """
+    configure_logging("warning")
 
 
 app.command()(setting_up.create)

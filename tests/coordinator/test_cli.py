@@ -4,6 +4,7 @@ import sys
 
 import msgspec
 import pytest
+import structlog
 from typer.testing import CliRunner
 
 from coordinator.cli import app
@@ -20,6 +21,13 @@ from tests.support.chains import embedded_chain
 from tests.support.signed_group import EXAMPLE, SignedGroup, book_words
 
 PASSPHRASE = "correct horse battery staple"
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was():
+    """A command sends logs to the standard error of its run, which is closed afterwards."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="module")

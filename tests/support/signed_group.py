@@ -31,6 +31,7 @@ class SignedGroup:
 
     members: int = 3
     program: Program = field(default_factory=Program)
+    broker: str = "mqtt://127.0.0.1:1883"
 
     def __post_init__(self) -> None:
         self.identities = [
@@ -46,7 +47,7 @@ class SignedGroup:
             id=secrets.token_hex(32),
             epoch=1,
             threshold=1,
-            broker="mqtt://127.0.0.1:1883",
+            broker=self.broker,
             coordinator=self.coordinator.signing_key,
             members=tuple(identity.member for identity in self.identities),
             program=self.program,
