@@ -14,13 +14,13 @@ from mpc_party.protocol.errors import Reason
 LARGEST_DELTA_ERROR = 1e-3
 
 
-def check_contract(file: ReportFile, settlement: Settlement) -> StoredReport:
-    """The contract's own reading equals the opened values bit for bit: every word, and the digest.
+def check_contract(file: ReportFile, settlement: Settlement, block: int) -> StoredReport:
+    """The contract's own reading at the round's block equals the opened values bit for bit: every word, and the digest.
 
     Raises:
         DemoError: naming the first word that differs.
     """
-    stored, report = settlement.read_back(), file.hedge_report()
+    stored, report = settlement.read_back(block), file.hedge_report()
     for what, ours, theirs in (
         ("round", report.round, stored.round),
         ("digest", bytes.fromhex(file.digest[2:]), stored.digest),

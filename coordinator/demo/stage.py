@@ -89,21 +89,21 @@ class Stage:
         self._programs[name] = process
         return process
 
-    def first_line(self, name: str) -> Mapping[str, Any]:
-        """The first line that a program prints, as JSON: where it listens.
+    def next_line(self, name: str, seconds: float = START_SECONDS) -> Mapping[str, Any]:
+        """The next line that a program prints, as JSON: where it listens, or a round.
 
         Raises:
             DemoError: it ended, or said nothing in time; with its log's last line.
         """
         process = self._programs[name]
-        timer = threading.Timer(START_SECONDS, process.kill)
+        timer = threading.Timer(seconds, process.kill)
         timer.start()
         try:
             line = process.stdout.readline() if process.stdout else b""
         finally:
             timer.cancel()
         if not line:
-            raise DemoError(f"{name} did not start: {self.last_line(name)}")
+            raise DemoError(f"{name} ended, or said nothing for {seconds:.0f} s: {self.last_line(name)}")
         said: Mapping[str, Any] = json.loads(line)
         return said
 

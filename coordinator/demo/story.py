@@ -4,9 +4,9 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +14,10 @@ from coordinator.demo.checks import check_contract, check_journals, check_report
 from coordinator.demo.stage import DemoError, Stage, free_ports
 from coordinator.report_file import load_report_file
 from mpc_party.console import print_json, stderr
+from mpc_party.protocol.consortium import Consortium
+
+if TYPE_CHECKING:
+    from coordinator.settlement import Settlement
 
 NAMES = ("alice", "bob", "carol", "dave", "erin", "frank", "grace")
 MODEL = """\
@@ -23,6 +27,7 @@ b = 0.40
 c = -0.30
 """
 HOUR = 3600
+ROUND_SECONDS = 120.0
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -74,6 +79,7 @@ class _Story:
         self._coordinator = stage.folder / "coordinator"
         self._rpc_url = ""
         self._steps = 0
+        self._last = 0
 
     def tell(self, rounds: int, *, json: bool) -> None:
         self._identities()
@@ -81,8 +87,8 @@ class _Story:
         self._ceremony()
         self._model_and_contract()
         self._start_parties()
-        for number in range(1, rounds + 1):
-            self._round(number, json=json)
+        self._rounds(rounds, json=json)
+        self._verify()
 
     def _identities(self) -> None:
         self._say(f"Keys: `mpc-party init` for {', '.join(self._names)}")
@@ -97,7 +103,7 @@ class _Story:
     def _surroundings(self) -> None:
         self._say("Broker and consortium file: `mpc-coordinator broker`, `create`")
         self._stage.program("broker", "coordinator", "broker", "--port", 0, "--json")
-        self._broker_url = self._stage.first_line("broker")["url"]
+        self._broker_url = self._stage.next_line("broker")["url"]
         cards = [
             argument
             for name in self._names
@@ -143,7 +149,7 @@ class _Story:
             "models", "deal", "--model", model, "--consortium", self._file, "--out", shares
         )
         model.unlink()  # the dealer forgets the weights
-        self._rpc_url = self._stage.first_line("chain")["url"]
+        self._rpc_url = self._stage.next_line("chain")["url"]
         deployed = self._stage.command(
             "coordinator",
             "deploy",
@@ -180,25 +186,47 @@ class _Story:
                 "--desk-seed", secrets.token_hex(8), "--json",
             )  # fmt: skip
 
-    def _round(self, number: int, *, json: bool) -> None:
-        from coordinator.settlement import Settlement  # noqa: PLC0415 - web3 takes its time to import
-        from coordinator.showing import show_report  # noqa: PLC0415
+    def _rounds(self, count: int, *, json: bool) -> None:
+        from coordinator.home import CoordinatorHome  # noqa: PLC0415 - SQLite and web3 are not needed before
+        from coordinator.settlement import Settlement  # noqa: PLC0415
         from mpc_party.protocol.consortium_file import load_consortium  # noqa: PLC0415
 
-        self._say(f"Round {number}: `mpc-coordinator round`")
-        out = self._stage.folder / f"report-{number}.json"
-        summary = self._stage.command(
-            "coordinator", "round", "--market", self._market, "--consortium", self._file, "--rpc-url", self._rpc_url,
-            "--out", out, "--gather", 60, "--home", self._coordinator,
+        self._say(f"Rounds: `mpc-coordinator serve --count {count}`")
+        self._stage.program(
+            "coordinator", "coordinator", "serve", "--count", count, "--every", 0, "--market", self._market,
+            "--consortium", self._file, "--rpc-url", self._rpc_url, "--home", self._coordinator, "--json",
         )  # fmt: skip
-        if summary["state"] != "settled":
-            raise DemoError(f"round {summary['round']} ended as {summary['state']}: {summary['reason']}")
-        consortium, file = load_consortium(self._file), load_report_file(out)
+        consortium = load_consortium(self._file)
+        settlement = Settlement(self._rpc_url, consortium, None)
+        history = CoordinatorHome(self._coordinator).history_file
+        for _ in range(count):
+            summary = self._stage.next_line("coordinator", ROUND_SECONDS)
+            if summary["state"] != "settled":
+                raise DemoError(
+                    f"a round ended as {summary['state']}: {self._stage.last_line('coordinator')}"
+                )
+            self._check(summary, history, consortium, settlement)
+            if json:
+                print_json(summary)
+
+    def _check(
+        self, summary: Mapping[str, Any], history: Path, consortium: Consortium, settlement: "Settlement"
+    ) -> None:
+        from coordinator.exporting import export_report  # noqa: PLC0415
+        from coordinator.history import History  # noqa: PLC0415
+        from coordinator.showing import show_report  # noqa: PLC0415
+
+        number = summary["round"]
+        out = self._report(number)
+        with History(history, read_only=True) as opened:
+            row = opened.get(number)
+        if row is None:
+            raise DemoError(f"round {number} is not in the history")
+        export_report(row, out)
+        file = load_report_file(out)
         decoded = check_report(file, consortium, summary["max_delta_error"])
-        stored = check_contract(file, Settlement(self._rpc_url, consortium, None))
+        stored = check_contract(file, settlement, summary["block"])
         approved = check_journals(file, [self._home(name) / "journal.sqlite" for name in self._names])
-        if json:
-            print_json(summary)
         self._show(summary)
         show_report(decoded)
         self._detail(f"signature {file.signature}")
@@ -206,11 +234,22 @@ class _Story:
             f"contract reads round {stored.round}, digest 0x{stored.digest.hex()}: {len(decoded)} words equal the opened "
             f"ones bit for bit; {approved} journals hold the same digest"
         )
+        self._last = number
 
-    def _show(self, summary: dict[str, Any]) -> None:
+    def _verify(self) -> None:
+        self._say("The last report, offline: `mpc-coordinator verify`")
+        verified = self._stage.command(
+            "coordinator", "verify", self._report(self._last), "--consortium", self._file
+        )
+        self._detail(f"valid: round {verified['round']}, signed by {verified['signer']}")
+
+    def _report(self, number: int) -> Path:
+        return self._stage.folder / f"report-{number}.json"
+
+    def _show(self, summary: Mapping[str, Any]) -> None:
         times = ", ".join(f"{phase} {value:.0f}" for phase, value in summary["ms"].items())
         self._detail(
-            f"{summary['instruments']} instruments by {', '.join(summary['committee'])}; ms: {times}"
+            f"round {summary['round']}: {summary['instruments']} instruments by {', '.join(summary['committee'])}; ms: {times}"
         )
         self._detail(
             f"mesh {summary['mesh_bytes']:,} bytes a party in {summary['mesh_rounds']} rounds; {summary['gas']:,} gas;"

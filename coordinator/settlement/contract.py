@@ -137,14 +137,14 @@ class Settlement:
             receipt = self._sender.send(HexBytes(data), str(contract.address), digest)
             return _receipt(receipt)
 
-    def read_back(self) -> StoredReport:
-        """All that the contract holds of its latest report, at one block.
+    def read_back(self, block: int | None = None) -> StoredReport:
+        """All that the contract holds of its latest report, at one block: the latest where None.
 
         Raises:
             SettlementError: SETTLEMENT_REVERTED (NoReport) before the first; CHAIN_UNREACHABLE.
         """
         contract = self._connected()
-        at = self._node.ask(lambda: self._node.web3.eth.block_number)
+        at = self._node.ask(lambda: self._node.web3.eth.block_number) if block is None else block
 
         def read(function: Any) -> Any:  # noqa: ANN401 - web3's own types
             return self._node.ask(lambda: function.call(block_identifier=at))
