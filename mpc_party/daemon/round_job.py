@@ -122,7 +122,7 @@ def run_round(party: PartyContext, ready: Preparation, commitments: tuple[bytes,
             digest = _digest(consortium, report)
             approved = run_approval(links, party.key, presignature, digest, party.approver, party.journal)
             watch.lap("approve")
-            signature = run_signature(links, approved, party.journal)
+            signature = run_signature(links, approved)
             watch.lap("sign")
         finally:
             presignature.discard()

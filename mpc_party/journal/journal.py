@@ -144,17 +144,7 @@ class Journal:
         """
         _require_hash(digest)
         with self._transaction() as connection:
-            self._require_open(connection, round_number)
-            approved = self._column(connection, round_number, "digest")
-            if approved is not None and approved != digest:
-                raise RoundError(
-                    f"round {round_number} has another digest approved already",
-                    reason=Reason.APPROVAL_MISMATCH,
-                )
-            connection.execute(
-                "UPDATE rounds SET digest = ? WHERE epoch = ? AND round = ?",
-                (digest, self._epoch, round_number),
-            )
+            self._approve(connection, round_number, digest)
 
     def spend_nonce(self, round_number: int, nonce_id: bytes) -> None:
         """Mark a nonce used, before the share made with it leaves. One per round, and each once for ever.
@@ -164,23 +154,19 @@ class Journal:
         """
         _require_hash(nonce_id)
         with self._transaction() as connection:
-            spent = connection.execute(
-                "SELECT round FROM spent_nonces WHERE nonce = ? OR (epoch = ? AND round = ?)",
-                (nonce_id, self._epoch, round_number),
-            ).fetchone()
-            if spent is not None:
-                raise RoundError(
-                    f"a nonce has been used in round {spent[0]}",
-                    reason=Reason.NONCE_SPENT,
-                    remedy="start a new round",
-                )
-            self._require_open(connection, round_number)
-            if self._column(connection, round_number, "digest") is None:
-                raise RoundError(f"round {round_number} has no approved digest to sign")
-            connection.execute(
-                "INSERT INTO spent_nonces (nonce, epoch, round, spent_at) VALUES (?, ?, ?, ?)",
-                (nonce_id, self._epoch, round_number, _now()),
-            )
+            self._spend(connection, round_number, nonce_id)
+
+    def approve_and_spend(self, round_number: int, digest: bytes, nonce_id: bytes) -> None:
+        """Do what `approve_digest` and `spend_nonce` do, in one write: both or neither.
+
+        Raises:
+            RoundError: as they do.
+        """
+        _require_hash(digest)
+        _require_hash(nonce_id)
+        with self._transaction() as connection:
+            self._approve(connection, round_number, digest)
+            self._spend(connection, round_number, nonce_id)
 
     def record_outcome(
         self,
@@ -245,6 +231,36 @@ class Journal:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+
+    def _approve(self, connection: sqlite3.Connection, round_number: int, digest: bytes) -> None:
+        self._require_open(connection, round_number)
+        approved = self._column(connection, round_number, "digest")
+        if approved is not None and approved != digest:
+            raise RoundError(
+                f"round {round_number} has another digest approved already", reason=Reason.APPROVAL_MISMATCH
+            )
+        connection.execute(
+            "UPDATE rounds SET digest = ? WHERE epoch = ? AND round = ?", (digest, self._epoch, round_number)
+        )
+
+    def _spend(self, connection: sqlite3.Connection, round_number: int, nonce_id: bytes) -> None:
+        spent = connection.execute(
+            "SELECT round FROM spent_nonces WHERE nonce = ? OR (epoch = ? AND round = ?)",
+            (nonce_id, self._epoch, round_number),
+        ).fetchone()
+        if spent is not None:
+            raise RoundError(
+                f"a nonce has been used in round {spent[0]}",
+                reason=Reason.NONCE_SPENT,
+                remedy="start a new round",
+            )
+        self._require_open(connection, round_number)
+        if self._column(connection, round_number, "digest") is None:
+            raise RoundError(f"round {round_number} has no approved digest to sign")
+        connection.execute(
+            "INSERT INTO spent_nonces (nonce, epoch, round, spent_at) VALUES (?, ?, ?, ?)",
+            (nonce_id, self._epoch, round_number, _now()),
+        )
 
     def _highest(self, connection: sqlite3.Connection) -> int:
         row = connection.execute("SELECT max(round) FROM rounds WHERE epoch = ?", (self._epoch,)).fetchone()

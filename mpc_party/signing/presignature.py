@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 
-from mpc_party.protocol.errors import Reason
 from mpc_party.protocol.secret import Secret
-from mpc_party.signing.errors import SigningError
+from mpc_party.signing.one_use import OneUse
 from mpc_party.signing.wire import bind
 
 
@@ -56,7 +54,6 @@ class Presignature(Secret):
     """
 
     __slots__ = (
-        "_lock",
         "_shares",
         "context",
         "nonce_y_is_odd",
@@ -86,8 +83,7 @@ class Presignature(Secret):
         self.r = r
         self.nonce_y_is_odd = nonce_y_is_odd
         self.transcript = transcript
-        self._shares: NonceShares | None = shares
-        self._lock = threading.Lock()
+        self._shares = OneUse(shares, f"the nonce of round {context.round}")
 
     @property
     def nonce_id(self) -> bytes:
@@ -100,17 +96,8 @@ class Presignature(Secret):
         Raises:
             SigningError: NONCE_SPENT, every other time.
         """
-        with self._lock:
-            shares, self._shares = self._shares, None
-        if shares is None:
-            raise SigningError(
-                f"the nonce of round {self.context.round} has been used or discarded",
-                reason=Reason.NONCE_SPENT,
-                remedy="start a new round",
-            )
-        return shares
+        return self._shares.take()
 
     def discard(self) -> None:
         """Forget the shares: what an aborted round does. Can be called at any time, any number of times."""
-        with self._lock:
-            self._shares = None
+        self._shares.discard()

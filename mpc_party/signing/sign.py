@@ -14,27 +14,24 @@ from mpc_party.signing.signature import assemble_signature, verify_signature
 from mpc_party.signing.wire import SignatureShare, bind, decode_all, encode
 
 
-def run_signature(exchange: Exchange, approved: Approved, journal: Journal) -> bytes:
+def run_signature(exchange: Exchange, approved: Approved) -> bytes:
     """Sign the approved digest. Collective: the signers that approved it call it.
 
-    The nonce is marked spent in the journal before this member's share leaves; a second call is refused there.
+    The journal has had the nonce as spent since `run_approval`. The approval is consumed by this call, whatever
+    comes of it: a second one is refused.
 
-    Rounds: 1 exchange of kind SIGNATURE. Bytes sent to each peer: 86. CPU: 0.4 ms for three signers, most of it the
-    commit of the journal. Reveals: the signature, to the signers.
+    Rounds: 1 exchange of kind SIGNATURE. Bytes sent to each peer: 86. CPU: under 0.3 ms for three signers. Reveals: the signature, to the signers.
 
     Returns:
         65 bytes r || s || v: low s, v 27 or 28, verified under the group's key.
 
     Raises:
-        SigningError: SIGNATURE_INVALID - with a culprit if its share is malformed, without if the shares combine
+        SigningError: NONCE_SPENT; SIGNATURE_INVALID - with a culprit if its share is malformed, without if the shares combine
             to a signature that does not verify (who is at fault then is not known here).
-        RoundError: NONCE_SPENT, from the journal.
         MeshError: a signer is silent or gone. Others may have the signature nonetheless.
     """
-    presignature, digest, shares = approved.presignature, approved.digest, approved.shares
+    presignature, digest, shares = approved.presignature, approved.digest, approved.shares.take()
     context, own, signers = presignature.context, presignature.own, presignature.signers
-    # The protocol: "mark it spent in the journal before a share leaves"
-    journal.spend_nonce(context.round, presignature.nonce_id)
 
     # The protocol: "s_i = h*alpha_i + r*beta_i + e_i"
     h = int.from_bytes(digest, "big") % GROUP_ORDER
@@ -94,6 +91,4 @@ def run_sign(
     journal: Journal,
 ) -> bytes:
     """Approve and sign: `run_approval`, then `run_signature`, whose docstrings hold for it. 2 exchanges in all."""
-    return run_signature(
-        exchange, run_approval(exchange, key, presignature, digest, approver, journal), journal
-    )
+    return run_signature(exchange, run_approval(exchange, key, presignature, digest, approver, journal))

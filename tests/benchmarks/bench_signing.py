@@ -59,7 +59,7 @@ def one_signature(
     approved = timed(
         times, "approval", lambda: run_approval(exchange, key, presignature, digest, approver, journal)
     )
-    return timed(times, "signature", lambda: run_signature(exchange, approved, journal))
+    return timed(times, "signature", lambda: run_signature(exchange, approved))
 
 
 def show(title: str, times: Times) -> None:

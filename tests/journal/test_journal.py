@@ -92,6 +92,18 @@ def test_one_nonce_is_spent_per_round_and_each_once(journal):
     refused(Reason.PROPOSAL_REFUSED, journal.spend_nonce, 3, hash_of(22))
 
 
+def test_approving_and_spending_in_one_write_does_both_or_neither(journal):
+    journal.promise_round(1, hash_of(1))
+    journal.approve_and_spend(1, hash_of(10), hash_of(20))
+    assert (journal.rounds()[0].digest, journal.rounds()[0].nonce_spent) == (hash_of(10), True)
+    refused(Reason.APPROVAL_MISMATCH, journal.approve_and_spend, 1, hash_of(11), hash_of(21))
+    refused(Reason.NONCE_SPENT, journal.approve_and_spend, 1, hash_of(10), hash_of(21))
+    journal.promise_round(2, hash_of(1))
+    refused(Reason.NONCE_SPENT, journal.approve_and_spend, 2, hash_of(10), hash_of(20))
+    assert (journal.rounds()[0].digest, journal.rounds()[0].nonce_spent) == (None, False)
+    refused(Reason.PROPOSAL_REFUSED, journal.approve_and_spend, 3, hash_of(10), hash_of(22))
+
+
 def test_after_an_abort_nothing_is_approved_or_spent(journal):
     journal.promise_round(1, hash_of(1))
     journal.approve_digest(1, hash_of(10))
