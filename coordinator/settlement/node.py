@@ -121,6 +121,9 @@ def _connect(url: str, call_seconds: float) -> Web3:
         request_kwargs={"timeout": (min(CONNECT_SECONDS, call_seconds), call_seconds)},
         # A retry that nobody sees hides a broken node, and a transaction must not be sent twice.
         exception_retry_configuration=None,
+        # web3 asks for the chain id before every call; transactions name theirs, so that asking once is enough.
+        cache_allowed_requests=True,
+        cacheable_requests={RPCEndpoint("eth_chainId")},
     )
     # A contract must not make this process fetch URLs (EIP-3668).
     provider.global_ccip_read_enabled = False
