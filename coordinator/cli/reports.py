@@ -39,7 +39,7 @@ def history(
             if row is None:
                 raise ConfigError(f"there is no round {export} in the history")
             export_report(row, out)
-            stderr.print(f"Report of round {export} in {out}")
+            stderr.print(f"Report of round {export} in {out}", markup=False)
             return
         rows = opened.rounds(limit)
     if json:
@@ -96,5 +96,6 @@ def verify(
     show_report(decoded)
     stderr.print(
         f"Valid: round {file.report.round} of {group.name}, {len(decoded)} instruments, signed by {group.group_address}; "
-        f"largest delta error {errors.delta:.2e}"
+        f"largest delta error {errors.delta:.2e}",
+        markup=False,
     )

@@ -78,7 +78,7 @@ def run_one(
 
         show_round(outcome.row)
         if out is not None:
-            stderr.print(f"Report in {out}; check it with `mpc-coordinator verify {out}`")
+            stderr.print(f"Report in {out}; check it with `mpc-coordinator verify {out}`", markup=False)
 
 
 def serve(

@@ -90,9 +90,14 @@ def create(
             }
         )
         return
-    stderr.print(f"Consortium {name}: {', '.join(consortium.names)}. Send {path} to all members.")
-    stderr.print(f"Its fingerprint is {consortium.hash.hex()}")
-    stderr.print(f"Transactions are paid by {identity.account}: give it funds on the chain before `deploy`.")
+    stderr.print(
+        f"Consortium {name}: {', '.join(consortium.names)}. Send {path} to all members.", markup=False
+    )
+    stderr.print(f"Its fingerprint is {consortium.hash.hex()}", markup=False)
+    stderr.print(
+        f"Transactions are paid by {identity.account}: give it funds on the chain before `deploy`.",
+        markup=False,
+    )
 
 
 def deploy(
@@ -152,6 +157,7 @@ def deploy(
         )
         return
     stderr.print(
-        f"Contract {section.contract} on chain {section.chain_id}, {receipt.gas:,} gas; now in {path}"
+        f"Contract {section.contract} on chain {section.chain_id}, {receipt.gas:,} gas; now in {path}",
+        markup=False,
     )
-    stderr.print(f"Send that file to all members. Its fingerprint is {completed.hash.hex()}")
+    stderr.print(f"Send that file to all members. Its fingerprint is {completed.hash.hex()}", markup=False)

@@ -107,6 +107,12 @@ def test_create_refuses_in_one_line_and_leaves_nothing(group, home, tmp_path, ar
     assert not home.path.exists()
 
 
+def test_square_brackets_in_a_name_are_shown_and_not_read(group, home, tmp_path):
+    status, _, said = create(group, tmp_path, "--name", "[/bold] desks [red]")
+    assert status == 0
+    assert "[/bold] desks [red]" in said.replace("\n", " ")
+
+
 def test_create_refuses_two_cards_of_one_member(group, home, tmp_path):
     given = cards(group, tmp_path)
     status, _, error = call("create", *given, *given[:2], "--name", "x", "--broker", "mqtt://127.0.0.1:1")
