@@ -171,7 +171,7 @@ def make_book(market: PublicMarket, last_vols: Mapping[int, float], program: Pro
     position = {expiry: index for index, expiry in enumerate(expiries)}
     return Book(
         observed_at=market.observed_at,
-        valid_until=market.observed_at + program.report_validity,
+        valid_until=min(market.observed_at + program.report_validity, expiries[0]),
         underlying=market.underlying,
         expiries=tuple(
             Expiry(expiry, round(forwards[expiry] * 1e8), _reference(last_vols.get(expiry)))

@@ -1,16 +1,18 @@
 """What a party checks in a proposal before it promises anything: the coordinator is trusted with liveness only."""
 
+import math
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc_party.hedging.public import FORWARD_UNIT, PublicInputs
+from mpc_party.hedging.public import FORWARD_UNIT, VOL_UNIT, PublicInputs
+from mpc_party.market.black76 import SECONDS_PER_YEAR
 from mpc_party.market.quotes import Quotes, VolQuotes
 from mpc_party.market.surface import effective_count, row_weights
-from mpc_party.protocol.consortium import Consortium
+from mpc_party.protocol.consortium import Consortium, Program
 from mpc_party.protocol.errors import Reason, RoundError
-from mpc_party.protocol.messages import Proposal
+from mpc_party.protocol.messages import Expiry, Proposal
 
 SHORTEST_LIFE = 3600  # seconds to expiry: below, the polynomials and the venue's quotes are both poor
 CLOCK_TOLERANCE = 120  # seconds between the proposal's observation and this party's clock
@@ -49,6 +51,7 @@ def check_structure(proposal: Proposal, consortium: Consortium) -> None:
         0 < proposal.valid_until - proposal.observed_at <= consortium.program.report_validity,
         f"valid_until must be within {consortium.program.report_validity} s of observed_at",
     )
+    _require(proposal.valid_until <= expiries[0], "valid_until lies after the first expiry")
     for index, strike, _ in book:
         moneyness = strike / proposal.expiries[index].forward
         _require(
@@ -83,23 +86,36 @@ def check_market(proposal: Proposal, consortium: Consortium, underlying: str, qu
     _require(
         proposal.underlying == underlying, f"underlying {proposal.underlying}, this party sees {underlying}"
     )
-    tolerance = consortium.program.forward_tolerance
+    program = consortium.program
+    fresh = np.isfinite(quotes.forward) & (quotes.forward > 0)
+    fresh &= (quotes.seen_at >= proposal.observed_at - program.max_quote_age) & (
+        quotes.seen_at <= proposal.observed_at
+    )
     for slot in proposal.expiries:
-        seen = quotes.forward[quotes.expiry == slot.expiry]
-        seen = seen[np.isfinite(seen) & (seen > 0)]
+        seen = quotes.forward[fresh & (quotes.expiry == slot.expiry)]
         if not len(seen):
             raise RoundError(
-                f"this party has no quotes for expiry {slot.expiry}",
+                f"this party has no fresh quotes for expiry {slot.expiry}",
                 reason=Reason.MARKET_DATA_STALE,
                 remedy="check this party's market source",
             )
-        own = float(np.median(seen))
-        if abs(slot.forward * FORWARD_UNIT / own - 1) > tolerance:
+        tolerance = forward_tolerance(program, slot, proposal.observed_at)
+        if abs(slot.forward * FORWARD_UNIT / float(np.median(seen)) - 1) > tolerance:
             raise RoundError(
-                f"the proposed forward of expiry {slot.expiry} is more than {tolerance:.1%} from this party's",
+                f"the proposed forward of expiry {slot.expiry} is more than {tolerance:.2%} from this party's",
                 reason=Reason.FORWARD_OUT_OF_BOUNDS,
                 remedy="compare the coordinator's and this party's market sources",
             )
+
+
+def forward_tolerance(program: Program, slot: Expiry, observed_at: int) -> float:
+    """How far a proposed forward may lie from a party's own, relative: what moves no delta by more than about 0.04.
+
+    A tenth of a standard deviation to expiry, and at most the consortium's `forward_tolerance`, which alone would be
+    half a standard deviation of a one-day option.
+    """
+    deviation = slot.reference_vol * VOL_UNIT * math.sqrt((slot.expiry - observed_at) / SECONDS_PER_YEAR)
+    return min(program.forward_tolerance, 0.1 * deviation)
 
 
 def check_reference(public: PublicInputs, vols: VolQuotes) -> None:

@@ -87,7 +87,7 @@ def prepare(party: PartyContext, proposal: Proposal, digest: bytes, last_observe
     check_reference(public, vols)
     fit = fit_surface(public.grid, vols, program.band, public.grid.span(public.expiry_index, public.strike))
     snapshot = Snapshot(fit, program.fraction_bits)
-    commitment = snapshot.commitment(consortium.hash, proposal.round)
+    commitment = snapshot.commitment(consortium.hash, proposal.round, party.own)
     party.journal.promise_round(proposal.round, digest)
     party.journal.record_snapshot(proposal.round, commitment, snapshot.salt)
     _ = public.digest  # derived here, while the other parties are still fitting

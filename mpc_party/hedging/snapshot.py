@@ -18,9 +18,10 @@ COLUMNS = BASIS_SIZE + 1
 class Snapshot:
     """Ring integers of shape (E, 4): per expiry the three surface coefficients and the party's weight. Secret.
 
-    The commitment is SHA-256("mpc-hedge/snapshot/v1" || consortium hash, 32 bytes || round, 8, big-endian || salt, 32
-    || E, 4, big-endian || words by expiry, 8 each, little-endian); the salt is random, so that the commitment, which
-    is published, says nothing of the few numbers behind it.
+    The commitment is SHA-256("mpc-hedge/snapshot/v1" || consortium hash, 32 bytes || round, 8, big-endian || member
+    index, 4, big-endian || salt, 32 || E, 4, big-endian || words by expiry, 8 each, little-endian); the salt is
+    random, so that the commitment, which is published, says nothing of the few numbers behind it; the member index
+    keeps a party from passing another's commitment off as its own.
     """
 
     __slots__ = ("_salt", "_words")
@@ -39,9 +40,9 @@ class Snapshot:
         """The secret that opens the commitment, with the words."""
         return self._salt
 
-    def commitment(self, consortium: bytes, round_number: int) -> bytes:
-        """32 bytes that bind this party to the snapshot in this round."""
-        return snapshot_commitment(consortium, round_number, self._salt, self._words)
+    def commitment(self, consortium: bytes, round_number: int, member: int) -> bytes:
+        """32 bytes that bind this member to the snapshot in this round."""
+        return snapshot_commitment(consortium, round_number, member, self._salt, self._words)
 
     def __repr__(self) -> str:
         return f"Snapshot({len(self._words)} expiries)"
@@ -50,11 +51,14 @@ class Snapshot:
         raise TypeError("a snapshot is secret and does not pickle")
 
 
-def snapshot_commitment(consortium: bytes, round_number: int, salt: bytes, words: Words) -> bytes:
+def snapshot_commitment(
+    consortium: bytes, round_number: int, member: int, salt: bytes, words: Words
+) -> bytes:
     """The commitment's definition, for whoever checks an opened one."""
     digest = hashlib.sha256(_DOMAIN)
     digest.update(consortium)
     digest.update(round_number.to_bytes(8, "big"))
+    digest.update(member.to_bytes(4, "big"))
     digest.update(salt)
     digest.update(len(words).to_bytes(4, "big"))
     digest.update(np.ascontiguousarray(words, dtype="<i8").tobytes())

@@ -272,8 +272,11 @@ def quotes(forwards=FORWARDS, each: int = 5) -> Quotes:
 
 def test_the_market_that_this_party_sees_itself():
     check_market(proposal(), consortium(), "BTC", quotes())
-    check_market(proposal(), consortium(), "BTC", quotes([f * 1.0099 for f in FORWARDS]))
-    check_market(proposal(), consortium(), "BTC", quotes([f * 0.9902 for f in FORWARDS]))
+    # One day, thirty and 365: a tenth of a standard deviation at a vol of 0.5, and at most 1 %.
+    for share in (0.99, -0.97):
+        widths = (0.1 * 0.5 * (1 / 365) ** 0.5, 0.01, 0.01)
+        seen = [f * (1 + share * w) for f, w in zip(FORWARDS, widths, strict=True)]
+        check_market(proposal(), consortium(), "BTC", quotes(seen))
 
 
 def test_another_underlying():
@@ -293,15 +296,34 @@ def test_one_forward_that_is_off(index, factor):
         "BTC",
         quotes(forwards),
         reason=Reason.FORWARD_OUT_OF_BOUNDS,
-        match=f"{EXPIRIES[index]} is more than 1.0%",
+        match=f"{EXPIRIES[index]} is more than {(0.26, 1.0, 1.0)[index]:.2f}%",
     )
 
 
 def test_the_tolerance_is_the_consortiums():
     loose = consortium(program=msgspec.structs.replace(PROGRAM, forward_tolerance=0.2))
-    off = quotes([f * 1.15 for f in FORWARDS])
+    off = quotes([FORWARDS[0], FORWARDS[1], FORWARDS[2] * 1.045])
     check_market(proposal(), loose, "BTC", off)
     refused(check_market, proposal(), consortium(), "BTC", off, reason=Reason.FORWARD_OUT_OF_BOUNDS)
+    # However loose, it moves no option by more than a tenth of a standard deviation.
+    for index, share in ((0, -1.02), (1, -1.02), (2, -1.02)):
+        width = 0.1 * 0.5 * ((EXPIRIES[index] - NOW) / (365 * DAY)) ** 0.5
+        seen = [f * (1 + share * width) if i == index else f for i, f in enumerate(FORWARDS)]
+        refused(check_market, proposal(), loose, "BTC", quotes(seen), reason=Reason.FORWARD_OUT_OF_BOUNDS)
+
+
+def test_stale_quotes_do_not_vouch_for_a_forward():
+    seen = quotes()
+    seen.seen_at[:] = NOW - PROGRAM.max_quote_age - 1
+    refused(check_market, proposal(), consortium(), "BTC", seen, reason=Reason.MARKET_DATA_STALE)
+    seen.seen_at[:] = NOW + 1
+    refused(check_market, proposal(), consortium(), "BTC", seen, reason=Reason.MARKET_DATA_STALE)
+
+
+def test_a_report_does_not_outlive_its_first_expiry():
+    long = consortium(program=msgspec.structs.replace(PROGRAM, report_validity=2 * DAY))
+    check_structure(proposal(valid_until=EXPIRIES[0]), long)
+    refused(check_structure, proposal(valid_until=EXPIRIES[0] + 1), long, match="after the first expiry")
 
 
 def test_a_minority_of_bad_forwards_does_not_matter():
@@ -323,7 +345,7 @@ def test_an_expiry_of_which_this_party_sees_nothing(bad):
             "BTC",
             known,
             reason=Reason.MARKET_DATA_STALE,
-            match="no quotes for expiry",
+            match="no fresh quotes for expiry",
         )
 
 
