@@ -75,8 +75,8 @@ def run_approval(
     digest, so that after a crash this member still approves no other in this round, and has the nonce as spent, in
     the same write, so that nothing is left to write between the approvals and the share.
 
-    Rounds: 1 exchange of kind APPROVAL. Bytes sent to each peer: 179. CPU: 0.7 ms for three signers (two Ed25519
-    verifications and one commit of the journal). Reveals: the digest, to the signers.
+    Rounds: 1 exchange of kind APPROVAL. Bytes sent to each peer: 179. For three signers in processes
+    of their own on two cores: p50 2.0 ms, mostly the journal's fsync and two Ed25519 verifications. Reveals: the digest, to the signers.
 
     Args:
         exchange: the mesh among the signers.

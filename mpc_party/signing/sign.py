@@ -20,7 +20,8 @@ def run_signature(exchange: Exchange, approved: Approved) -> bytes:
     The journal has had the nonce as spent since `run_approval`. The approval is consumed by this call, whatever
     comes of it: a second one is refused.
 
-    Rounds: 1 exchange of kind SIGNATURE. Bytes sent to each peer: 86. CPU: under 0.3 ms for three signers. Reveals: the signature, to the signers.
+    Rounds: 1 exchange of kind SIGNATURE. Bytes sent to each peer: 86. For three signers in
+    processes of their own on two cores, TLS on loopback: p50 0.75 ms, 0.3 ms of it CPU. Reveals: the signature, to the signers.
 
     Returns:
         65 bytes r || s || v: low s, v 27 or 28, verified under the group's key.
