@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from mpc_party.console import stderr
 from mpc_party.protocol.errors import ConsortiumError, Reason
 
 COMMAND_SECONDS = 180.0
@@ -119,6 +120,8 @@ class Stage:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if kind is KeyboardInterrupt:
+            stderr.print("Interrupted: stopping all processes ...")
         with ExitStack() as stack:
             for process in self._programs.values():
                 stack.callback(_wait, process)

@@ -34,7 +34,9 @@ def run(arguments: Sequence[str]) -> None:
     """Parse the demo's own options and run it."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(demo)
-    app(list(arguments), prog_name="mpc-coordinator demo", standalone_mode=False)
+    code = app(list(arguments), prog_name="mpc-coordinator demo", standalone_mode=False)
+    if code:
+        raise typer.Exit(code)
 
 
 def demo(
