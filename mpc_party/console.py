@@ -1,6 +1,8 @@
 """What the command lines have in common: one clear line for an error, exit codes that mean something, progress.
 
 Results go to standard output, everything said to a person to standard error, so that `--json` output can be piped.
+What is said may hold text from outside (a path, a consortium's name): `tell` shows it as it is, where `stderr.print`
+would read square brackets as markup and stop at ones that do not match.
 """
 
 import json
@@ -8,7 +10,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import IntEnum
 
 import structlog
@@ -16,9 +18,13 @@ from rich.console import Console
 from rich.markup import escape
 from typer import Typer
 
-from mpc_party.protocol.errors import ConsortiumError, Reason
+from mpc_party.protocol.errors import ConfigError, ConsortiumError, Reason
+from mpc_party.protocol.files import one_line
 
-stderr = Console(stderr=True, highlight=False, soft_wrap=True)
+stderr = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
+
+LOG_LEVELS = ("debug", "info", "warning", "error")
+_LONGEST_LINE = 2000  # characters of an error; a path may have up to 4,096
 
 
 class ExitCode(IntEnum):
@@ -67,15 +73,37 @@ def run(app: Typer, program: str) -> None:
     try:
         app(prog_name=program)
     except ConsortiumError as error:
-        stderr.print(f"[bold red]{program}:[/] {escape(str(error))}", soft_wrap=True)
+        _complain(program, str(error))
         sys.exit(exit_code(error))
+    except SystemExit as ended:  # how Typer ends, whatever happened; it says nothing of an interruption
+        if ended.code == ExitCode.INTERRUPTED:
+            _complain(program, "interrupted")
+        raise
     except KeyboardInterrupt:
-        stderr.print(f"[bold]{program}:[/] interrupted")
+        _complain(program, "interrupted")
         sys.exit(ExitCode.INTERRUPTED)
-    except BrokenPipeError:
-        # Whoever read our output has gone; say nothing more to it, as other programs do.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        # The machine says no where nothing more is known than that: a full disk, a device that is gone. (Typer
+        # has dealt with a reader of our output that has left.)
+        _forget_output()
+        where = "" if error.filename is None else f"{error.filename}: "
+        _complain(program, f"{where}{error.strerror or error}")
         sys.exit(ExitCode.FAILED)
+
+
+def _complain(program: str, text: str) -> None:
+    stderr.print(f"[bold red]{program}:[/] {escape(one_line(text, _LONGEST_LINE))}")
+
+
+def _forget_output() -> None:
+    """Drop what standard output has not taken: Python would try again at exit, and complain in its own way."""
+    with suppress(OSError, ValueError, AttributeError):  # it may be closed, or no file at all
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def tell(text: str) -> None:
+    """Say one line to the person at the terminal, on standard error, exactly as it is."""
+    stderr.print(one_line(text, _LONGEST_LINE), markup=False)
 
 
 def print_json(value: object) -> None:
@@ -87,12 +115,20 @@ def print_json(value: object) -> None:
 @contextmanager
 def working(message: str) -> Iterator[Callable[[str], None]]:
     """A spinner with a message while something takes its time; yields a function that changes the message."""
-    with stderr.status(message) as status:
-        yield status.update
+    with stderr.status(escape(message)) as status:
+        yield lambda text: status.update(escape(text))
 
 
 def configure_logging(level: str = "info", *, json_lines: bool = False) -> None:
-    """Structured logs on standard error: for a person, or one JSON object a line."""
+    """Structured logs on standard error: for a person, or one JSON object a line.
+
+    Raises:
+        ConfigError: no such level.
+    """
+    if level.lower() not in LOG_LEVELS:
+        raise ConfigError(
+            f"log level: {one_line(level, 40)!a}", remedy=f"give one of {', '.join(LOG_LEVELS)}"
+        )
     renderer: structlog.types.Processor = (
         structlog.processors.JSONRenderer()
         if json_lines
