@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from mpc_party.protocol.errors import ConsortiumError, Reason, RoundError
+from mpc_party.protocol.files import one_line
 from mpc_party.protocol.messages import Abort, Commitment, Proposal, Result
 
 EARLY_LIMIT = 16  # commitments held for a proposal that this party has not seen yet
@@ -292,7 +293,7 @@ class PartyMachine:
     def _abort(self, error: ConsortiumError, *, cancel: bool) -> list[Action]:
         number = self._current().round
         self._end()
-        detail = error.message[:DETAIL_LIMIT]
+        detail = one_line(error.message, DETAIL_LIMIT)  # or the message itself would be refused
         stop: list[Action] = [Cancel(number, error)] if cancel else []
         return [
             *stop,

@@ -35,6 +35,9 @@ from mpc_party.signing import Approver, KeyShare, SigningContext, run_approval, 
 
 _SESSION_DOMAIN = b"mpc-hedge/round-session/v1"
 _CHECKED = ("proposal", "commitments", "public inputs", "model")
+# Of the round's time, from the proposal's receipt, the mesh may use so much: its deadline names the silent peer, and
+# must come before that of the state machine, which knows of nobody.
+_MESH_PART = 0.9
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ class Preparation:
     fit: SurfaceFit
     dropped: Counter[str]
     milliseconds: float
+    deadline: float  # of the mesh session, in `time.monotonic()` seconds
 
 
 def prepare(party: PartyContext, proposal: Proposal, digest: bytes, last_observed: int) -> Preparation:
@@ -75,6 +79,7 @@ def prepare(party: PartyContext, proposal: Proposal, digest: bytes, last_observe
         MarketDataError: the market source has nothing for the moment proposed.
     """
     started = time.perf_counter()
+    deadline = deadline_in(_MESH_PART * proposal.deadline_ms / 1e3)
     consortium, program = party.consortium, party.consortium.program
     check_structure(proposal, consortium)
     source = party.desk.source
@@ -92,7 +97,7 @@ def prepare(party: PartyContext, proposal: Proposal, digest: bytes, last_observe
     party.journal.record_snapshot(proposal.round, commitment, snapshot.salt)
     _ = public.digest  # derived here, while the other parties are still fitting
     elapsed = 1e3 * (time.perf_counter() - started)
-    return Preparation(proposal, digest, public, snapshot, commitment, fit, dropped, elapsed)
+    return Preparation(proposal, digest, public, snapshot, commitment, fit, dropped, elapsed, deadline)
 
 
 def run_round(party: PartyContext, ready: Preparation, commitments: tuple[bytes, ...]) -> Result:
@@ -105,9 +110,8 @@ def run_round(party: PartyContext, ready: Preparation, commitments: tuple[bytes,
     """
     proposal, consortium = ready.proposal, party.consortium
     watch = _Watch(ready.milliseconds)
-    deadline = deadline_in(proposal.deadline_ms / 1e3)
     identifier = session_identifier(consortium, proposal, ready.digest)
-    with party.mesh.session(identifier, proposal.committee, deadline) as links:
+    with party.mesh.session(identifier, proposal.committee, ready.deadline) as links:
         compare_transcripts(links, consortium, ready, commitments)
         context = SigningContext(consortium.hash, consortium.epoch, proposal.round, consortium.names)
         presignature = run_presign(links, party.key, context)
