@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mpc_party.console import configure_logging, print_json, run, stderr, working
+from mpc_party.console import configure_logging, print_json, run, tell, working
 
 app = typer.Typer(
     help="A consortium member's party: keys, ceremonies, and the process that takes part in rounds.",
@@ -31,7 +31,13 @@ def party() -> None:
 
     The order of things: `init` once; send your card to the operator; `join` the consortium file that comes back;
     `keygen` together with the others; `join` again with the completed file and your share of the model; `run`.
+    `status` says what is missing and what to do next.
+
+    Exit status: 0 done; 1 refused, or a check failed; 2 wrong command line, file or passphrase; 3 broker or other
+    members cannot be reached; 130 interrupted.
     """
+    # Warnings go to standard error like all else that is said to a person: standard output is for --json.
+    configure_logging("warning")
 
 
 @app.command()
@@ -47,24 +53,16 @@ def init(
 
     Nothing in the card is secret. Tell the operator its signing key over another channel.
     """
+    from mpc_party.member.founding import require_no_identity, store_identity
     from mpc_party.member.home import PartyHome
-    from mpc_party.protocol.card import save_card
-    from mpc_party.protocol.errors import ConfigError
     from mpc_party.protocol.identity import Identity
     from mpc_party.protocol.passphrase import passphrase_from
 
-    folder = PartyHome(home.expanduser())
-    if folder.identity_file.exists():
-        raise ConfigError(
-            f"{folder.path} has an identity already", remedy="keep it, or give another folder with --home"
-        )
+    folder = PartyHome.at(home)
+    require_no_identity(folder)
+    identity = Identity.generate(name, mesh)  # checks name and address before anything is asked
     passphrase = passphrase_from(file=passphrase_file, prompt=f"New passphrase of {name}", confirm=True)
-    identity = Identity.generate(name, mesh)
-    folder.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    identity.save(folder.identity_file, passphrase)
-    card = identity.card()
-    path = folder.path / card.file_name
-    save_card(path, card)
+    path = store_identity(folder, identity, passphrase)
     if json:
         print_json(
             {
@@ -75,8 +73,8 @@ def init(
             }
         )
     else:
-        stderr.print(f"Keys of {name} are sealed in {folder.path}. Send the operator {path}")
-        stderr.print(f"and tell over another channel the signing key {identity.signing_key}")
+        tell(f"Keys of {name} are sealed in {folder.path}. Send the operator {path}")
+        tell(f"and tell over another channel the signing key {identity.signing_key}")
 
 
 @app.command()
@@ -91,28 +89,30 @@ def join(
     """Check a consortium file and take it up; with --model-share also this member's share of the model.
 
     A file of the same consortium and epoch may complete the one taken up before, never change its members,
-    threshold or key.
+    threshold or key. A running party goes on with the old one: start it again.
     """
     from mpc_party.member.home import PartyHome
     from mpc_party.member.joining import take_up
     from mpc_party.protocol.passphrase import passphrase_from
 
-    folder = PartyHome(home.expanduser())
-    identity = folder.identity(passphrase_from(file=passphrase_file, prompt="Passphrase"))
-    joined = take_up(folder, identity, consortium, model_share)
+    folder = PartyHome.at(home)
+    passphrase = passphrase_from(file=passphrase_file, prompt="Passphrase")
+    identity = folder.identity(passphrase)
+    joined = take_up(folder, identity, passphrase, consortium, model_share)
     if json:
         print_json({"consortium": joined.name, "epoch": joined.epoch, "hash": joined.hash.hex()})
     else:
-        stderr.print(
-            f"Joined {joined.name}, epoch {joined.epoch}, {len(joined.members)} members. Compare its fingerprint with"
-            f" the other members:\n  {joined.hash.hex()}"
-        )
+        tell(f"Joined {joined.name}, epoch {joined.epoch}, {len(joined.members)} members.")
+        tell("Compare its fingerprint with the other members:")
+        tell(f"  {joined.hash.hex()}")
 
 
 @app.command()
 def keygen(
     *,
-    wait: Annotated[float, typer.Option(help="Seconds to wait for the other members.")] = 120.0,
+    wait: Annotated[
+        float, typer.Option(help="Seconds to wait for the other members.", min=0, max=86_400)
+    ] = 120.0,
     listen: Annotated[
         str | None, typer.Option(help="Bind here instead of the mesh address in the file.")
     ] = None,
@@ -129,8 +129,7 @@ def keygen(
     from mpc_party.member.home import PartyHome
     from mpc_party.protocol.passphrase import passphrase_from
 
-    configure_logging("warning")
-    folder = PartyHome(home.expanduser())
+    folder = PartyHome.at(home)
     passphrase = passphrase_from(file=passphrase_file, prompt="Passphrase")
     with working("Connecting to the other members ...") as say:
         completed = run_ceremony(folder, passphrase, wait=wait, listen=listen, say=say)
@@ -138,8 +137,8 @@ def keygen(
     if json:
         print_json({"address": address, "consortium": str(folder.consortium_file)})
     else:
-        stderr.print(f"The group's address is {address}; all members must see the same one.")
-        stderr.print(f"Send the operator {folder.consortium_file}")
+        tell(f"The group's address is {address}; all members must see the same one.")
+        tell(f"Send the operator {folder.consortium_file}")
 
 
 @app.command(name="run")
@@ -170,7 +169,7 @@ def run_party(
     from mpc_party.protocol.passphrase import passphrase_from
 
     configure_logging(log_level, json_lines=json)
-    folder = PartyHome(home.expanduser())
+    folder = PartyHome.at(home)
     passphrase = passphrase_from(file=passphrase_file, prompt="Passphrase")
     options = Options(
         market=market,
@@ -194,7 +193,7 @@ def status(
     from mpc_party.member.home import PartyHome
     from mpc_party.member.overview import overview, show
 
-    seen = overview(PartyHome(home.expanduser()), limit)
+    seen = overview(PartyHome.at(home), limit)
     if json:
         print_json(seen)
     else:

@@ -3,22 +3,30 @@
 What each state means, and what to do:
 
     waiting for NAME     that member has not started `mpc-party keygen` yet, or its mesh address is unreachable
-    generating           four exchanges, a few milliseconds; an abort names who broke which rule, nothing is stored
-    attesting            every member signs the same key; the consortium file gets the key and all attestations
-    done                 the share is sealed in this member's folder; all members' files are identical
+    generating           five exchanges, a few milliseconds; an abort names who broke which rule, nothing is stored
+    attesting            the share is sealed in this member's folder; every member signs the same key
+    done                 the consortium file has the key and all attestations; all members' files are identical
 
-A ceremony that fails leaves nothing behind: run it again.
+A member attests only after its share is on its disk. So a consortium file with a key, which holds all attestations,
+says that no share is missing; and where a ceremony breaks off while members attest, there are two cases:
+
+    some member has the completed file     the others `mpc-party join` that file: their shares are of its key
+    no member has it                       all run the ceremony again; its shares replace those of the first
+
+No key of a first ceremony is lost in a second one: it takes all members, and who has a completed file refuses.
 """
 
 import hashlib
+import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import msgspec
 
 from mpc_party.member.connecting import open_mesh
-from mpc_party.member.home import PURPOSE_KEY_SHARE, PartyHome
-from mpc_party.mesh import FrameKind, Mesh, MeshError, MeshSession, deadline_in
+from mpc_party.member.home import PURPOSE_KEY_SHARE, REMEDY_SHARE_LOST, PartyHome
+from mpc_party.mesh import Exchange, FrameKind, Mesh, MeshError, deadline_in
 from mpc_party.protocol.consortium import Consortium, GroupKey
 from mpc_party.protocol.consortium_file import save_consortium
 from mpc_party.protocol.errors import ConfigError, ConsortiumError, Reason
@@ -29,9 +37,14 @@ from mpc_party.protocol.keystore import seal
 from mpc_party.protocol.passphrase import Passphrase
 from mpc_party.signing import KeygenContext, KeyShare, run_keygen
 
+_SESSION = b"mpc-hedge/keygen-session/v1"
 _CEREMONY = b"mpc-hedge/keygen-ceremony/v1"
 RUN_SECONDS = 30.0
 POLL_SECONDS = 2.0
+REMEDY_UNFINISHED = (
+    "if another member has the group key, `mpc-party join` its consortium file; if none has, run `mpc-party keygen`"
+    " again, all together"
+)
 
 
 def run_ceremony(
@@ -40,41 +53,49 @@ def run_ceremony(
     """The ceremony of this folder's member: generate, seal the share, and write the completed consortium file.
 
     Raises:
-        ConsortiumError: there is a key already, somebody is missing, or a check failed. Nothing is stored then.
+        ConsortiumError: there is a key already, somebody is missing, or a check failed. Unless the error says that
+            the share is kept, nothing is stored then.
     """
     identity, consortium = folder.identity(passphrase), folder.consortium()
     own = identity.require_member(consortium)
-    if consortium.key is not None or folder.key_share_file.exists():
+    if consortium.key is not None:
+        complete = folder.has(folder.key_share_file)
         raise ConfigError(
-            f"{folder.path} has a group key already",
-            remedy="one consortium and epoch has one key; nothing to do",
+            f"{folder.path} has a consortium file with a group key already",
+            remedy="one consortium and epoch has one key; nothing to do" if complete else REMEDY_SHARE_LOST,
         )
+
+    def keep(share: KeyShare) -> None:
+        # What an earlier ceremony left here is of no key: see above.
+        write_atomic(folder.key_share_file, seal(share.encode(), passphrase, PURPOSE_KEY_SHARE), secret=True)
+
     mesh = open_mesh(consortium, own, identity, listen=listen, consortium_hash=consortium.roster_hash)
     with mesh:
-        share, completed = generate_group_key(consortium, own, identity, mesh, wait, say)
-    # The share first: a file that names the key without a share behind it would be of no use.
-    write_atomic(
-        folder.key_share_file,
-        seal(share.encode(), passphrase, PURPOSE_KEY_SHARE),
-        secret=True,
-        overwrite=False,
-    )
-    save_consortium(folder.consortium_file, completed)
+        completed = generate_group_key(consortium, own, identity, mesh, wait, say, keep)
+    with _share_is_kept():
+        save_consortium(folder.consortium_file, completed)
     return completed
 
 
 def generate_group_key(
-    consortium: Consortium, own: int, identity: Identity, mesh: Mesh, wait: float, say: Callable[[str], None]
-) -> tuple[KeyShare, Consortium]:
+    consortium: Consortium,
+    own: int,
+    identity: Identity,
+    mesh: Mesh,
+    wait: float,
+    say: Callable[[str], None],
+    keep: Callable[[KeyShare], None],
+) -> Consortium:
     """Run the ceremony. Collective: all n members, within `wait` seconds of each other.
 
     Args:
         mesh: started, under the consortium's roster hash.
         wait: seconds to wait for the other members.
         say: told each state as it is entered.
+        keep: stores this member's share durably; called before this member attests.
 
     Returns:
-        This member's share, and the consortium with key and attestations (the same at all members).
+        The consortium with key and attestations (the same at all members).
 
     Raises:
         ConsortiumError: who was missing, or who broke which rule.
@@ -82,21 +103,41 @@ def generate_group_key(
     members = range(len(consortium.members))
     wait_for_members(mesh, consortium, own, wait, say)
     say("generating")
-    ceremony = hashlib.sha256(
-        _CEREMONY + consortium.roster_hash + consortium.epoch.to_bytes(8, "big")
-    ).digest()
-    with mesh.session(ceremony, members, deadline_in(RUN_SECONDS)) as links:
+    session = hashlib.sha256(_SESSION + consortium.roster_hash).digest()
+    with mesh.session(session, members, deadline_in(RUN_SECONDS)) as links:
         context = KeygenContext(
             roster_hash=consortium.roster_hash,
             epoch=consortium.epoch,
             threshold=consortium.threshold,
             names=consortium.names,
-            ceremony=ceremony,
+            ceremony=agree_on_ceremony(consortium, own, links),
         )
         share = run_keygen(links, context)
+        keep(share)
         say("attesting")
-        completed = attest(consortium, own, identity, share, links)
-    return share, completed
+        with _share_is_kept():
+            return attest(consortium, own, identity, share, links)
+
+
+def agree_on_ceremony(consortium: Consortium, own: int, links: Exchange) -> bytes:
+    """32 bytes that name this attempt, fresh as long as one member is honest: a hash over random bytes of each.
+
+    One exchange of 32 bytes to all. Members that were told different bytes refuse each other's next message.
+
+    Raises:
+        ConsortiumError: KEYGEN_FAILED with the member that sent something else.
+    """
+    mine = secrets.token_bytes(32)
+    parts = links.exchange(FrameKind.CEREMONY, dict.fromkeys(links.peers, mine), links.peers) | {own: mine}
+    for member, part in parts.items():
+        if len(part) != len(mine):
+            raise ConsortiumError(
+                "the beginning of a ceremony has 32 bytes",
+                reason=Reason.KEYGEN_FAILED,
+                culprit=consortium.names[member],
+            )
+    ordered = b"".join(parts[member] for member in sorted(parts))
+    return hashlib.sha256(_CEREMONY + consortium.roster_hash + ordered).digest()
 
 
 def wait_for_members(
@@ -122,7 +163,7 @@ def wait_for_members(
 
 
 def attest(
-    consortium: Consortium, own: int, identity: Identity, share: KeyShare, links: MeshSession
+    consortium: Consortium, own: int, identity: Identity, share: KeyShare, links: Exchange
 ) -> Consortium:
     """Exchange signatures over the new key, so that the consortium file proves that all members hold it.
 
@@ -145,9 +186,23 @@ def attest(
         raise ConsortiumError(
             f"the members do not attest to one key: {error.message}",
             reason=Reason.KEYGEN_FAILED,
-            remedy="nothing was stored; run the ceremony again",
+            culprit=error.culprit,
         ) from None
     return completed
 
 
-__all__ = ["attest", "generate_group_key", "wait_for_members"]
+@contextmanager
+def _share_is_kept() -> Iterator[None]:
+    """What to do where the ceremony breaks off after this member's share was stored."""
+    try:
+        yield
+    except ConsortiumError as error:
+        raise ConsortiumError(
+            f"{error.message}; this member's share is kept",
+            reason=error.reason,
+            culprit=error.culprit,
+            remedy=REMEDY_UNFINISHED,
+        ) from None
+
+
+__all__ = ["REMEDY_UNFINISHED", "attest", "generate_group_key", "run_ceremony", "wait_for_members"]

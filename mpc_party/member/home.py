@@ -11,8 +11,10 @@ party.toml           optional settings                              written by h
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Self
 
 import msgspec
+from msgspec import Meta
 
 from mpc_party.protocol.consortium import Consortium
 from mpc_party.protocol.consortium_file import load_consortium
@@ -29,11 +31,20 @@ PURPOSE_KEY_SHARE = "group key share"
 MAX_KEY_SHARE = 64 * 1024
 MAX_SETTINGS = 64 * 1024
 
+REMEDY_SHARE_LOST = (
+    "restore key-share.keystore from a backup: nobody else has it, and this member cannot sign without it"
+)
+# Names of files and hosts: no NUL, which the system's calls refuse, and nothing that a log line could not hold.
+Text = Annotated[str, Meta(min_length=1, max_length=4096, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
+
 
 class DeskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How this desk sees its market source. `seed` is private to the desk; its repr is hidden with the rest."""
+    """How this desk sees its market source.
 
-    seed: str = ""
+    `seed` is private to the desk, and fresh with each start where there is none. The repr hides all.
+    """
+
+    seed: Text | None = None
     coverage: float = 0.7
     noise: float = 0.01
 
@@ -44,19 +55,19 @@ class DeskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class BrokerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How this party reaches the broker, where that differs from the consortium file, and with which credentials."""
 
-    url: str | None = None
-    username: str | None = None
-    password_file: str | None = None
-    ca_file: str | None = None
-    certificate_file: str | None = None
-    key_file: str | None = None
+    url: Text | None = None
+    username: Text | None = None
+    password_file: Text | None = None
+    ca_file: Text | None = None
+    certificate_file: Text | None = None
+    key_file: Text | None = None
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`party.toml`. The command line's options come before it."""
 
-    market: str | None = None
-    listen: str | None = None
+    market: Text | None = None
+    listen: Text | None = None
     desk: DeskSettings = DeskSettings()
     broker: BrokerSettings = BrokerSettings()
 
@@ -66,6 +77,42 @@ class PartyHome:
     """The folder and its files."""
 
     path: Path
+
+    @classmethod
+    def at(cls, path: Path) -> Self:
+        """The folder at a path that may begin with `~`.
+
+        Raises:
+            ConfigError: there is no such user.
+        """
+        try:
+            return cls(path.expanduser())
+        except RuntimeError as error:
+            raise ConfigError(f"folder {path}: {error}", remedy="give another one with --home") from None
+
+    def make(self) -> bool:
+        """Make the folder, for its owner alone, where there is none; whether there was none.
+
+        Raises:
+            ConfigError: it cannot be made.
+        """
+        try:
+            fresh = not self.path.exists()
+            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise ConfigError(f"cannot make the folder {self.path}: {error.strerror}") from None
+        return fresh
+
+    def has(self, file: Path) -> bool:
+        """Whether one of the folder's files is there.
+
+        Raises:
+            ConfigError: the folder does not let us look.
+        """
+        try:
+            return file.exists()
+        except OSError as error:
+            raise ConfigError(f"{file}: {error.strerror}", remedy="check the folder's permissions") from None
 
     @property
     def identity_file(self) -> Path:
@@ -103,7 +150,7 @@ class PartyHome:
         Raises:
             ConfigError: there is none here, or the passphrase is wrong.
         """
-        if not self.identity_file.exists():
+        if not self.has(self.identity_file):
             raise ConfigError(f"no identity in {self.path}", remedy="make one with `mpc-party init`")
         return Identity.load(self.identity_file, passphrase)
 
@@ -113,7 +160,7 @@ class PartyHome:
         Raises:
             ConfigError: there is none here, or it breaks a rule.
         """
-        if not self.consortium_file.exists():
+        if not self.has(self.consortium_file):
             raise ConfigError(
                 f"no consortium in {self.path}",
                 reason=Reason.CONSORTIUM_INCOMPLETE,
@@ -127,17 +174,22 @@ class PartyHome:
         Raises:
             ConfigError: there is none, or it is of another key.
         """
-        if not self.key_share_file.exists():
+        if not self.has(self.key_share_file):
             raise ConfigError(
-                f"no key share in {self.path}",
+                f"no key share in {self.path}, and key generation is over",
                 reason=Reason.CONSORTIUM_INCOMPLETE,
-                remedy="run `mpc-party keygen` together with the other members",
+                remedy=REMEDY_SHARE_LOST,
             )
         sealed = read_limited(self.key_share_file, MAX_KEY_SHARE, "key share")
         what = f"key share {self.key_share_file}"
         share = KeyShare.decode(open_sealed(sealed, passphrase, PURPOSE_KEY_SHARE, what))
         key = consortium.key
-        if key is None or share.public_key.hex() != key.public_key or share.index != own:
+        points = tuple(point.hex() for point in share.public_shares)
+        if key is None or (share.public_key.hex(), points, share.index) != (
+            key.public_key,
+            key.public_shares,
+            own,
+        ):
             raise ConfigError(
                 f"{what}: is not this member's share of the consortium's key",
                 reason=Reason.CONSORTIUM_MISMATCH,
@@ -151,7 +203,7 @@ class PartyHome:
         Raises:
             ConsortiumError: there is none, or it does not fit.
         """
-        if not self.model_share_file.exists():
+        if not self.has(self.model_share_file):
             raise ConfigError(
                 f"no model share in {self.path}",
                 reason=Reason.CONSORTIUM_INCOMPLETE,
@@ -167,7 +219,7 @@ class PartyHome:
         Raises:
             ConfigError: it breaks its format.
         """
-        if not self.settings_file.exists():
+        if not self.has(self.settings_file):
             return Settings()
         what = f"settings {self.settings_file}"
         return convert(

@@ -3,45 +3,56 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
-from mpc_party.console import stderr
+from mpc_party.console import stderr, tell
 from mpc_party.journal import RoundRecord, read_rounds
-from mpc_party.member.home import PartyHome
+from mpc_party.member.ceremony import REMEDY_UNFINISHED
+from mpc_party.member.home import REMEDY_SHARE_LOST, PartyHome
+from mpc_party.protocol.consortium import Consortium
 from mpc_party.protocol.errors import ConsortiumError
+from mpc_party.protocol.files import one_line
 
-_STEPS = (
-    ("identity", "make one: mpc-party init NAME --mesh HOST:PORT"),
-    ("consortium", "send your card to the operator, then: mpc-party join FILE"),
-    ("group key", "together with the other members: mpc-party keygen"),
-    ("model", "from the model owner: mpc-party join FILE --model-share SHARE"),
-    ("settlement", "the operator runs mpc-coordinator deploy; then: mpc-party join FILE"),
-)
+_STEPS = {
+    "identity": "make one: mpc-party init NAME --mesh HOST:PORT",
+    "consortium": "send your card to the operator, then: mpc-party join FILE",
+    "group key": "together with the other members: mpc-party keygen",
+    "model": "from the model owner: mpc-party join FILE --model-share SHARE",
+    "settlement": "the operator runs mpc-coordinator deploy; then: mpc-party join FILE",
+}
 
 
 def overview(folder: PartyHome, limit: int) -> dict[str, Any]:
-    """What there is, as plain data. Files that do not load are named under `problems`."""
+    """What there is, as plain data. Files that do not load are named under `problems`.
+
+    Raises:
+        ConfigError: the folder does not let us look.
+    """
     problems: list[str] = []
     consortium = None
-    if folder.consortium_file.exists():
+    if folder.has(folder.consortium_file):
         try:
             consortium = folder.consortium()
         except ConsortiumError as error:
             problems.append(str(error))
+    share = folder.has(folder.key_share_file)
     have = {
-        "identity": folder.identity_file.exists(),
+        "identity": folder.has(folder.identity_file),
         "consortium": consortium is not None,
-        "group key": consortium is not None and consortium.key is not None and folder.key_share_file.exists(),
-        "model": consortium is not None and consortium.model is not None and folder.model_share_file.exists(),
+        "group key": consortium is not None and consortium.key is not None and share,
+        "model": consortium is not None
+        and consortium.model is not None
+        and folder.has(folder.model_share_file),
         "settlement": consortium is not None and consortium.settlement is not None,
     }
     rounds: list[dict[str, Any]] = []
-    if folder.journal_file.exists():
+    if folder.has(folder.journal_file):
         try:
             rounds = [_round(record) for record in read_rounds(folder.journal_file, limit)]
         except ConsortiumError as error:
             problems.append(str(error))
-    missing = [advice for step, advice in _STEPS if not have[step]]
+    step = next((step for step, present in have.items() if not present), None)
     return {
         "home": str(folder.path),
         "consortium": None
@@ -53,27 +64,37 @@ def overview(folder: PartyHome, limit: int) -> dict[str, Any]:
             "members": list(consortium.names),
         },
         "have": have,
-        "ready": not missing and not problems,
-        "next": missing[0] if missing else None,
+        "ready": step is None and not problems,
+        "next": None if problems or step is None else _advice(step, consortium, share=share),
         "problems": problems,
         "rounds": rounds,
     }
 
 
+def _advice(step: str, consortium: Consortium | None, *, share: bool) -> str:
+    """What to do about the first thing that is missing."""
+    if step == "group key" and consortium is not None:
+        if share:
+            return f"key generation broke off after this member's share was stored: {REMEDY_UNFINISHED}"
+        if consortium.key is not None:
+            return REMEDY_SHARE_LOST
+    return _STEPS[step]
+
+
 def show(seen: dict[str, Any]) -> None:
     """The same for a person."""
-    stderr.print(f"[bold]{seen['home']}[/]")
+    tell(seen["home"])
     if seen["consortium"] is not None:
         of = seen["consortium"]
-        stderr.print(f"  consortium {of['name']}, epoch {of['epoch']}: {', '.join(of['members'])}")
+        tell(f"  consortium {of['name']}, epoch {of['epoch']}: {', '.join(of['members'])}")
     for step, present in seen["have"].items():
         stderr.print(f"  [{'green' if present else 'yellow'}]{'have   ' if present else 'missing'}[/] {step}")
     for problem in seen["problems"]:
-        stderr.print(f"  [red]problem[/] {problem}", markup=True)
+        stderr.print(f"  [red]problem[/] {escape(one_line(problem, 1000))}")
     if seen["next"]:
-        stderr.print(f"next: {seen['next']}")
+        tell(f"next: {seen['next']}")
     elif seen["ready"]:
-        stderr.print("ready: mpc-party run")
+        tell("ready: mpc-party run")
     if seen["rounds"]:
         table = Table("round", "state", "reason", "at fault", "when (UTC)", box=None)
         for record in seen["rounds"]:
@@ -93,5 +114,7 @@ def _round(record: RoundRecord) -> dict[str, Any]:
         "state": str(record.state),
         "reason": None if record.reason is None else str(record.reason),
         "culprit": record.culprit,
-        "at": datetime.fromtimestamp((record.ended_at or record.promised_at) / 1e3, UTC).strftime("%Y-%m-%d %H:%M:%S"),
+        "at": datetime.fromtimestamp((record.ended_at or record.promised_at) / 1e3, UTC).strftime(
+            "%Y-%m-%d %H:%M:%S"
+        ),
     }

@@ -2,18 +2,18 @@
 
 import asyncio
 import os
+import secrets
 import signal
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 from mpc_party.daemon.round_job import PartyContext
 from mpc_party.daemon.service import PartyService
-from mpc_party.hedging.model import check_header
 from mpc_party.journal import Journal
 from mpc_party.market import DeskView, open_source
 from mpc_party.member.connecting import open_mesh
 from mpc_party.member.home import BrokerSettings, PartyHome, Settings
+from mpc_party.member.joining import require_fitting
 from mpc_party.protocol.broker_access import BrokerCredentials
 from mpc_party.protocol.bus import Bus
 from mpc_party.protocol.consortium import Consortium
@@ -46,19 +46,16 @@ def run_until_interrupted(folder: PartyHome, passphrase: Passphrase, options: Op
     own = identity.require_member(consortium)
     consortium.require_ready()
     settings = folder.settings()
+    # All that can be wrong is found out before the journal, the first thing to be written.
+    model = folder.model_share(identity, consortium, own)
+    require_fitting(consortium, model)
+    key = folder.key_share(passphrase, consortium, own)
+    credentials = broker_credentials(settings.broker)
+    desk = desk_view(settings, options)
     with ExitStack() as stack:
         journal = stack.enter_context(
             Journal.open(folder.journal_file, consortium=consortium.id_bytes, epoch=consortium.epoch)
         )
-        model = folder.model_share(identity, consortium, own)
-        check_header(
-            model.header,
-            consortium=consortium.id_bytes,
-            epoch=consortium.epoch,
-            fraction_bits=consortium.program.fraction_bits,
-        )
-        key = folder.key_share(passphrase, consortium, own)
-        desk = desk_view(settings, options)
         mesh = stack.enter_context(
             open_mesh(
                 consortium,
@@ -79,23 +76,24 @@ def run_until_interrupted(folder: PartyHome, passphrase: Passphrase, options: Op
             model=model,
             approver=Approver(sign=identity.sign, keys=keys),
         )
-        asyncio.run(_serve(party, identity, consortium, settings.broker, options.broker_url))
+        url = options.broker_url or settings.broker.url
+        asyncio.run(_serve(party, identity, consortium, credentials, url))
 
 
 async def _serve(
-    party: PartyContext, identity: Identity, consortium: Consortium, broker: BrokerSettings, url: str | None
+    party: PartyContext,
+    identity: Identity,
+    consortium: Consortium,
+    credentials: BrokerCredentials,
+    url: str | None,
 ) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
     async with Bus(
-        consortium,
-        identity,
-        url=url or broker.url,
-        credentials=broker_credentials(broker),
-        last_round=party.journal.last_round(),
+        consortium, identity, url=url, credentials=credentials, last_round=party.journal.last_round()
     ) as bus:
+        # Not before: until the broker is reached, there is nothing to end in good order, and a signal just ends it.
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
         await PartyService(party, bus).run(stop)
 
 
@@ -113,6 +111,8 @@ def desk_view(settings: Settings, options: Options) -> DeskView:
     if not (0 < coverage <= 1 and 0 <= noise <= 1):
         raise ConfigError("coverage must be in (0, 1] and noise in [0, 1]")
     seed = settings.desk.seed if options.desk_seed is None else options.desk_seed
+    if not seed:  # one that everybody knows would give the desk's view of a recording away
+        seed = secrets.token_hex(16)
     return DeskView(open_source(market), seed, coverage, noise)
 
 
@@ -126,13 +126,17 @@ def broker_credentials(settings: BrokerSettings) -> BrokerCredentials:
         return BrokerCredentials.from_environment(os.environ)
     password = None
     if settings.password_file is not None:
-        password = read_text_limited(
-            Path(settings.password_file).expanduser(), 1024, "broker password"
-        ).rstrip("\n")
+        file = os.path.expanduser(settings.password_file)  # noqa: PTH111 - leaves an unknown user's ~ as it is
+        password = read_text_limited(file, 1024, "broker password").rstrip("\r\n")
     return BrokerCredentials(
         username=settings.username,
         password=password,
-        ca_file=settings.ca_file,
-        certificate_file=settings.certificate_file,
-        key_file=settings.key_file,
+        ca_file=_expanded(settings.ca_file),
+        certificate_file=_expanded(settings.certificate_file),
+        key_file=_expanded(settings.key_file),
     )
+
+
+def _expanded(file: str | None) -> str | None:
+    """A file that may lie in somebody's home (`~`)."""
+    return None if file is None else os.path.expanduser(file)  # noqa: PTH111 - leaves an unknown user's ~ as it is
