@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mpc_party.console import print_json, run, stderr, working
+from mpc_party.console import configure_logging, print_json, run, tell, working
 
 app = typer.Typer(
     help="Hedging models: deal a model's weights into shares that no single member can read.",
@@ -17,7 +17,11 @@ app = typer.Typer(
 
 @app.callback()
 def models() -> None:
-    """Hedging models: deal a model's weights into shares that no single member can read."""
+    """Hedging models: deal a model's weights into shares that no single member can read.
+
+    Exit status: 0 done; 1 refused; 2 wrong command line or file; 130 interrupted.
+    """
+    configure_logging("warning")
 
 
 @app.command()
@@ -51,9 +55,9 @@ def deal(
     if json:
         print_json({"commitment": dealt.model, "consortium": str(consortium), "shares": files})
         return
-    stderr.print(f"Model commitment {dealt.model}, now in {consortium}")
+    tell(f"Model commitment {dealt.model}, now in {consortium}")
     for name, path in files.items():
-        stderr.print(f"  for {name}: {path}")
+        tell(f"  for {name}: {path}")
 
 
 def main() -> None:

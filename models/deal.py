@@ -69,7 +69,11 @@ def deal_model(consortium: Consortium, model: QuadraticModel, directory: Path) -
         threshold=consortium.threshold,
     )
     commitment, files = deal(header, words, [member.encryption_key for member in consortium.members])
-    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"cannot make the folder {directory}: {error.strerror}") from None
     for member, content in zip(consortium.members, files, strict=True):
-        write_atomic(share_file(directory, member.name), content)
+        # Encrypted, but t + 1 members' keys and files open the model: not for everybody on this machine to copy.
+        write_atomic(share_file(directory, member.name), content, secret=True)
     return msgspec.structs.replace(consortium, model=commitment.hex())
