@@ -10,7 +10,7 @@ from mpc_party.protocol.report import HedgeReport
 
 MAX_FUTURE_SKEW: Final = 60
 LOWEST_VOL, HIGHEST_VOL = 10_000, 20_000_000  # 1e-6
-MAX_HEDGE_DELTA: Final = 4_000_000  # 1e-6
+MAX_HEDGE_DELTA: Final = 4_500_000  # 1e-6; the program reaches 1 + 0.4 * 8, see mpc_party.hedging.outputs
 
 
 class SettlementError(ConsortiumError):
