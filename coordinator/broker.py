@@ -27,6 +27,9 @@ LOOPBACK: Final = "127.0.0.1"
 MAX_STORE: Final = 256 * 1024 * 1024  # bytes of queued and retained messages on disk
 
 
+ACK_WAIT = "2s"
+
+
 class LocalBroker:
     """NATS Server on loopback. Use as a context manager, or call `start` and `stop`; both block.
 
@@ -175,7 +178,8 @@ class LocalBroker:
             "server_name": "mpc-hedge-broker",
             "host": LOOPBACK,
             "port": -1,
-            "mqtt": {"host": LOOPBACK, "port": port},
+            # A message that was under way when the broker or a client went down is sent again after so long (30 s by itself).
+            "mqtt": {"host": LOOPBACK, "port": port, "ack_wait": ACK_WAIT},
             "jetstream": {"store_dir": str(store), "max_file_store": MAX_STORE},
         }
         if self._username is not None:

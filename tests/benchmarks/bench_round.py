@@ -44,6 +44,8 @@ async def measure(world, source, rounds: int) -> dict[str, object]:
             started = time.perf_counter()
             await caller.propose(proposal)
             await caller.until(lambda n=number: bool(caller.results(n)) or bool(caller.aborts(n)))
+            if aborts := caller.aborts(number):
+                raise SystemExit(f"round {number} was aborted: {aborts}")
             result = next(iter(caller.results(number).values()))
             verify_signature(result.digest, result.signature, world.consortium.group_address)
             times.append(1e3 * (time.perf_counter() - started))

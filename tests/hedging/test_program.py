@@ -197,7 +197,7 @@ def test_only_the_listed_table_is_opened():
 )
 def test_a_whole_real_chain():
     source = RecordedChain(CHAIN)
-    joint = make_joint(source, source.times[20], most=700)
+    joint = make_joint(source, source.times[20], most=680)
     table = joint.run()[0]
     check_range(joint.public, table)
     assert joint.public.count >= 500

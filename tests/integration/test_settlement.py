@@ -1,5 +1,7 @@
 """The real contract on real nodes: the embedded chain and Anvil."""
 
+import time
+
 import msgspec
 import pytest
 from eth_account import Account
@@ -179,7 +181,11 @@ def test_a_contract_of_another_consortium_is_noticed(node):
 
 
 def test_other_code_at_the_address_is_noticed(node):
-    created = rpc(node.url, "eth_getTransactionReceipt", _create(node, "0x60016000f3"))
+    transaction = _create(node, "0x60016000f3")
+    deadline = time.monotonic() + 20
+    # Anvil answers before it has mined.
+    while (created := rpc(node.url, "eth_getTransactionReceipt", transaction)) is None:
+        assert time.monotonic() < deadline
     section = Section(31_337, to_checksum_address(created["contractAddress"]))
     _mismatch(node, msgspec.structs.replace(node.consortium, settlement=section), "code at")
 

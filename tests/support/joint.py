@@ -27,7 +27,7 @@ def make_proposal(
     source: MarketSource,
     moment: int,
     committee: tuple[int, ...] = (0, 1, 2),
-    most: int = 700,
+    most: int = 680,
     reference: int = 500_000,
 ) -> Proposal:
     chain = source.at(moment)
