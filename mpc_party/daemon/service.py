@@ -240,7 +240,7 @@ class PartyService:
     def _on_settled(self, message: Settled) -> None:
         if message.round == self._running:  # the others are ahead of this party
             self._settled_early = message
-        elif message.round > self._settled:
+        elif self._settled < message.round <= self._machine.last_round:
             self._settled = message.round
             details = {"transaction": message.transaction.hex(), "block": message.block}
             self._note(message.round, RoundState.SETTLED, details=details)
