@@ -5,10 +5,9 @@ import os
 import secrets
 import signal
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from mpc_party.daemon.round_job import PartyContext
-from mpc_party.daemon.service import PartyService
 from mpc_party.journal import Journal
 from mpc_party.market import DeskView, open_source
 from mpc_party.member.connecting import open_mesh
@@ -23,13 +22,16 @@ from mpc_party.protocol.identity import Identity
 from mpc_party.protocol.passphrase import Passphrase
 from mpc_party.signing import Approver
 
+if TYPE_CHECKING:
+    from mpc_party.daemon.round_job import PartyContext
+
 
 @dataclass(frozen=True)
 class Options:
     """What the command line says; None where `party.toml` or a default decides."""
 
     market: str | None = None
-    desk_seed: str | None = None
+    desk_seed: str | None = field(default=None, repr=False)
     coverage: float | None = None
     noise: float | None = None
     broker_url: str | None = None
@@ -65,6 +67,9 @@ def run_until_interrupted(folder: PartyHome, passphrase: Passphrase, options: Op
                 consortium_hash=consortium.hash,
             )
         )
+        # Torch takes a second or two to import, which nobody waits for who is told that something is wrong.
+        from mpc_party.daemon.round_job import PartyContext  # noqa: PLC0415
+
         keys = {index: bytes.fromhex(m.signing_key) for index, m in enumerate(consortium.members)}
         party = PartyContext(
             consortium=consortium,
@@ -87,6 +92,8 @@ async def _serve(
     credentials: BrokerCredentials,
     url: str | None,
 ) -> None:
+    from mpc_party.daemon.service import PartyService  # noqa: PLC0415 - as above
+
     async with Bus(
         consortium, identity, url=url, credentials=credentials, last_round=party.journal.last_round()
     ) as bus:
