@@ -68,10 +68,10 @@ def run_until_interrupted(folder: PartyHome, passphrase: Passphrase, options: Op
             )
         )
         # Torch takes a second or two to import, which nobody waits for who is told that something is wrong.
-        from mpc_party.daemon.round_job import PartyContext  # noqa: PLC0415
+        from mpc_party.daemon import round_job  # noqa: PLC0415
 
         keys = {index: bytes.fromhex(m.signing_key) for index, m in enumerate(consortium.members)}
-        party = PartyContext(
+        party = round_job.PartyContext(
             consortium=consortium,
             own=own,
             desk=desk,
@@ -86,7 +86,7 @@ def run_until_interrupted(folder: PartyHome, passphrase: Passphrase, options: Op
 
 
 async def _serve(
-    party: PartyContext,
+    party: "PartyContext",
     identity: Identity,
     consortium: Consortium,
     credentials: BrokerCredentials,
