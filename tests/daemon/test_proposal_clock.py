@@ -2,10 +2,7 @@
 
 import pytest
 
-from mpc_party.daemon.proposal_check import (
-    CLOCK_TOLERANCE,
-    check_clock,
-)
+from mpc_party.daemon.proposal_check import CLOCK_TOLERANCE, check_clock
 from tests.support.proposals import NOW, proposal, refused
 
 

@@ -4,9 +4,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from mpc_party.daemon.proposal_check import (
-    check_market,
-)
+from mpc_party.daemon.proposal_check import check_market
 from mpc_party.market import Quotes
 from mpc_party.protocol.errors import Reason
 from tests.support.proposals import DAY, EXPIRIES, FORWARDS, NOW, PROGRAM, consortium, proposal, refused

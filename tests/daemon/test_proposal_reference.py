@@ -5,10 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpc_party.daemon.proposal_check import (
-    ENOUGH_QUOTES,
-    check_reference,
-)
+from mpc_party.daemon.proposal_check import ENOUGH_QUOTES, check_reference
 from mpc_party.hedging.public import public_inputs
 from mpc_party.market import VolQuotes
 from mpc_party.protocol.consortium import Program

@@ -6,10 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mpc_party.daemon.proposal_check import (
-    SHORTEST_LIFE,
-    check_structure,
-)
+from mpc_party.daemon.proposal_check import SHORTEST_LIFE, check_structure
 from mpc_party.hedging.public import public_inputs
 from mpc_party.protocol.consortium import Consortium
 from mpc_party.protocol.errors import Reason, RoundError
