@@ -103,7 +103,9 @@ class SignedGroup:
 
 
 def flat_market(observed_at: int, strikes: int = 5) -> PublicMarket:
-    expiries = tuple(((observed_at // DAY + days) * DAY + 8 * 3600, 90_000.0 + 10 * days) for days in (1, 7, 30))
+    expiries = tuple(
+        ((observed_at // DAY + days) * DAY + 8 * 3600, 90_000.0 + 10 * days) for days in (1, 7, 30)
+    )
     return PublicMarket(
         observed_at,
         "BTC",
