@@ -25,6 +25,10 @@ from mpc_party.signing import Approver
 if TYPE_CHECKING:
     from mpc_party.daemon.round_job import PartyContext
 
+BROKER_PATIENCE = (
+    5.0  # seconds, at the start only: a broker that starts at the same moment may be a little later
+)
+
 
 @dataclass(frozen=True)
 class Options:
@@ -95,7 +99,12 @@ async def _serve(
     from mpc_party.daemon.service import PartyService  # noqa: PLC0415 - as above
 
     async with Bus(
-        consortium, identity, url=url, credentials=credentials, last_round=party.journal.last_round()
+        consortium,
+        identity,
+        url=url,
+        credentials=credentials,
+        last_round=party.journal.last_round(),
+        patience=BROKER_PATIENCE,
     ) as bus:
         # Not before: until the broker is reached, there is nothing to end in good order, and a signal just ends it.
         stop = asyncio.Event()

@@ -132,7 +132,7 @@ def test_members_with_different_files_refuse_each_other(three):
     other = msgspec.structs.replace(three.consortium, name="other desks")
     save_consortium(three.homes[2].consortium_file, other)
     before = three.contents()
-    outcomes = three.sit(0, 1, 2, wait=5.0)
+    outcomes = three.sit(0, 1, 2, wait=2.0)
     assert all(isinstance(error, ConsortiumError) for error in outcomes.values())
     assert Reason.PEER_REFUSED in {error.reason for error in outcomes.values()}
     assert any("carol" in str(outcomes[index]) for index in (0, 1))
