@@ -243,9 +243,13 @@ class PartyMachine:
         if not self._in(number, Phase.COMMITTED):
             expected = self.proposal is None or number >= self.proposal.round
             if self.phase is not Phase.COMPUTING and expected and event.member != self.own:
-                # The broker may deliver a peer's commitment before our own proposal: keep the latest few.
-                self._early = [e for e in self._early if e.member != event.member][-EARLY_LIMIT:]
-                self._early.append(event)
+                # The broker may deliver a peer's commitment before our own proposal: keep the latest few. Of a
+                # round, the first counts, as it does for everybody else: or a member that sends two would have
+                # the honest ones sign for an input that the coordinator does not know, and be blamed for it.
+                held = next((e.commitment.round for e in self._early if e.member == event.member), 0)
+                if number > held:
+                    self._early = [e for e in self._early if e.member != event.member][-EARLY_LIMIT:]
+                    self._early.append(event)
             return []
         if not self._is_peer(event.member) or event.member in self._commitments:
             return []

@@ -96,6 +96,27 @@ def test_commitments_that_come_before_the_proposal_count():
     assert isinstance(actions[1], Compute)
 
 
+def test_of_two_early_commitments_the_first_counts_as_it_does_for_the_coordinator():
+    machine = PartyMachine(NAMES, 0)
+    machine.handle(ProposalArrived(proposal(), digest(1)))
+    machine.handle(commitment(1))
+    machine.handle(CommitmentArrived(1, Commitment(1, digest(1), b"z" * 32)))
+    machine.handle(commitment(2))
+    _, compute = machine.handle(Prepared(1, b"o" * 32))
+    assert isinstance(compute, Compute)
+    assert compute.commitments[1] == b"\1" * 32
+
+
+def test_an_early_commitment_gives_way_to_one_of_a_later_round():
+    machine = PartyMachine(NAMES, 0)
+    machine.handle(commitment(1))
+    machine.handle(commitment(1, number=2))
+    machine.handle(ProposalArrived(proposal(2), digest(2)))
+    machine.handle(commitment(2, number=2))
+    _, compute = machine.handle(Prepared(2, b"o" * 32))
+    assert isinstance(compute, Compute)
+
+
 def test_a_commitment_from_outside_the_committee_or_twice_changes_nothing():
     machine = committed()
     assert machine.handle(commitment(3)) == []
