@@ -184,8 +184,16 @@ class CoordinatorMachine:
         given = event.commitment
         if event.member not in self.committee or not self._in(given.round, Phase.COMMITTING):
             return []
-        if event.member in self._committed or given.proposal != self.digest:
-            return []  # a commitment to another proposal is as good as none
+        if event.member in self._committed:
+            return []
+        if given.proposal != self.digest:
+            # There is one proposal of this number, and its sender has signed that it knows another. The others see it
+            # too and end the round; whoever is first would be taken for an accuser.
+            name = self.names[event.member]
+            other = RoundError(
+                f"{name} committed to another proposal", reason=Reason.PROGRAM_MISMATCH, culprit=name
+            )
+            return self._abort(other, culprit=event.member)
         self._committed.add(event.member)
         if len(self._committed) < len(self.committee):
             return []

@@ -140,6 +140,19 @@ def test_a_false_accuser_does_not_clear_the_committee_of_honest_members():
     assert accused < 8
 
 
+def test_a_commitment_to_another_proposal_is_its_senders_fault_and_not_that_of_whoever_says_so():
+    machine = started()
+    propose(machine)
+    actions = commit(machine, [0], digest=bytes(32))
+    assert actions[0] == ev.RecordAbort(
+        1, Reason.PROGRAM_MISMATCH, "alpha", "alpha committed to another proposal"
+    )
+    # The honest ones say so as well, a moment later.
+    assert machine.handle(ev.AbortArrived(1, Abort(1, Reason.PROGRAM_MISMATCH, None, ""))) == []
+    machine.handle(ev.TimerFired(1, Phase.WAITING))
+    assert machine.committee == (1, 2, 3)
+
+
 def test_a_member_that_goes_offline_before_committing_ends_the_attempt_at_once():
     machine = started()
     propose(machine)
@@ -221,7 +234,6 @@ def test_stopping_a_round_records_it_and_leaves_one_that_is_being_settled_open()
         ev.AbortArrived(3, Abort(1, Reason.INTERNAL, None, "")),
         ev.AbortArrived(0, Abort(9, Reason.INTERNAL, None, "")),
         ev.CommitmentArrived(3, Commitment(1, DIGEST, bytes(32))),
-        ev.CommitmentArrived(0, Commitment(1, bytes(32), bytes(32))),
         ev.CommitmentArrived(0, Commitment(2, DIGEST, bytes(32))),
         ev.Proposed(1, DIGEST),
         ev.ProposalFailed(1, RoundError("x")),
