@@ -1,7 +1,8 @@
 """Who computes a round: the choice of 2t+1 members, fair in the long run and away from those who fail.
 
-Each member carries a blame that a failure adds to and every later choice halves, so that nobody is left out for
-ever. Whoever ends a round takes part of the blame as well: it may be the one that has no market data, and a member that
+Each member carries a blame that a failure adds to, a settled round clears and every later choice halves, so that nobody
+is left out for ever. Where parties disagree and nobody can say who is wrong, the whole committee is blamed alike: who
+spoils round after round is the one who was in all of them. Whoever ends a round takes part of the blame as well: it may be the one that has no market data, and a member that
 accuses others time and again would otherwise clear the committee of honest ones. Among equals, those who have served least serve next.
 """
 
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 
 CULPRIT_BLAME = 8.0
 ACCUSER_BLAME = 6.0  # so much that who accuses others in turn, every time, soon has more blame than they
+SHARED_BLAME = 4.0  # of each member of a committee that disagreed
 FADING = 0.5  # of the blame that is left after each choice
 FORGOTTEN = 0.05
 
@@ -29,6 +31,16 @@ class CommitteeChoice:
             self._blame[culprit] = self._blame.get(culprit, 0.0) + CULPRIT_BLAME
         if accuser is not None and accuser != culprit:
             self._blame[accuser] = self._blame.get(accuser, 0.0) + ACCUSER_BLAME
+
+    def disagreed(self, committee: Collection[int]) -> None:
+        """Note a round that failed by a disagreement in which nobody is known to be wrong."""
+        for member in committee:
+            self._blame[member] = self._blame.get(member, 0.0) + SHARED_BLAME
+
+    def settled(self, committee: Collection[int]) -> None:
+        """Note a round that settled: its members have shown that they can."""
+        for member in committee:
+            self._blame.pop(member, None)
 
     def next(self, fit: Collection[int]) -> tuple[int, ...] | None:
         """The next committee out of the fit members, ascending; None if there are too few of them."""

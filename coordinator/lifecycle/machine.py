@@ -40,6 +40,18 @@ from coordinator.lifecycle.events import (
 from mpc_party.protocol.errors import ConsortiumError, Reason, RoundError
 from mpc_party.protocol.messages import Abort, Result
 
+# Aborts after which somebody in the committee is wrong, and nobody, the one who aborted included, is known to be.
+DISAGREEMENTS = frozenset(
+    {
+        Reason.PROGRAM_MISMATCH,
+        Reason.MODEL_MISMATCH,
+        Reason.APPROVAL_MISMATCH,
+        Reason.ECHO_MISMATCH,
+        Reason.NONCE_INVALID,
+        Reason.SIGNATURE_INVALID,
+        Reason.COMPUTATION_OUT_OF_RANGE,
+    }
+)
 MAX_CLAIMED_LEAD = 1_000_000  # a member whose journal claims to be further ahead than this is not believed
 
 
@@ -119,6 +131,7 @@ class CoordinatorMachine:
                 # Another committee would not see another market.
                 return [*self._record(error), *self._finish(error)]
             case SettlementDone(round=number) if self._in(number, Phase.SETTLING):
+                self._choice.settled(self.committee)
                 self.phase, self.committee = Phase.IDLE, ()
                 return [RecordSettled(number), Finish(number, None)]
             case SettlementFailed(round=number, error=error) if self._in(number, Phase.SETTLING):
@@ -216,13 +229,17 @@ class CoordinatorMachine:
         passing = error.reason is Reason.CHAIN_UNREACHABLE
         if passing and self._settle_attempt < self.schedule.settle_attempts and self._result is not None:
             return [Settle(self.round, self._result)]
-        return self._abort(error)
+        # What the contract refuses it would refuse again, and each further attempt would sign and publish a report.
+        return [*self._record(error), *self._finish(error)]
 
     def _on_party_abort(self, member: int, abort: Abort) -> list[Action]:
         named = self.names.index(abort.culprit) if abort.culprit in self.names else None
         error = RoundError(
             f"{self.names[member]} aborted: {abort.detail}", reason=abort.reason, culprit=abort.culprit
         )
+        if named is None and abort.reason in DISAGREEMENTS:
+            self._choice.disagreed(self.committee)
+            return self._abort(error)
         return self._abort(error, culprit=named, accuser=member)
 
     def _on_timer(self, phase: Phase) -> list[Action]:

@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +19,25 @@ def test_with_no_spare_member_a_culprit_serves_again():
     choice = CommitteeChoice(3, 3)
     choice.blame(1, 0)
     assert choice.next(range(3)) == (0, 1, 2)
+
+
+@pytest.mark.parametrize("members", [4, 5, 7])
+@pytest.mark.parametrize("place", ["first", "last"])
+def test_who_spoils_every_round_unseen_does_not_stop_the_others(members, place):
+    """A member whose every round ends in a disagreement without a culprit is found out by being in all of them."""
+    spoiler = 0 if place == "first" else members - 1
+    choice, settled, longest, run = CommitteeChoice(members, 3), 0, 0, 0
+    for _ in range(200):
+        committee = choice.next(range(members))
+        if spoiler in committee:
+            choice.disagreed(committee)
+            run += 1
+            longest = max(longest, run)
+        else:
+            choice.settled(committee)
+            settled, run = settled + 1, 0
+    assert longest < 4  # a request makes four attempts
+    assert settled > 100
 
 
 @given(
