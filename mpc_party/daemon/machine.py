@@ -17,6 +17,8 @@ from mpc_party.protocol.messages import Abort, Commitment, Proposal, Result
 
 EARLY_LIMIT = 16  # commitments held for a proposal that this party has not seen yet
 DETAIL_LIMIT = 400
+# A promised round closes all below it for the epoch: one proposal must not use up the numbers.
+LARGEST_LEAD = 1_000_000
 
 
 class Phase(StrEnum):
@@ -212,6 +214,9 @@ class PartyMachine:
                 f"round {proposal.round} is not above round {self.last_round}, which this party has promised"
             )
             return [Publish(Abort(proposal.round, Reason.ROUND_ALREADY_PROMISED, None, told))]
+        if proposal.round - self.last_round > LARGEST_LEAD:
+            told = f"round {proposal.round} is too far above round {self.last_round}, the last that this party promised"
+            return [Publish(Abort(proposal.round, Reason.PROPOSAL_REFUSED, None, told))]
         actions: list[Action] = []
         if self.proposal is not None:
             superseded = RoundError(

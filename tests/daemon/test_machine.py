@@ -199,6 +199,13 @@ def test_a_round_is_entered_once_even_after_a_restart():
     assert isinstance(machine.handle(ProposalArrived(proposal(8), digest(8)))[-1], Prepare)
 
 
+def test_a_proposal_cannot_use_up_the_numbers():
+    machine = PartyMachine(NAMES, 0, last_round=7)
+    (publish,) = machine.handle(ProposalArrived(proposal(7 + 1_000_001), digest(7)))
+    assert publish.message.reason is Reason.PROPOSAL_REFUSED
+    assert isinstance(machine.handle(ProposalArrived(proposal(8), digest(8)))[-1], Prepare)
+
+
 def test_stopping_aborts_a_running_round_and_nothing_else():
     assert PartyMachine(NAMES, 0).handle(StopRequested()) == []
     cancel, publish, _ = computing().handle(StopRequested())
