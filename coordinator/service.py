@@ -325,8 +325,12 @@ class CoordinatorService:
             action.round, observed_at=proposal.observed_at, instruments=len(proposal.instruments)
         )
         _log.info("proposed", round=action.round, committee=names, instruments=len(proposal.instruments))
+        try:
+            await self._bus.publish(proposal)
+        except ConsortiumError as error:
+            await self._handle(ev.ProposalFailed(action.round, error))
+            return
         await self._handle(ev.Proposed(action.round, now.digest))
-        await self._bus.publish(proposal)
 
     async def _record_abort(self, action: ev.RecordAbort) -> None:
         measured = {} if self._round is None else self._round.measured()

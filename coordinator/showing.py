@@ -35,7 +35,6 @@ def show_history(rows: Sequence[RoundRow]) -> None:
     for heading in (
         "round",
         "state",
-        "started (UTC)",
         "committee",
         "instruments",
         "ms",
@@ -52,7 +51,6 @@ def show_history(rows: Sequence[RoundRow]) -> None:
         table.add_row(
             str(row.round),
             row.state,
-            datetime.fromtimestamp(row.started_at, UTC).strftime("%Y-%m-%d %H:%M:%S"),
             " ".join(row.committee),
             _number(row.instruments),
             _number(None if row.ms is None else round(row.ms.get("total", 0))),
