@@ -30,9 +30,11 @@ DEADLINE = 60.0
 @pytest.fixture(scope="package")
 def world(tmp_path_factory) -> Iterator[World]:
     """Four members whose mesh ports nobody else is given."""
-    with reserved_ports(4) as ports, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(worlds, "free_ports", lambda _: ports)
-        yield make_world(tmp_path_factory.mktemp("world") / "w", count=4, broker=NOWHERE)
+    with reserved_ports(4) as ports:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(worlds, "free_ports", lambda _: ports)
+            made = make_world(tmp_path_factory.mktemp("world") / "w", count=4, broker=NOWHERE)
+        yield made
 
 
 @dataclass
