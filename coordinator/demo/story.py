@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from coordinator.demo.checks import check_contract, check_journals, check_report
 from coordinator.demo.stage import DemoError, Stage, free_ports
@@ -68,7 +69,7 @@ def demo(
     finally:
         if keep is None:
             shutil.rmtree(folder, ignore_errors=True)
-    where = f"; files in {folder}" if keep else ""
+    where = f"; files in {escape(str(folder))}" if keep else ""
     stderr.print(f"[bold green]All checks hold[/] after {time.monotonic() - started:.1f} s{where}.")
 
 
@@ -263,7 +264,7 @@ class _Story:
 
     def _say(self, text: str) -> None:
         self._steps += 1
-        stderr.print(f"[bold cyan]{self._steps}.[/] {text}")
+        stderr.print(f"[bold cyan]{self._steps}.[/] {escape(text)}")
 
     def _detail(self, text: str) -> None:
         stderr.print(f"   {text}", markup=False)

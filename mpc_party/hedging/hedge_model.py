@@ -32,7 +32,7 @@ class MinimumVarianceQuadratic(nn.Module):  # type: ignore[misc] # CrypTen has n
 def hedge_adjustment(
     delta: ReplicatedShares, density: ReplicatedShares, model: ReplicatedShares
 ) -> ReplicatedShares:
-    """Run the model on shares of delta and density, both (n,); weights are shares of shape (3,). Collective."""
+    """Run the model on shares of the call's delta and of the density, both (n,); weights (3,). Collective."""
     module = MinimumVarianceQuadratic(ReplicatedTensor.from_shares(model))
     with no_grad():
         adjusted: ReplicatedTensor = module(

@@ -1,6 +1,7 @@
 """The secret hedge model of this program: the minimum-variance quadratic of Hull and White.
 
-hedge delta = delta + vega / (forward sqrt(T)) * (a + b delta + c delta^2), with a, b, c dealt as shares.
+hedge delta = delta + vega / (forward sqrt(T)) * (a + b d + c d^2), with a, b, c dealt as shares and d the delta of the call
+at this strike, also for a put: the adjustment is vega times how the vol moves with the forward, which is one for both.
 Source: Hull, White, "Optimal delta hedging for options", Journal of Banking and Finance 82, 2017, eq. (5).
 """
 

@@ -74,7 +74,10 @@ def compute(
         deviation = log_vol_deviation(public, surface)
         columns = outputs(public, chebyshev_basis(deviation, public.program.degree))
         delta, density = columns[Output.DELTA], columns[Output.DENSITY]
-        hedge_delta = delta + hedge_adjustment(delta, density, model)
+        # By the call's delta for puts too: what the vol does when the forward moves is the same for both, so that a
+        # put and a call of one strike keep hedge deltas that differ by one.
+        call_delta = delta + torch.from_numpy(np.where(public.call, 0, 1))
+        hedge_delta = delta + hedge_adjustment(call_delta, density, model)
         table = ReplicatedShares.stack(
             [
                 columns[Output.VOL_RATIO],

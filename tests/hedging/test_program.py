@@ -49,8 +49,13 @@ def test_all_parties_open_the_same_table(opened):
 
 
 def test_the_opened_vols_are_the_weighted_mean_of_the_private_fits(joint, opened):
+    """Each aggregated coefficient is off by a few units in the last place, which the basis carries to the vols."""
     found = np.log(opened[0].decoded(Column.VOL_RATIO))
-    assert np.abs(found - deviations_in_the_clear(joint)).max() < 1e-3
+    basis = joint.public.grid.basis(joint.public.expiry_index, joint.public.strike)
+    bound = (8 * np.abs(basis).sum(axis=1) + 16 * np.exp(np.abs(found))) * ULP
+    error = np.abs(found - deviations_in_the_clear(joint))
+    assert (error < bound).all()
+    assert np.median(error) < 2e-4
 
 
 def test_the_opened_greeks_are_those_of_black_76_at_the_opened_vol(joint, opened):
@@ -70,8 +75,21 @@ def test_the_opened_greeks_are_those_of_black_76_at_the_opened_vol(joint, opened
 def test_the_hedge_delta_is_that_of_the_dealt_weights(joint, opened):
     delta, density = opened[0].decoded(Column.DELTA), opened[0].decoded(Column.DENSITY)
     a, b, c = WEIGHTS
-    expected = delta + density * (a + b * delta + c * delta**2)
+    call_delta = np.where(joint.public.call, delta, delta + 1)
+    expected = delta + density * (a + b * call_delta + c * call_delta**2)
     assert np.abs(opened[0].decoded(Column.HEDGE_DELTA) - expected).max() < 8 * ULP
+
+
+def test_a_put_and_a_call_of_one_strike_hedge_alike():
+    joint = make_joint(most=680)
+    public, table = joint.public, joint.run()[0]
+    keys = list(zip(public.expiry_index.tolist(), public.strike.tolist(), strict=True))
+    calls = {key: i for i, key in enumerate(keys) if public.call[i]}
+    pairs = [(calls[key], i) for i, key in enumerate(keys) if not public.call[i] and key in calls]
+    assert len(pairs) > 100
+    hedge = table.decoded(Column.HEDGE_DELTA)
+    for call, put in pairs:
+        assert abs(hedge[call] - hedge[put] - 1) < 5e-4
 
 
 def test_rounds_and_bytes_are_what_the_program_says(joint, opened):

@@ -40,7 +40,8 @@ def make_proposal(
             if int(e) in forwards and 0.06 < k / forwards[int(e)] < 18
         }
     )
-    rows = rows[:: max(1, len(rows) // most)][:most]
+    # Evenly spread, calls and puts alike.
+    rows = [rows[i] for i in sorted({round(x) for x in np.linspace(0, len(rows) - 1, min(most, len(rows)))})]
     used = sorted({r[0] for r in rows})
     return Proposal(
         1,
