@@ -8,7 +8,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import structlog
 
+from mpc_party.console import configure_logging
 from mpc_party.daemon.round_job import PartyContext, Preparation, prepare
 from mpc_party.journal import Journal
 from mpc_party.market import DeskView, SimulatedMarket
@@ -20,6 +22,7 @@ from tests.support import world as worlds
 from tests.support.joint import make_proposal
 from tests.support.mesh_parties import reserved_ports
 from tests.support.party_homes import NOWHERE, SECRET, make_world
+from tests.support.party_in_hand import Party
 from tests.support.world import World
 
 MOMENT = 1_795_000_000  # the tests' clock stands here
@@ -140,3 +143,10 @@ def proposals() -> Callable[..., Proposal]:
         return msgspec.structs.replace(base, round=number, **changes)
 
     return make
+
+
+@pytest.fixture
+def party(world, tmp_path, monkeypatch):
+    configure_logging("error")
+    yield Party(world, tmp_path, monkeypatch)
+    structlog.reset_defaults()
