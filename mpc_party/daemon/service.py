@@ -225,10 +225,8 @@ class PartyService:
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
-        self._running, self._preparation = (
-            0,
-            None,
-        )  # with the snapshot: what a round does not need, nobody can take
+        # The snapshot goes with the preparation: what no round needs, nobody can take.
+        self._running, self._preparation = 0, None
         log = self._log.info if action.reason is None else self._log.warning
         log(action.state, round=action.round, reason=action.reason, culprit=action.culprit)
         self._note(action.round, RoundState(action.state), reason=action.reason, culprit=action.culprit)
@@ -287,9 +285,8 @@ def _warm_up() -> None:
     """Import what a round needs and run the first kernels, so that no round waits for them."""
     import torch  # noqa: PLC0415 - takes two seconds, in the worker and not at start
 
-    torch.set_num_threads(
-        1
-    )  # small tensors: a thread pool costs more than it gives, and parties share machines
+    # Small tensors: a thread pool costs more than it gives, and parties share machines.
+    torch.set_num_threads(1)
     started = time.perf_counter()
     (torch.ones(64, 64, dtype=torch.int64) @ torch.ones(64, 64, dtype=torch.int64)).sum()
     structlog.get_logger("mpc_party").debug("warm", ms=1e3 * (time.perf_counter() - started))
