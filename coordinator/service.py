@@ -97,7 +97,7 @@ class CoordinatorService:
         self._vols: dict[int, float] = {}
         self._finished: ev.Finish | None = None
         self._pump: asyncio.Task[None] | None = None
-        self._receipt: Receipt | None = None
+        self._receipts: dict[int, Receipt] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._timers: set[asyncio.TimerHandle] = set()
 
@@ -376,16 +376,18 @@ class CoordinatorService:
     async def _bring(self, number: int, verified: VerifiedResult) -> None:
         follow = self._source.replays
         try:
-            self._receipt = await in_thread(lambda: bring(self._contract, verified, follow_clock=follow))
+            receipt = await in_thread(lambda: bring(self._contract, verified, follow_clock=follow))
         except ConsortiumError as error:
             self._events.put_nowait(ev.SettlementFailed(number, error))
         except Exception as error:  # noqa: BLE001 - raised again where events are taken
             self._events.put_nowait(error)
         else:
+            self._receipts[number] = receipt
             self._events.put_nowait(ev.SettlementDone(number))
 
     async def _record_settled(self, number: int) -> None:
-        now, receipt = self._round, self._receipt
+        now, receipt = self._round, self._receipts.get(number)
+        self._receipts.clear()  # of earlier rounds too, whose time was up before theirs came
         if now is None or now.verified is None or receipt is None:
             raise ConsortiumError(f"round {number} settled without a report", reason=Reason.INTERNAL)
         measured = now.measured()
@@ -393,8 +395,7 @@ class CoordinatorService:
         record_receipt(self._history, number, receipt)
         self._vols = at_the_money_vols(decode_book(now.verified.report, now.verified.book))
         self._metrics.settled(number, now.milliseconds(), now.delta_error)
-        _log.info(
-            "settled", round=number, gas=receipt.gas, block=receipt.block, max_delta_error=now.delta_error
-        )
+        gas, block, error = receipt.gas, receipt.block, now.delta_error
+        _log.info("settled", round=number, gas=gas, block=block, max_delta_error=error)
         if receipt.transaction is not None and receipt.block is not None:
             await self._bus.publish(Settled(number, receipt.transaction, receipt.block))
