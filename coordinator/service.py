@@ -390,8 +390,7 @@ class CoordinatorService:
         self._receipts.clear()  # of earlier rounds too, whose time was up before theirs came
         if now is None or now.verified is None or receipt is None:
             raise ConsortiumError(f"round {number} settled without a report", reason=Reason.INTERNAL)
-        measured = now.measured()
-        self._history.update(number, **measured)
+        self._history.update(number, **now.measured())
         record_receipt(self._history, number, receipt)
         self._vols = at_the_money_vols(decode_book(now.verified.report, now.verified.book))
         self._metrics.settled(number, now.milliseconds(), now.delta_error)
