@@ -1,0 +1,1 @@
+"""The policy network: a hedge learned on simulated paths as a residual on the Black-Scholes delta."""
