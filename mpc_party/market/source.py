@@ -1,6 +1,8 @@
 """Market sources by name, as programs are told of them: `recorded:FILE` or `simulated:SEED`."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from mpc_party.market.chain import MarketSource
 from mpc_party.market.errors import MarketDataError
@@ -9,19 +11,51 @@ from mpc_party.market.simulated import SimulatedMarket
 from mpc_party.protocol.errors import Reason
 
 
+class SourceKind(NamedTuple):
+    """One kind of source: how its name is written, and what opens it from the part behind the colon.
+
+    The opener returns None where that part is not of the form; it raises MarketDataError where the form is right
+    and the thing named is not.
+    """
+
+    form: str
+    open: Callable[[str], MarketSource | None]
+
+
+def _recorded(detail: str) -> MarketSource | None:
+    return RecordedChain(Path(detail).expanduser()) if detail else None
+
+
+def _simulated(detail: str) -> MarketSource | None:
+    return SimulatedMarket(int(detail)) if is_seed(detail) else None
+
+
+def is_seed(text: str) -> bool:
+    """Whether this is a seed as programs take it: up to 18 decimal digits."""
+    return text.isascii() and text.isdecimal() and len(text) <= 18
+
+
+SOURCES = {
+    "recorded": SourceKind("recorded:FILE", _recorded),
+    "simulated": SourceKind("simulated:SEED", _simulated),
+}
+
+
 def open_source(spec: str) -> MarketSource:
-    """Open `recorded:FILE` or `simulated:SEED`.
+    """Open a source by its name, one of the forms in `SOURCES`.
+
+    A source that has a `close` is running: whoever opened it closes it.
 
     Raises:
         MarketDataError: no such kind of source, or the file breaks its format.
     """
-    kind, _, detail = spec.partition(":")
-    if kind == "recorded" and detail:
-        return RecordedChain(Path(detail).expanduser())
-    if kind == "simulated" and detail.isascii() and detail.isdecimal() and len(detail) <= 18:
-        return SimulatedMarket(int(detail))
-    raise MarketDataError(
-        f"no market source {spec[:80]!r}",
-        reason=Reason.CONFIG_INVALID,
-        remedy="give recorded:FILE or simulated:SEED (a number)",
-    )
+    name, _, detail = spec.partition(":")
+    kind = SOURCES.get(name)
+    source = None if kind is None else kind.open(detail)
+    if source is None:
+        raise MarketDataError(
+            f"no market source {spec[:80]!r}",
+            reason=Reason.CONFIG_INVALID,
+            remedy=f"give {', '.join(kind.form for kind in SOURCES.values())}",
+        )
+    return source
