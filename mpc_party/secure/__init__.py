@@ -36,6 +36,7 @@ from mpc_party.secure.comparison import (
     where,
 )
 from mpc_party.secure.errors import SecureError
+from mpc_party.secure.extremes import largest, median_of_three
 from mpc_party.secure.session import SecureSession, SessionContext, Traffic, current_session
 from mpc_party.secure.shares import AdditiveShares, ReplicatedShares
 from mpc_party.secure.sharing import (
@@ -67,12 +68,14 @@ __all__ = [
     "equal",
     "greater_equal",
     "greater_than",
+    "largest",
     "less_equal",
     "less_than",
     "less_than_zero",
     "linear_map",
     "matmul",
     "maximum",
+    "median_of_three",
     "minimum",
     "multiply",
     "multiply_many",

@@ -157,8 +157,16 @@ def zero_plane(session: SecureSession, components: Words, bits: int) -> Steps[Wo
     equal = yield from _share_first(session, planes if known_to_first else None, (bits, width))
     if not known_to_first:
         equal[session.position % 2] ^= planes  # ~a ^ -b
-    while (count := equal.shape[1]) > 1:
+    return (yield from and_all(session, equal))
+
+
+def and_all(session: SecureSession, bits: Words) -> Steps[Words]:
+    """The conjunction along the first dimension after that of components: (2, K, ...) to (2, ...).
+
+    Cost: ceil(log2(K)) rounds, K - 1 bits for each bit of the result from each party.
+    """
+    while (count := bits.shape[1]) > 1:
         half, even = count // 2, count - count % 2
-        products = yield from _reshare(session, _local_and(equal[:, :half], equal[:, half:even]))
-        equal = np.concatenate([products, equal[:, even:]], axis=1)
-    return equal[:, 0]
+        products = yield from _reshare(session, _local_and(bits[:, :half], bits[:, half:even]))
+        bits = np.concatenate([products, bits[:, even:]], axis=1)
+    return bits[:, 0]
