@@ -13,7 +13,8 @@ class ChainSnapshot:
 
     `observed_at` and `expiry` in Unix seconds, `strike` and `forward` in the quote currency, `bid` and `ask` as
     fractions of the forward's underlying (coin per coin; NaN where there is none), `mark_vol` as an annual fraction
-    (NaN where the venue gives none).
+    (NaN where the venue gives none). `seen_at`, in Unix seconds, is when each quote was last heard, where these are a
+    desk's own quotes from a live venue; None for a market of which every desk has a view of its own (`DeskView`).
     """
 
     observed_at: int
@@ -25,6 +26,7 @@ class ChainSnapshot:
     bid: NDArray[np.float64]
     ask: NDArray[np.float64]
     mark_vol: NDArray[np.float64]
+    seen_at: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.expiry)

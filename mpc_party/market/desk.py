@@ -1,8 +1,9 @@
 """One desk's view of a market: what this desk sees of it, and only this desk.
 
-A real desk has feeds of its own. Over a recording or a simulation, the view stands in for them: a part of the chain
-(`coverage`), quotes moved by an error of the desk's own (`noise`, relative to vol), seen at moments of its own.
-The view's seed is the desk's secret, as its feeds would be.
+A real desk has feeds of its own: its quotes are taken as they are, with the moments at which they were heard. Over a
+recording or a simulation, the view stands in for such feeds: a part of the chain (`coverage`), quotes moved by an
+error of the desk's own (`noise`, relative to vol), seen at moments of its own. The view's seed is then the desk's
+secret, as its feeds would be.
 """
 
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ MEAN_AGE = 60.0  # seconds, exponentially distributed
 
 @dataclass(frozen=True, repr=False)
 class DeskView(Secret):
-    """A private, noisy, partial view of `source`, determined by `seed`."""
+    """A private, noisy, partial view of `source`, determined by `seed`; of a live source, the quotes themselves."""
 
     source: MarketSource
     seed: str
@@ -38,6 +39,10 @@ class DeskView(Secret):
             MarketDataError: the source has nothing for that moment.
         """
         chain = self.source.at(observed_at)
+        if chain.seen_at is not None:  # the desk's own feed: nothing to stand in for
+            return Quotes(
+                chain.seen_at, chain.expiry, chain.strike, chain.call, chain.forward, chain.bid, chain.ask
+            )
         label = f"view/{self.seed}/{observed_at}"
         seen = uniform(f"{label}/coverage", len(chain)) < self.coverage
         shift = self._price_shift(chain, normal(f"{label}/noise", len(chain)))

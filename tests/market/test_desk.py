@@ -4,6 +4,8 @@ import copy
 import pickle  # noqa: TID251 - to show that it refuses
 from datetime import UTC, datetime
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -99,6 +101,26 @@ def test_a_chain_without_mark_vols_still_gives_noise():
 
     quotes = DeskView(Unmarked(), "alice", coverage=1.0).at(MOMENT)
     assert np.isfinite(quotes.ask).all()
+
+
+def test_the_quotes_of_a_live_source_are_taken_as_they_are():
+    class Live:
+        underlying = "SIM"
+        replays = False
+
+        def next_time(self, after, now):
+            return max(after, now)
+
+        def at(self, observed_at):
+            chain = MARKET.at(observed_at)
+            return replace(chain, seen_at=observed_at - np.arange(len(chain)))
+
+    chain, quotes = MARKET.at(MOMENT), DeskView(Live(), "alice", coverage=0.1, noise=0.5).at(MOMENT)
+    assert quotes.seen_at.tolist() == list(range(MOMENT, MOMENT - len(chain), -1))
+    for column in ("expiry", "strike", "call", "forward", "bid", "ask"):
+        assert np.array_equal(
+            getattr(quotes, column), getattr(chain, column), equal_nan=column in {"bid", "ask"}
+        )
 
 
 def test_a_view_has_what_its_source_has():
