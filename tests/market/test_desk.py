@@ -2,9 +2,8 @@
 
 import copy
 import pickle  # noqa: TID251 - to show that it refuses
-from datetime import UTC, datetime
-
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
