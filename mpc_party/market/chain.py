@@ -6,6 +6,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from mpc_party.market.flow import FlowFeatures
+
 
 @dataclass(frozen=True)
 class ChainSnapshot:
@@ -52,6 +54,17 @@ class MarketSource(Protocol):
 
     def at(self, observed_at: int) -> ChainSnapshot:
         """The chain at this market time.
+
+        Raises:
+            MarketDataError: nothing is known of that time.
+        """
+
+
+class FlowSource(Protocol):
+    """Where a party's own order flow comes from. One that has a `close` is running: whoever opened it closes it."""
+
+    def flow(self, observed_at: int) -> FlowFeatures:
+        """The features of the window that ends at this market time (Unix seconds).
 
         Raises:
             MarketDataError: nothing is known of that time.
