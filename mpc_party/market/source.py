@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from mpc_party.market.chain import MarketSource
+from mpc_party.market.chain import FlowSource, MarketSource
 from mpc_party.market.errors import MarketDataError
 from mpc_party.market.recorded import RecordedChain
 from mpc_party.market.simulated import SimulatedMarket
@@ -20,6 +20,13 @@ class SourceKind(NamedTuple):
 
     form: str
     open: Callable[[str], MarketSource | None]
+
+
+class FlowKind(NamedTuple):
+    """One kind of order flow, as `SourceKind`."""
+
+    form: str
+    open: Callable[[str], FlowSource | None]
 
 
 def _recorded(detail: str) -> MarketSource | None:
@@ -57,5 +64,28 @@ def open_source(spec: str) -> MarketSource:
             f"no market source {spec[:80]!r}",
             reason=Reason.CONFIG_INVALID,
             remedy=f"give {', '.join(kind.form for kind in SOURCES.values())}",
+        )
+    return source
+
+
+FLOWS: dict[str, FlowKind] = {}
+
+
+def open_flow(spec: str) -> FlowSource:
+    """Open a feed of order flow by its name, one of the forms in `FLOWS`.
+
+    A source that has a `close` is running: whoever opened it closes it.
+
+    Raises:
+        MarketDataError: no such kind of feed, or the file breaks its format.
+    """
+    name, _, detail = spec.partition(":")
+    kind = FLOWS.get(name)
+    source = None if kind is None else kind.open(detail)
+    if source is None:
+        raise MarketDataError(
+            f"no order flow {spec[:80]!r}",
+            reason=Reason.CONFIG_INVALID,
+            remedy=f"give {', '.join(kind.form for kind in FLOWS.values())}",
         )
     return source
