@@ -13,7 +13,7 @@ to who lacks the salt (32 random bytes). Files are encrypted to the member's X25
 import hashlib
 import itertools
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Never
 
 import msgspec
@@ -122,14 +122,53 @@ def deal(header: ModelHeader, words: list[int], recipients: list[str]) -> tuple[
         for subset, part in zip(names, [*random_parts, last], strict=True)
     ]
     leaves = tuple(_leaf(component) for component in components)
-    files = []
-    for member, recipient in enumerate(recipients):
-        held = tuple(component for component in components if member not in component.subset)
-        content = msgspec.msgpack.encode(_ShareFile(header, member, leaves, held))
-        if len(content) > _MAX_CONTENT:
-            raise ModelShareError("the model is too large for one file", reason=Reason.CONFIG_INVALID)
-        files.append(pyrage.encrypt(content, [pyrage.x25519.Recipient.from_str(recipient)]))
+    files = [
+        _sealed(
+            _ShareFile(header, member, leaves, tuple(c for c in components if member not in c.subset)),
+            recipient,
+        )
+        for member, recipient in enumerate(recipients)
+    ]
     return _commitment(header, leaves), files
+
+
+def component_leaf(subset: tuple[int, ...], salt: bytes, words: bytes) -> bytes:
+    """The salted hash of one component, 32 bytes: what the commitment is over, and no secret.
+
+    Args:
+        subset: the members that lack the component, ascending.
+        salt: 32 bytes that the holders know and nobody else.
+        words: the component, 8 bytes a weight, little-endian.
+    """
+    return _leaf(_Component(subset, salt, words))
+
+
+def model_commitment(header: ModelHeader, leaves: Sequence[bytes]) -> bytes:
+    """The public commitment, 32 bytes, to a model of these leaves, in the order of `subsets`."""
+    return _commitment(header, tuple(leaves))
+
+
+def seal_share(
+    header: ModelHeader,
+    member: int,
+    leaves: Sequence[bytes],
+    held: Mapping[tuple[int, ...], tuple[bytes, bytes]],
+    recipient: str,
+) -> bytes:
+    """One member's file from parts that no dealer had: see `component_leaf`. `open_share` checks all of it.
+
+    Args:
+        header: of the model.
+        member: whose file this is.
+        leaves: of all components, in the order of `subsets`.
+        held: salt and words by subset, of the components that the member holds.
+        recipient: the member's age X25519 recipient.
+
+    Raises:
+        ModelShareError: the model is too large for one file.
+    """
+    components = tuple(_Component(subset, *held[subset]) for subset in sorted(held))
+    return _sealed(_ShareFile(header, member, tuple(leaves), components), recipient)
 
 
 def open_share(
@@ -192,6 +231,14 @@ def open_share(
     return ModelShare(
         header, member, found, {component.subset: component.words for component in file.components}
     )
+
+
+def _sealed(file: _ShareFile, recipient: str) -> bytes:
+    content = msgspec.msgpack.encode(file)
+    if len(content) > _MAX_CONTENT:
+        raise ModelShareError("the model is too large for one file", reason=Reason.CONFIG_INVALID)
+    sealed: bytes = pyrage.encrypt(content, [pyrage.x25519.Recipient.from_str(recipient)])
+    return sealed
 
 
 def _check_dealing(header: ModelHeader, words: list[int], recipients: list[str]) -> None:
