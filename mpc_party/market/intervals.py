@@ -128,6 +128,10 @@ class NormalEquations(Secret):
             self.count + other.count,
         )
 
+    def scaled(self, factor: float) -> "NormalEquations":
+        """All weights multiplied by a factor, as when time goes by."""
+        return NormalEquations(factor * self.matrix, factor * self.vector, factor * self.square, self.count)
+
 
 def value_chain(chain: ChainSnapshot, price: Price = "mark") -> Valuation:
     """What a venue's chain is worth: options with a bid and an ask, at the mark (and a mark vol) or at the middle."""
@@ -245,14 +249,14 @@ def normal_equations(
         if interval.end > as_of:
             raise ValueError("an interval ends after the moment of the fit")
         decay = 0.5 ** ((as_of - interval.end) / SECONDS_PER_DAY / half_life)
-        regressors, weight = interval.regressors(basis), decay * interval.weight
+        regressors, weight = interval.regressors(basis), interval.weight
         weighted = weight[:, None] * regressors
         total += NormalEquations(
             weighted.T @ regressors,
             weighted.T @ interval.error,
             float(weight @ interval.error**2),
             len(interval),
-        )
+        ).scaled(decay)
     return total
 
 
