@@ -3,12 +3,30 @@
 Three promises are kept across crashes by what stands here: no round is promised twice or out of order, no second
 digest is approved in a round, and no nonce is used twice. One SQLite file per party; one process at a time.
 
+It also keeps, encrypted to the member itself, what opens the newest rounds to an auditor.
+
 A lost journal is a lost memory: with a new, empty one the party could repeat a round. So a damaged journal is
 refused and never replaced silently.
 """
 
 from mpc_party.journal.errors import JournalError
 from mpc_party.journal.journal import Journal
-from mpc_party.journal.records import RoundRecord, RoundState, SnapshotCommitment, read_rounds
+from mpc_party.journal.records import (
+    OpeningRecord,
+    RoundRecord,
+    RoundState,
+    SnapshotCommitment,
+    read_opening,
+    read_rounds,
+)
 
-__all__ = ["Journal", "JournalError", "RoundRecord", "RoundState", "SnapshotCommitment", "read_rounds"]
+__all__ = [
+    "Journal",
+    "JournalError",
+    "OpeningRecord",
+    "RoundRecord",
+    "RoundState",
+    "SnapshotCommitment",
+    "read_opening",
+    "read_rounds",
+]

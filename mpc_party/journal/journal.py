@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +15,14 @@ import msgspec
 
 from mpc_party.journal.errors import JournalError, database_errors
 from mpc_party.journal.lock import ProcessLock
-from mpc_party.journal.records import RoundRecord, RoundState, SnapshotCommitment, select_rounds
+from mpc_party.journal.records import (
+    OpeningRecord,
+    RoundRecord,
+    RoundState,
+    SnapshotCommitment,
+    select_opening,
+    select_rounds,
+)
 from mpc_party.journal.schema import open_database
 from mpc_party.protocol.errors import Reason, RoundError
 
@@ -27,6 +34,7 @@ _FOLLOWS: Final = {
     RoundState.SETTLED: set(),
 }
 _HASH_BYTES: Final = 32
+KEEP_ROUNDS: Final = 20_000  # openings kept: about 28 hours of rounds every five seconds
 
 
 class Journal:
@@ -36,8 +44,11 @@ class Journal:
     Where a write fails, the caller must not act.
     """
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, lock: ProcessLock, epoch: int) -> None:
+    def __init__(
+        self, path: Path, connection: sqlite3.Connection, lock: ProcessLock, epoch: int, keep_rounds: int
+    ) -> None:
         self._path = path
+        self._keep_rounds = keep_rounds
         self._connection = connection
         self._process_lock = lock
         self._epoch = epoch
@@ -45,18 +56,21 @@ class Journal:
         self._closed = False
 
     @classmethod
-    def open(cls, path: Path, *, consortium: bytes, epoch: int) -> Journal:
+    def open(cls, path: Path, *, consortium: bytes, epoch: int, keep_rounds: int = KEEP_ROUNDS) -> Journal:
         """Open or create the journal of this party, and hold it until `close` or the end of the process.
 
         Args:
             path: the file; `<path>.lock` is created beside it, and SQLite's `-wal` and `-shm`.
             consortium: the 32-byte id that the consortium keeps for ever.
             epoch: of the consortium file in force; all methods speak of rounds in this epoch.
+            keep_rounds: how many rounds, besides the one in hand, can be opened later; what is older is forgotten.
 
         Raises:
             JournalError: ALREADY_RUNNING, JOURNAL_UNUSABLE, or CONSORTIUM_MISMATCH (another consortium's journal,
                 or an epoch earlier than one it has seen).
         """
+        if keep_rounds < 0:
+            raise ValueError("keep_rounds must not be negative")
         with database_errors(path):
             lock = ProcessLock(path.with_name(path.name + ".lock"))
         try:
@@ -64,7 +78,7 @@ class Journal:
         except BaseException:
             lock.release()
             raise
-        return cls(path, connection, lock, epoch)
+        return cls(path, connection, lock, epoch, keep_rounds)
 
     def close(self) -> None:
         """Release the file. Can be called more than once."""
@@ -91,7 +105,7 @@ class Journal:
         return self._epoch
 
     def promise_round(self, round_number: int, proposal_digest: bytes) -> None:
-        """Promise to take part in a round, once, and in no earlier one from now on.
+        """Promise to take part in a round, once, and in no earlier one from now on. Forgets the oldest openings.
 
         Raises:
             RoundError: ROUND_ALREADY_PROMISED, if this or a later round of the epoch has been promised.
@@ -109,12 +123,24 @@ class Journal:
                 "INSERT INTO rounds (epoch, round, proposal, promised_at, state) VALUES (?, ?, ?, ?, ?)",
                 (self._epoch, round_number, proposal_digest, _now(), RoundState.PROMISED.value),
             )
+            # Openings only: a promise and a spent nonce are never forgotten.
+            connection.execute(
+                "DELETE FROM openings WHERE id <= (SELECT max(id) FROM openings) - ?", (self._keep_rounds,)
+            )
 
-    def record_snapshot(self, round_number: int, commitment: bytes, salt: bytes) -> None:
-        """Keep what opens this party's commitment to its input: the salt. The input itself is not kept here.
+    def record_snapshot(
+        self, round_number: int, commitment: bytes, salt: bytes | None = None, *, opening: bytes | None = None
+    ) -> None:
+        """Keep this party's commitment to its input, and what opens it, before the commitment leaves.
+
+        Args:
+            round_number: an open round.
+            commitment: 32 bytes.
+            salt: what version 1 kept; None where there is an opening.
+            opening: sealed by `mpc_party.audit.seal_opening`.
 
         Raises:
-            RoundError: PROPOSAL_REFUSED, if the round is not open or has a commitment.
+            RoundError: PROPOSAL_REFUSED, if the round is not open or has another commitment.
         """
         _require_hash(commitment)
         with self._transaction() as connection:
@@ -126,9 +152,44 @@ class Journal:
                 "UPDATE rounds SET snapshot = ?, snapshot_salt = ? WHERE epoch = ? AND round = ?",
                 (commitment, salt, self._epoch, round_number),
             )
+            if (
+                opening is not None and stored is None
+            ):  # the first opening of a commitment is as good as the next
+                connection.execute(
+                    "INSERT INTO openings (epoch, round, opening) VALUES (?, ?, ?)",
+                    (self._epoch, round_number, opening),
+                )
+
+    def record_exposure(
+        self, round_number: int, exposure: bytes | None, commitments: Sequence[bytes] = ()
+    ) -> None:
+        """Keep what a round opened to this party alone, and the commitments that it was run with.
+
+        Args:
+            round_number: a round of this epoch with an opening; without one, nothing is kept.
+            exposure: sealed by `mpc_party.audit.seal_exposure`; None where nothing was opened to this party.
+            commitments: the committee's, 32 bytes each, in its order. They are public. The report has their Merkle
+                root only; with the list, an audit can say whose opening does not fit.
+
+        Raises:
+            RoundError: PROPOSAL_REFUSED, if the round was not promised.
+        """
+        for commitment in commitments:
+            _require_hash(commitment)
+        with self._transaction() as connection:
+            self._state(connection, round_number)
+            connection.execute(
+                "UPDATE openings SET exposure = ?, commitments = ? WHERE epoch = ? AND round = ?",
+                (exposure, b"".join(commitments), self._epoch, round_number),
+            )
+
+    def opening(self, round_number: int) -> OpeningRecord | None:
+        """What is kept to open a round of this epoch; None if there is nothing."""
+        with self._reading() as connection:
+            return select_opening(connection, self._epoch, round_number)
 
     def snapshot(self, round_number: int) -> SnapshotCommitment | None:
-        """The commitment of a round and its salt, if there is one."""
+        """The commitment of a round, if there is one."""
         with self._reading() as connection:
             row = connection.execute(
                 "SELECT snapshot, snapshot_salt FROM rounds WHERE epoch = ? AND round = ?",

@@ -1,4 +1,8 @@
-"""The journal's file: its tables, its version, and how it is opened and checked."""
+"""The journal's file: its tables, its version, and how it is opened and checked.
+
+Version 1 kept of a round's input the commitment and a salt, which opened nothing without the data. Version 2 adds the
+sealed openings; the rest is as it was, so that a file of version 1 is brought up to it where it lies.
+"""
 
 import os
 import sqlite3
@@ -8,7 +12,8 @@ from mpc_party.journal.errors import REMEDY_DAMAGED, JournalError, database_erro
 from mpc_party.protocol.errors import Reason
 
 APPLICATION_ID = 0x4D50434A  # "MPCJ"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+_READABLE = (1, SCHEMA_VERSION)
 
 _TABLES = """
 CREATE TABLE owner (
@@ -44,6 +49,21 @@ CREATE TABLE spent_nonces (
 ) STRICT, WITHOUT ROWID;
 """
 
+# Apart from the rounds, which stay small to read; `id` counts up, as rounds do, so that the oldest rows have the lowest.
+_TABLES_2 = """
+-- What opens a round's commitment, encrypted to the member's own key. Only the newest are kept.
+CREATE TABLE openings (
+    id INTEGER PRIMARY KEY,
+    epoch INTEGER NOT NULL,
+    round INTEGER NOT NULL,
+    opening BLOB NOT NULL,
+    commitments BLOB CHECK (length(commitments) % 32 = 0),  -- the committee's, in its order; these are public
+    exposure BLOB,                                          -- what the round opened to this member alone, encrypted
+    UNIQUE (epoch, round),
+    FOREIGN KEY (epoch, round) REFERENCES rounds (epoch, round)
+) STRICT;
+"""
+
 
 def open_database(path: Path, *, consortium: bytes, epoch: int) -> sqlite3.Connection:
     """Open the file, or create it (mode 0600) where there is none, and check that it is this party's journal.
@@ -63,6 +83,7 @@ def open_database(path: Path, *, consortium: bytes, epoch: int) -> sqlite3.Conne
             connection.execute("BEGIN IMMEDIATE")
             try:
                 _create_where_empty(connection, consortium, epoch)
+                _migrate(connection)
                 _require_owner(connection, path, consortium, epoch)
             except BaseException:
                 connection.execute("ROLLBACK")
@@ -90,9 +111,9 @@ def require_version(connection: sqlite3.Connection, path: Path, *, allow_empty: 
         return
     if application != APPLICATION_ID:
         raise JournalError(f"{path} is not a party's journal", remedy="check the path in the configuration")
-    if version != SCHEMA_VERSION:
+    if version not in _READABLE:
         raise JournalError(
-            f"journal {path} has version {version}, this program reads version {SCHEMA_VERSION}",
+            f"journal {path} has version {version}, this program reads versions up to {SCHEMA_VERSION}",
             remedy="use the version of the program that wrote it",
         )
 
@@ -100,12 +121,24 @@ def require_version(connection: sqlite3.Connection, path: Path, *, allow_empty: 
 def _create_where_empty(connection: sqlite3.Connection, consortium: bytes, epoch: int) -> None:
     if connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID:
         return
-    for statement in _TABLES.split(";\n"):
-        if statement.strip():
-            connection.execute(statement)
+    _execute_all(connection, _TABLES)
     connection.execute("INSERT INTO owner (consortium, epoch) VALUES (?, ?)", (consortium, epoch))
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    connection.execute("PRAGMA user_version = 1")
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Bring a file of version 1, which a new one is at first, to version 2: one table more, nothing changed."""
+    if connection.execute("PRAGMA user_version").fetchone()[0] == 1:
+        _execute_all(connection, _TABLES_2)
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def _execute_all(connection: sqlite3.Connection, script: str) -> None:
+    """Statement by statement: `executescript` would end the transaction."""
+    for statement in script.split(";\n"):
+        if statement.strip():
+            connection.execute(statement)
 
 
 def _require_owner(connection: sqlite3.Connection, path: Path, consortium: bytes, epoch: int) -> None:

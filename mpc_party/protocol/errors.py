@@ -37,6 +37,7 @@ class Reason(StrEnum):
     COMMITMENT_TIMEOUT = "commitment-timeout"  # a committee member did not commit in time
     PROGRAM_MISMATCH = "program-mismatch"  # parties derived different public inputs
     COMPUTATION_OUT_OF_RANGE = "computation-out-of-range"  # opened values fail a range check; retried
+    INPUT_OUT_OF_RANGE = "input-out-of-range"  # a party put in what its own software never does
     APPROVAL_MISMATCH = "approval-mismatch"  # parties would sign different digests
     ROUND_DEADLINE = "round-deadline"  # the round ran out of time
     PARTY_STOPPED = "party-stopped"  # the operator of a party stopped it
@@ -55,6 +56,8 @@ class Reason(StrEnum):
     CHAIN_MISMATCH = "chain-mismatch"  # wrong chain id or contract
     SETTLEMENT_REVERTED = "settlement-reverted"  # the contract refused the report
     REPORT_INVALID = "report-invalid"  # a report or its signature does not verify
+    # Audit
+    DISCLOSURE_INVALID = "disclosure-invalid"  # a disclosed round does not fit its commitment, or does not open
     # This machine
     JOURNAL_UNUSABLE = "journal-unusable"  # the journal cannot be opened or written
     ALREADY_RUNNING = "already-running"  # another process holds this party's journal
