@@ -2,32 +2,50 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from mpc_party.journal import Journal, SnapshotCommitment, read_rounds
+import pytest
+
+from mpc_party.journal import Journal, RoundState, SnapshotCommitment, read_opening, read_rounds
 from tests.journal.golden.regenerate import CONSORTIUM, dump, fill
-from tests.support.journals import hash_of
+from tests.support.journals import hash_of, unusable
 
-GOLDEN = Path(__file__).parent / "golden" / "journal-v1.sql"
+GOLDEN = Path(__file__).parent / "golden"
 
 
-def test_the_file_format_is_version_1s(path):
+def restore(path, version):
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript((GOLDEN / f"journal-v{version}.sql").read_text())
+
+
+def schema(path):
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute("SELECT name, sql FROM sqlite_schema ORDER BY name").fetchall()
+
+
+def version_of(path):
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute("PRAGMA user_version").fetchone()[0]
+
+
+def test_the_file_format_is_version_2s(path):
     fill(path)
 
     def without_times(text):
-        import re  # noqa: PLC0415 - only here
-
         return re.sub(r"\b1[0-9]{12}\b", "TIME", text)
 
-    assert without_times(dump(path)) == without_times(GOLDEN.read_text())
+    assert without_times(dump(path)) == without_times((GOLDEN / "journal-v2.sql").read_text())
 
 
-def test_a_file_of_version_1_is_read(path):
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(GOLDEN.read_text())
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_file_of_each_version_is_read(path, version):
+    restore(path, version)
+    beside = read_rounds(path)  # by `status`, before the party has brought it up to date
     with Journal.open(path, consortium=CONSORTIUM, epoch=2) as journal:
+        assert journal.rounds() == beside
         assert journal.last_round() == 8
         assert [(r.round, r.state.value, r.nonce_spent) for r in journal.rounds()] == [
             (8, "promised", False),
@@ -35,7 +53,39 @@ def test_a_file_of_version_1_is_read(path):
             (5, "settled", True),
         ]
         assert journal.rounds()[2].details == {"ms": {"total": 123.5}, "instruments": 514}
-        assert journal.snapshot(5) == SnapshotCommitment(b"\x55" * 32, b"salt")
+        assert journal.snapshot(5) == SnapshotCommitment(b"\x55" * 32, b"salt" if version == 1 else None)
+
+
+def test_a_file_of_version_1_keeps_openings_from_now_on(path):
+    restore(path, 1)
+    assert read_opening(path) is None
+    with Journal.open(path, consortium=CONSORTIUM, epoch=2) as journal:
+        assert journal.opening(5) is None
+        journal.promise_round(9, hash_of(1))
+        journal.record_snapshot(9, hash_of(2), opening=b"sealed")
+    assert read_opening(path).round == 9
+    assert version_of(path) == 2
+    fresh = path.with_name("fresh.db")
+    fill(fresh)
+    assert schema(path) == schema(fresh)
+
+
+def test_a_file_that_cannot_be_brought_up_to_date_stays_as_it_was(path):
+    restore(path, 1)
+    before = dump(path)
+    error = unusable(path, consortium=b"\x22" * 32, epoch=2)
+    assert "belongs to the consortium" in error.message
+    assert dump(path) == before
+
+
+def test_an_opening_of_version_2_is_read(path):
+    restore(path, 2)
+    record = read_opening(path, 2, 5)
+    assert (record.opening, record.exposure) == (b"sealed opening", b"sealed exposure")
+    assert record.commitments == (b"\x55" * 32, b"\x66" * 32, b"\x77" * 32)
+    assert record.state is RoundState.SETTLED
+    assert read_opening(path).opening == b"another"
+    assert read_opening(path, exposed=True).round == 5
 
 
 def test_only_the_owner_can_read_the_file(path, journal):

@@ -1,4 +1,4 @@
-"""Write the golden dump of a journal. Run by hand, after the file format was changed on purpose:
+"""Write the golden dump of a journal of this version (those of earlier ones stay). Run by hand, after the file format was changed on purpose:
 
 python -m tests.journal.golden.regenerate
 """
@@ -19,7 +19,8 @@ PRAGMAS = ("application_id", "user_version")
 def fill(path: Path) -> None:
     with Journal.open(path, consortium=CONSORTIUM, epoch=2) as journal:
         journal.promise_round(5, b"\x05" * 32)
-        journal.record_snapshot(5, b"\x55" * 32, b"salt")
+        journal.record_snapshot(5, b"\x55" * 32, opening=b"sealed opening")
+        journal.record_exposure(5, b"sealed exposure", [b"\x55" * 32, b"\x66" * 32, b"\x77" * 32])
         journal.approve_digest(5, b"\xd5" * 32)
         journal.spend_nonce(5, b"\xe5" * 32)
         journal.record_outcome(5, RoundState.SIGNED, details={"ms": {"total": 123.5}, "instruments": 514})
@@ -27,6 +28,7 @@ def fill(path: Path) -> None:
         journal.promise_round(7, b"\x07" * 32)
         journal.record_outcome(7, RoundState.ABORTED, reason=Reason.PEER_TIMEOUT, culprit="desk-1")
         journal.promise_round(8, b"\x08" * 32)
+        journal.record_snapshot(8, b"\x88" * 32, opening=b"another")
 
 
 def dump(path: Path) -> str:
@@ -41,7 +43,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "journal.db"
         fill(path)
-        (HERE / "journal-v1.sql").write_text(dump(path))
+        (HERE / "journal-v2.sql").write_text(dump(path))
 
 
 if __name__ == "__main__":
