@@ -89,6 +89,23 @@ class PolicyNetwork(torch.nn.Module):
         """Bounds over the features' box of both layers before their squares, and of |g|, by interval arithmetic."""
         return policy_bounds(np.array(self.weights()))
 
+    def reach(self) -> torch.Tensor:
+        """The same three bounds as a share of what is allowed, shape (3,), with gradients; for a penalty."""
+        low, high = (
+            torch.tensor([getattr(known, end) for known in FEATURES], dtype=self.first.weight.dtype)
+            for end in ("low", "high")
+        )
+        centre, radius = (low + high) / 2, (high - low) / 2
+        reaches = []
+        for layer, limit in ((self.first, ACTIVATION_REACH), (self.second, ACTIVATION_REACH)):
+            centre, radius = layer(centre), layer.weight.abs() @ radius
+            reaches.append((centre.abs() + radius).max() / limit)
+            highest = (centre.abs() + radius).square()
+            lowest = (centre.abs() - radius).clamp(min=0.0).square()
+            centre, radius = (highest + lowest) / 2, (highest - lowest) / 2
+        last = self.last(centre).abs() + self.last.weight.abs() @ radius
+        return torch.stack([*reaches, last.squeeze() / MODEL_REACH])
+
     def project(self) -> None:
         """Scale layers down until the bounds hold that dealing requires, with a margin for rounding. Mostly a no-op."""
         layers = (
