@@ -1,4 +1,4 @@
-"""Market sources by name, as programs are told of them: `recorded:FILE` or `simulated:SEED`."""
+"""Market sources and order flow by name, as programs are told of them; the forms are in `SOURCES` and `FLOWS`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from mpc_party.market.chain import FlowSource, MarketSource
 from mpc_party.market.errors import MarketDataError
+from mpc_party.market.heston import HestonMarket
 from mpc_party.market.recorded import RecordedChain
 from mpc_party.market.simulated import SimulatedMarket
 from mpc_party.protocol.errors import Reason
@@ -37,6 +38,22 @@ def _simulated(detail: str) -> MarketSource | None:
     return SimulatedMarket(int(detail)) if is_seed(detail) else None
 
 
+def _deribit(detail: str) -> MarketSource | None:
+    from mpc_party.market.live import LiveChain  # noqa: PLC0415 - only live sources need websockets and a thread
+
+    currency, at, url = detail.partition("@")
+    if not currency or (at and not url):
+        return None
+    return (LiveChain(currency, url=url) if at else LiveChain(currency)).start()
+
+
+def _heston(detail: str) -> HestonMarket | None:
+    seed, at, venue = detail.partition("@")
+    if not is_seed(seed) or (at and not venue):
+        return None
+    return HestonMarket(int(seed), venue or None)
+
+
 def is_seed(text: str) -> bool:
     """Whether this is a seed as programs take it: up to 18 decimal digits."""
     return text.isascii() and text.isdecimal() and len(text) <= 18
@@ -45,6 +62,8 @@ def is_seed(text: str) -> bool:
 SOURCES = {
     "recorded": SourceKind("recorded:FILE", _recorded),
     "simulated": SourceKind("simulated:SEED", _simulated),
+    "heston": SourceKind("heston:SEED[@VENUE]", _heston),
+    "deribit": SourceKind("deribit:CURRENCY[@URL]", _deribit),
 }
 
 
@@ -68,7 +87,9 @@ def open_source(spec: str) -> MarketSource:
     return source
 
 
-FLOWS: dict[str, FlowKind] = {}
+FLOWS: dict[str, FlowKind] = {
+    "heston": FlowKind("heston:SEED[@VENUE]", _heston),
+}
 
 
 def open_flow(spec: str) -> FlowSource:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
+from urllib.parse import urlsplit
 
 import structlog
 from websockets.asyncio.client import ClientConnection, connect
@@ -57,18 +58,45 @@ class Disconnect(NamedTuple):
 Action = Send | Emit | Fetch | Disconnect
 
 
-class VenueProtocol(Protocol):
-    """One venue's side of the conversation. All times `now` are monotonic, in seconds. Called from one thread.
+def require_venue_url(url: str) -> None:
+    """Refuse what is no WebSocket URL, or one without TLS to another machine: anybody on the way could make prices.
 
-    Attributes:
-        url: where to connect, `wss://` or `ws://`.
-        dropped: messages and quotes that were not used, by cause. Only ever counted up.
-        gaps: breaks in the numbering of the venue's messages.
+    Raises:
+        MarketDataError: CONFIG_INVALID.
     """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        parts, host = urlsplit(""), None
+    if parts.scheme not in {"ws", "wss"} or not host or not url.isascii() or not url.isprintable():
+        raise MarketDataError(
+            f"no WebSocket URL: {one_line(url, 80)!a}",
+            reason=Reason.CONFIG_INVALID,
+            remedy="give wss://HOST[:PORT]/PATH",
+        )
+    if parts.scheme == "ws" and host not in {"127.0.0.1", "::1", "localhost"}:
+        raise MarketDataError(
+            f"{one_line(url, 80)} is not encrypted",
+            reason=Reason.CONFIG_INVALID,
+            remedy="give a wss:// URL; ws:// is for a server on this machine",
+        )
 
-    url: str
-    dropped: Counter[str]
-    gaps: int
+
+class VenueProtocol(Protocol):
+    """One venue's side of the conversation. All times `now` are monotonic, in seconds. Called from one thread."""
+
+    @property
+    def url(self) -> str:
+        """Where to connect: `wss://`, or `ws://` on this machine."""
+
+    @property
+    def dropped(self) -> Counter[str]:
+        """Messages and quotes that were not used, by cause. Only ever counted up."""
+
+    @property
+    def gaps(self) -> int:
+        """Breaks in the numbering of the venue's messages."""
 
     def connected(self, now: float) -> Iterable[Action]:
         """A new connection: everything known of the last one is void."""
@@ -119,6 +147,9 @@ class VenueConnection:
     """Keeps one protocol connected, in a daemon thread, from `start` to `close`.
 
     `sink` gets every event, in the connection's thread: it must be quick and must not block.
+
+    Raises:
+        MarketDataError: the protocol's URL is not one to connect to.
     """
 
     def __init__(
@@ -129,6 +160,7 @@ class VenueConnection:
         timing: Timing | None = None,
         max_message: int = MAX_MESSAGE,
     ) -> None:
+        require_venue_url(protocol.url)
         self._protocol = protocol
         self._sink = sink
         self._timing = timing or Timing()

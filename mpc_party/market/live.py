@@ -1,0 +1,182 @@
+"""Deribit's option chain as it is now: a market source with a connection of its own, closed by `close`."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from mpc_party.market.board import TickerBoard
+from mpc_party.market.chain import ChainSnapshot
+from mpc_party.market.errors import MarketDataError
+from mpc_party.market.flow import FlowFeatures, FlowWindow
+from mpc_party.market.venues.connection import Health, Timing, VenueConnection
+from mpc_party.market.venues.deribit import DERIBIT_URL, DeribitProtocol
+from mpc_party.market.venues.events import Event, OptionTicker, TopOfBook, Trade
+from mpc_party.protocol.errors import Reason
+
+_log = structlog.get_logger(__name__)
+
+MAX_QUOTE_AGE = 60  # seconds
+BEHIND = 20  # seconds that a moment may lie back: proposals take their time to arrive
+AHEAD = 5  # seconds by which the clock that named a moment may be ahead of ours
+PATIENCE = 30.0  # seconds to wait for the first data
+SETTLING = 5.0  # seconds after the first ticker, when the chain is taken to be all there
+ENOUGH = 0.9  # of the listed options, from which on the chain is taken to be all there at once
+
+
+class LiveChain:
+    """A market source (and, from the perpetual's quotes and trades, a flow source) on Deribit's public WebSocket.
+
+    `start` connects in the background; the first question waits for data, at most `patience` seconds. Questions may
+    come from any thread.
+    """
+
+    replays = False
+
+    def __init__(
+        self,
+        currency: str,
+        *,
+        url: str = DERIBIT_URL,
+        max_quote_age: int = MAX_QUOTE_AGE,
+        patience: float = PATIENCE,
+        timing: Timing | None = None,
+        say: Callable[[str], None] | None = None,
+    ) -> None:
+        self.underlying = currency
+        self._perpetual = f"{currency}-PERPETUAL"
+        self._protocol = DeribitProtocol(
+            currency, url=url, books=(self._perpetual,), trades=(self._perpetual,)
+        )
+        self._connection = VenueConnection(self._protocol, self._take, timing=timing)
+        self._board = TickerBoard(currency)
+        self._flow = FlowWindow()
+        self._changed = threading.Condition()
+        self._first_ticker: float | None = None
+        self._closed = False
+        self._max_quote_age = max_quote_age
+        self._patience = patience
+        self._say = say
+
+    def start(self) -> Self:
+        """Begin connecting, in a thread of its own; returns at once."""
+        self._connection.start()
+        return self
+
+    def close(self) -> None:
+        """Disconnect and end the thread; whoever waits for data is told. Idempotent."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def health(self) -> Health:
+        """The connection's counters."""
+        return self._connection.health
+
+    @property
+    def dropped(self) -> Counter[str]:
+        """What was not used so far, by cause: by the protocol, on the board, and in the flow window."""
+        with self._changed:
+            return Counter(self._protocol.dropped) + self._board.dropped + self._flow.dropped
+
+    def next_time(self, after: int, now: int) -> int:
+        """The present second, or the one after `after`; waits for the first data.
+
+        Raises:
+            MarketDataError: MARKET_DATA_STALE: none came in time.
+        """
+        self._wait_for_data()
+        return max(after + 1, now)
+
+    def at(self, observed_at: int) -> ChainSnapshot:
+        """What the venue showed at a moment just past, with the time at which each quote was seen.
+
+        Raises:
+            MarketDataError: MARKET_DATA_STALE: the moment is too far from now, or there are no fresh quotes for it.
+        """
+        away = observed_at - time.time()
+        if not -BEHIND <= away <= AHEAD:
+            raise MarketDataError(
+                f"a live source knows the last {BEHIND} seconds; {observed_at} is {abs(away):.0f} s "
+                f"{'back' if away < 0 else 'ahead'}",
+                reason=Reason.MARKET_DATA_STALE,
+                remedy="see that the clocks of all members and the coordinator are set",
+            )
+        self._wait_for_data()
+        with self._changed:
+            chain = self._board.at(observed_at, self._max_quote_age)
+        if chain is None:
+            raise self._stale(f"no quote of the last {self._max_quote_age} s")
+        return chain
+
+    def flow(self, observed_at: int) -> FlowFeatures:
+        """Order flow of the perpetual in the window that ends at this moment.
+
+        Raises:
+            MarketDataError: nothing is known of that time.
+        """
+        with self._changed:
+            return self._flow.features(observed_at)
+
+    def _take(self, event: Event) -> None:
+        """Called from the connection's thread."""
+        with self._changed:
+            if isinstance(event, OptionTicker):
+                self._board.take(event)
+                if self._first_ticker is None:
+                    self._first_ticker = time.monotonic()
+                    self._changed.notify_all()
+            elif isinstance(event, TopOfBook | Trade) and event.instrument == self._perpetual:
+                self._flow.take(event)
+
+    def _wait_for_data(self) -> None:
+        deadline = time.monotonic() + self._patience
+        told = 0.0
+        with self._changed:
+            while not self._is_there():
+                now = time.monotonic()
+                if self._closed:
+                    raise self._stale("the source is closed")
+                if now >= deadline:
+                    raise self._stale(f"no market data within {self._patience:.0f} s")
+                if now - told >= 1.0:
+                    told = now
+                    self._tell()
+                self._changed.wait(min(0.1, deadline - now))
+
+    def _is_there(self) -> bool:
+        if self._first_ticker is None or self._closed:
+            return False
+        listed = len(self._protocol.instruments)
+        return len(self._board) >= ENOUGH * listed or time.monotonic() - self._first_ticker >= SETTLING
+
+    def _tell(self) -> None:
+        listed, heard = len(self._protocol.instruments), len(self._board)
+        if self._say is not None:
+            self._say(f"Waiting for {self._protocol.url}: {heard} of {listed or '?'} options heard of")
+        _log.info("waiting for market data", url=self._protocol.url, heard=heard, listed=listed)
+
+    def _stale(self, what: str) -> MarketDataError:
+        health = self._connection.health
+        state = "connected" if health.connected else "not connected"
+        cause = f", last error: {health.last_error}" if health.last_error else ""
+        return MarketDataError(
+            f"{self._protocol.url}: {what} ({state}, {health.messages} messages, "
+            f"{sum(health.dropped.values())} dropped{cause})",
+            reason=Reason.MARKET_DATA_STALE,
+            remedy="see that the venue can be reached from here and that this machine's clock is set",
+        )
