@@ -185,13 +185,35 @@ def open_share(
     Raises:
         ModelShareError: not for this key, corrupted, for another member, or not what the commitment binds.
     """
+    return check_share(share_content(data, decrypt), member=member, commitment=commitment)
+
+
+def share_content(data: bytes, decrypt: Callable[[bytes], bytes]) -> bytes:
+    """The content of one member's file, unchecked: what a member hands to an auditor. Secret.
+
+    Raises:
+        ModelShareError: not for this key.
+    """
     try:
-        content = decrypt(data)
+        return decrypt(data)
     except ConsortiumError:
         raise ModelShareError(
             "the model share does not decrypt with this identity",
             remedy="ask the model owner for your own file again",
         ) from None
+
+
+def check_share(content: bytes, *, member: int, commitment: bytes | None) -> ModelShare:
+    """Check the content of one member's file, component by component, against the public commitment.
+
+    Args:
+        content: as `share_content` gives it.
+        member: whose share it must be.
+        commitment: of the model; None to learn it.
+
+    Raises:
+        ModelShareError: corrupted, of another member, or not what the commitment binds.
+    """
     try:
         file = msgspec.msgpack.decode(content, type=_ShareFile)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -239,6 +261,34 @@ def _sealed(file: _ShareFile, recipient: str) -> bytes:
         raise ModelShareError("the model is too large for one file", reason=Reason.CONFIG_INVALID)
     sealed: bytes = pyrage.encrypt(content, [pyrage.x25519.Recipient.from_str(recipient)])
     return sealed
+
+
+def reconstruct(shares: Sequence[ModelShare]) -> list[int]:
+    """The weights, signed ring integers, from the shares of t + 1 members or more: for an audit.
+
+    Args:
+        shares: checked against one commitment, which fixes every component: those that two members hold are equal.
+
+    Raises:
+        ModelShareError: shares of several models, or of too few members.
+    """
+    if len({share.commitment for share in shares}) != 1:
+        raise ModelShareError("the shares are of several models, or there is none")
+    header = shares[0].header
+    total = [0] * header.count
+    for subset in subsets(header.members, header.threshold):
+        holder = next((share for share in shares if share.member not in subset), None)
+        if holder is None:
+            raise ModelShareError(
+                f"the weights need the shares of {header.threshold + 1} members",
+                remedy="ask one more member",
+            )
+        words = holder.component(subset)
+        total = [
+            known + int.from_bytes(words[_WORD * i : _WORD * (i + 1)], "little")
+            for i, known in enumerate(total)
+        ]
+    return [(word + (_MODULUS >> 1)) % _MODULUS - (_MODULUS >> 1) for word in total]
 
 
 def _check_dealing(header: ModelHeader, words: list[int], recipients: list[str]) -> None:
