@@ -8,41 +8,12 @@ from pathlib import Path
 
 import msgspec
 
-from mpc_party.hedging.model import KIND, WEIGHTS, encode_weights
+from models.model_file import ModelFile
+from mpc_party.hedging.model import encode_weights
 from mpc_party.protocol.consortium import Consortium
 from mpc_party.protocol.errors import ConfigError
-from mpc_party.protocol.files import read_text_limited, write_atomic
+from mpc_party.protocol.files import write_atomic
 from mpc_party.protocol.model_share import VERSION, ModelHeader, deal
-from mpc_party.protocol.toml import convert, parse_toml
-
-MAX_MODEL_FILE = 64 * 1024
-
-
-class QuadraticModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A model file: the minimum-variance quadratic's weights. Secret; the repr shows none."""
-
-    kind: str
-    a: float
-    b: float
-    c: float
-
-    def __repr__(self) -> str:
-        return f"QuadraticModel({self.kind!r})"
-
-
-def load_model(path: Path) -> QuadraticModel:
-    """Read a model file.
-
-    Raises:
-        ConfigError: not a model file, or of a kind that no program reads.
-    """
-    what = f"model file {path}"
-    model = convert(
-        parse_toml(read_text_limited(path, MAX_MODEL_FILE, "model file"), what), QuadraticModel, what
-    )
-    if model.kind != KIND:
-        raise ConfigError(f"{what}: kind: this version deals {KIND!r} only, not {model.kind[:40]!a}")
-    return model
 
 
 def share_file(directory: Path, member: str) -> Path:
@@ -50,19 +21,19 @@ def share_file(directory: Path, member: str) -> Path:
     return directory / f"{member}.model-share.age"
 
 
-def deal_model(consortium: Consortium, model: QuadraticModel, directory: Path) -> Consortium:
+def deal_model(consortium: Consortium, model: ModelFile, directory: Path) -> Consortium:
     """Write the members' share files, and return the consortium with the model's commitment.
 
     Raises:
         ConfigError: the weights are out of range, or a file cannot be written.
     """
     bits = consortium.program.fraction_bits
-    words = encode_weights([getattr(model, name) for name in WEIGHTS], bits)
+    words = encode_weights(model.kind, model.weights, bits)
     header = ModelHeader(
         version=VERSION,
         consortium=consortium.id_bytes,
         epoch=consortium.epoch,
-        kind=KIND,
+        kind=model.kind,
         count=len(words),
         fraction_bits=bits,
         members=len(consortium.members),

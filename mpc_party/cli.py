@@ -144,7 +144,15 @@ def keygen(
 @app.command(name="run")
 def run_party(
     *,
-    market: Annotated[str | None, typer.Option(help="recorded:FILE or simulated:SEED.")] = None,
+    market: Annotated[
+        str | None, typer.Option(help="Quotes: recorded:FILE, capture:FILE, simulated:SEED, heston:SEED, deribit:BTC.")
+    ] = None,
+    flow: Annotated[
+        str | None, typer.Option(help="Order flow: binance:BTCUSDT, capture:FILE or heston:SEED.")
+    ] = None,
+    positions: Annotated[
+        str | None, typer.Option(help="CSV file with this desk's positions: instrument,contracts.")
+    ] = None,
     desk_seed: Annotated[str | None, typer.Option(help="Seed of this desk's private view of it.")] = None,
     coverage: Annotated[float | None, typer.Option(help="Share of the chain that this desk sees.")] = None,
     noise: Annotated[float | None, typer.Option(help="Error of this desk's quotes, relative to vol.")] = None,
@@ -173,6 +181,8 @@ def run_party(
     passphrase = passphrase_from(file=passphrase_file, prompt="Passphrase")
     options = Options(
         market=market,
+        flow=flow,
+        positions=positions,
         desk_seed=desk_seed,
         coverage=coverage,
         noise=noise,

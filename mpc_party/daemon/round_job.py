@@ -8,16 +8,22 @@ import hashlib
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 
 from mpc_party.daemon.proposal_check import check_clock, check_market, check_reference, check_structure
-from mpc_party.hedging.outputs import Opened, check_range, report_columns
+from mpc_party.hedging.exposure import Exposure, check_exposure, scaled_positions
+from mpc_party.hedging.outputs import Opened, check_inputs, check_range, report_columns
 from mpc_party.hedging.program import compute
 from mpc_party.hedging.public import PublicInputs, public_inputs
 from mpc_party.hedging.snapshot import Snapshot
 from mpc_party.journal import Journal
+from mpc_party.market.chain import FlowSource
 from mpc_party.market.desk import DeskView
+from mpc_party.market.errors import MarketDataError
+from mpc_party.market.flow import FlowFeatures, flow_row
+from mpc_party.market.positions import Positions, read_positions
 from mpc_party.market.quotes import clean
 from mpc_party.market.surface import SurfaceFit, fit_surface
 from mpc_party.mesh import Exchange, FrameKind, Mesh, MeshSession, deadline_in
@@ -52,6 +58,8 @@ class PartyContext:
     key: KeyShare = field(repr=False)
     model: ModelShare = field(repr=False)
     approver: Approver = field(repr=False)
+    flow: FlowSource | None = field(default=None, repr=False)
+    positions: Path | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -64,6 +72,8 @@ class Preparation:
     snapshot: Snapshot
     commitment: bytes
     fit: SurfaceFit
+    position_scale: float = field(repr=False)  # this party's own secret: what undoes its positions' words
+    positions_left_out: int  # options held that are not in the book
     dropped: Counter[str]
     milliseconds: float
     deadline: float  # of the mesh session, in `time.monotonic()` seconds
@@ -91,13 +101,34 @@ def prepare(party: PartyContext, proposal: Proposal, digest: bytes, last_observe
     vols, dropped = clean(quotes, forwards, proposal.observed_at, program.max_quote_age)
     check_reference(public, vols)
     fit = fit_surface(public.grid, vols, program.band, public.grid.span(public.expiry_index, public.strike))
-    snapshot = Snapshot(fit, program.fraction_bits)
+    flow = flow_row(
+        _flow(party, proposal.observed_at, dropped),
+        reference_vol=public.median_reference_vol,
+        forward=float(public.grid.forward[0]),
+    )
+    contracts, left_out = _held(party).in_book(
+        proposal.underlying, public.grid.expiry[public.expiry_index], public.strike, public.call
+    )
+    positions, scale = scaled_positions(public, contracts)
+    snapshot = Snapshot(fit.coefficients, flow, positions, program.fraction_bits)
     commitment = snapshot.commitment(consortium.hash, proposal.round, party.own)
     party.journal.promise_round(proposal.round, digest)
-    party.journal.record_snapshot(proposal.round, commitment, snapshot.salt)
+    party.journal.record_snapshot(proposal.round, commitment, snapshot.market_salt)
     _ = public.digest  # derived here, while the other parties are still fitting
     elapsed = 1e3 * (time.perf_counter() - started)
-    return Preparation(proposal, digest, public, snapshot, commitment, fit, dropped, elapsed, deadline)
+    return Preparation(
+        proposal=proposal,
+        digest=digest,
+        public=public,
+        snapshot=snapshot,
+        commitment=commitment,
+        fit=fit,
+        position_scale=scale,
+        positions_left_out=left_out,
+        dropped=dropped,
+        milliseconds=elapsed,
+        deadline=deadline,
+    )
 
 
 def run_round(party: PartyContext, ready: Preparation, commitments: tuple[bytes, ...]) -> Result:
@@ -118,7 +149,9 @@ def run_round(party: PartyContext, ready: Preparation, commitments: tuple[bytes,
         try:
             watch.lap("nonce")
             opened, rounds = _compute(party, ready, links)
+            check_inputs(opened, [consortium.names[member] for member in proposal.committee])
             check_range(ready.public, opened)
+            _keep_exposure(party, ready, opened)
             report = build_report(
                 party, ready, commitments, pack_params(report_columns(ready.public, opened))
             )
@@ -205,7 +238,7 @@ def _compute(party: PartyContext, ready: Preparation, links: MeshSession) -> tup
     components = committee_components(party.model, proposal.committee)
     model = ReplicatedShares(session, torch.from_numpy(components), program.fraction_bits)
     before = links.stats.rounds - 1
-    opened = compute(session, ready.public, ready.snapshot, model)
+    opened = compute(session, ready.public, ready.snapshot, party.model.header.kind, model)
     return opened, session.traffic.rounds - (links.stats.rounds - before)
 
 
@@ -218,6 +251,30 @@ def _digest(consortium: Consortium, report: HedgeReport) -> bytes:
             remedy="mpc-coordinator deploy",
         )
     return report_digest(report, settlement.chain_id, settlement.contract)
+
+
+def _flow(party: PartyContext, observed_at: int, dropped: Counter[str]) -> FlowFeatures:
+    """This party's order flow; neutral, and counted as dropped, where its feed has none. A round needs quotes, not flow."""
+    if party.flow is None:
+        return FlowFeatures()
+    try:
+        return party.flow.flow(observed_at)
+    except MarketDataError:
+        dropped["flow"] += 1
+        return FlowFeatures()
+
+
+def _held(party: PartyContext) -> Positions:
+    return Positions({}) if party.positions is None else read_positions(party.positions)
+
+
+def _keep_exposure(party: PartyContext, ready: Preparation, opened: Opened) -> Exposure | None:
+    """Check what was opened to this party alone, and keep it where only this party reads it."""
+    if opened.exposure is None:
+        return None
+    unit = 2.0**-opened.fraction_bits
+    check_exposure(ready.public, opened.table * unit, ready.snapshot.positions * unit, opened.exposure)
+    return opened.exposure.times(ready.position_scale)
 
 
 class _Watch:

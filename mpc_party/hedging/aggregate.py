@@ -1,53 +1,48 @@
-"""Aggregation of the parties' private fits: the mean weighted by secret weights, by Goldschmidt's division.
+"""Aggregation of the parties' private inputs to one: the median, by secret comparison; and who was out of range.
 
-Part of the joint program, in a file of its own because the rule will change (robust aggregation) and its caller
-will not.
+With three inputs of which one may be a lie, in its numbers as in any weight that it claims, the only weighted medians that
+are safe are the plain one, so that no weights are shared. On a recorded chain of 620 to 990 options (20 moments, quotes 1 % of
+the vol apart, RMSE of the log-vol against the venue's) the median gives 0.0195 and 0.0200 with one party 0.5 too high, the
+weighted mean 0.0189 and 0.163.
 """
 
 from collections.abc import Sequence
 
 import torch
 
-from mpc_party.hedging.snapshot import COLUMNS
-from mpc_party.market.surface import LOWEST_WEIGHT
-from mpc_party.secure import ReplicatedShares, reduce, reduce_many
-
-ITERATIONS = 4  # after the linear guess: its relative error 0.64 is squared five times, to 8e-7
-
-_LOW = 3 * LOWEST_WEIGHT  # the sum of three weights in [1/16, 1]
-_HIGH = 3.0
-# Minimax line c0 - c1 x for 1/x on [low, high]: both ends and the middle err by the same relative error.
-_SPREAD = (_HIGH + _LOW) ** 2 + 4 * _HIGH * _LOW
-_GUESS_AT_ZERO = 8 * (_HIGH + _LOW) / _SPREAD
-_GUESS_SLOPE = 8 / _SPREAD
+from mpc_party.hedging.snapshot import LARGEST_INPUT
+from mpc_party.secure import ReplicatedShares, less_than_zero, median_of_three
+from mpc_party.secure.steps import Steps, collective
 
 
-def weighted_mean(inputs: Sequence[ReplicatedShares]) -> ReplicatedShares:
-    """Per expiry, sum of w_i c_i over sum of w_i; from (E, 4) shares per party to (E, 3). Collective.
+@collective
+def median_input(inputs: Sequence[ReplicatedShares]) -> Steps[ReplicatedShares]:
+    """The median of the three parties' market words, elementwise: (E + 1, 3) each to (E + 1, 3). Collective.
 
-    The weights lie in [1/16, 1] each, which the parties' fits make sure of; a weight outside spoils the result, and
-    the range check on what is opened then stops the round. Nothing is opened.
+    Each result lies between two parties' inputs, whatever the third one's is, as long as all are within
+    `LARGEST_INPUT`, which `out_of_range` counts. Exact. Nothing is opened.
 
-    Rounds: 4 + 2 * (ITERATIONS + 1) = 12; 3 words per element in all and pair of rounds.
-
-    Source: Goldschmidt, "Applications of division by convergence", MIT, 1964; the guess is the minimax line.
+    Rounds: 9 (bits = fraction bits + 4: differences of inputs within 2 lie within 4).
     """
-    width = COLUMNS - 1
-    products = inputs[0][:, :width] * inputs[0][:, width:]
-    weight = inputs[0][:, width:]
-    for share in inputs[1:]:
-        products = products + share[:, :width] * share[:, width:]
-        weight = weight + share[:, width:]
-    numerator, factor = reduce_many([products, _GUESS_AT_ZERO - _GUESS_SLOPE * weight])
-    # N / D = (N F) / (D F): repeat with F = 2 - D until D is 1.
-    numerator, denominator = reduce_many([numerator * factor, weight * factor])
-    for _ in range(ITERATIONS - 1):
-        factor = 2.0 - denominator
-        numerator, denominator = reduce_many([numerator * factor, denominator * factor])
-    return reduce(numerator * (2.0 - denominator))
+    first, second, third = inputs
+    return (yield from median_of_three.steps(first, second, third, bits=first.fraction_bits + 4))
 
 
-def mean_in_the_clear(inputs: torch.Tensor) -> torch.Tensor:
-    """What `weighted_mean` computes, in float64, from inputs of shape (parties, E, 4): for audits and tests."""
-    weights = inputs[:, :, COLUMNS - 1 :]
-    return (inputs[:, :, : COLUMNS - 1] * weights).sum(dim=0) / weights.sum(dim=0)
+@collective
+def out_of_range(inputs: Sequence[ReplicatedShares]) -> Steps[ReplicatedShares]:
+    """How many comparisons of each party's input with +-`LARGEST_INPUT` fail: (3,), at scale 0. Collective.
+
+    Zero for an honest party. Exact over the whole ring: a word X beyond the limit B fails X + B >= 0 or B - X >= 0, where
+    these wrap as well.
+
+    Rounds: 10, beside whatever else runs.
+    """
+    values = ReplicatedShares.stack(list(inputs), dim=0)
+    sides = ReplicatedShares.stack([values + LARGEST_INPUT, LARGEST_INPUT - values], dim=0)
+    failed = yield from less_than_zero.steps(sides)
+    return failed.sum(0).reshape(len(inputs), -1).sum(1)
+
+
+def median_in_the_clear(inputs: torch.Tensor) -> torch.Tensor:
+    """What `median_input` computes, from inputs of shape (3, ...): for audits and tests."""
+    return inputs.median(dim=0).values

@@ -50,10 +50,21 @@ def coefficient_table(
     moneyness: Floats, reference_vol: Floats, time: Floats, call: NDArray[np.bool_], band: float, degree: int
 ) -> Floats:
     """Coefficients of shape (5, degree + 1, n) for n instruments; arguments of shape (n,), times in years."""
-    count = 2 * degree + 8  # more nodes than coefficients: aliasing falls below the fixed point
-    angle = np.pi * (np.arange(count) + 0.5) / count
-    ratio = np.exp(band * np.cos(angle))[:, None]
+    ratio = np.exp(band * chebyshev_nodes(degree))[:, None]
     values = output_values(moneyness, reference_vol * ratio, time, call, ratio * np.ones_like(moneyness))
+    return coefficients_of(values, degree)
+
+
+def chebyshev_nodes(degree: int) -> Floats:
+    """The points in (-1, 1) at which a function is evaluated to be approximated to this degree."""
+    count = 2 * degree + 8  # more nodes than coefficients: aliasing falls below the fixed point
+    return np.asarray(np.cos(np.pi * (np.arange(count) + 0.5) / count), dtype=np.float64)
+
+
+def coefficients_of(values: Floats, degree: int) -> Floats:
+    """Coefficients (m, degree + 1, n) of m functions from their values (m, nodes, n) at `chebyshev_nodes`."""
+    count = values.shape[1]
+    angle = np.pi * (np.arange(count) + 0.5) / count
     cosines = np.cos(np.arange(degree + 1)[:, None] * angle) * (2.0 / count)
     cosines[0] *= 0.5
     return np.asarray(np.einsum("kj,ojn->okn", cosines, values), dtype=np.float64)

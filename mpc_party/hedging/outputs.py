@@ -8,6 +8,7 @@ lies within its bounds. At 16 bits that holds for every column but iv at a refer
 reference vol * sqrt(T) is above 15; at 20 bits the deltas, too, have neighbours that share a report unit (10^6 < 2^20).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -15,18 +16,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpc_party.hedging.chebyshev import output_values
+from mpc_party.hedging.exposure import Exposure
+from mpc_party.hedging.model import MODEL_REACH
 from mpc_party.hedging.public import VOL_UNIT, PublicInputs
+from mpc_party.hedging.scenarios import short_losses
 from mpc_party.protocol.errors import Reason, RoundError
+from mpc_party.protocol.words import MARGIN_ABSENT
 
 Words = NDArray[np.int64]
 
-MODEL_REACH = 8.0  # bound on |a| + |b| + |c| of the hedge model, checked when weights are dealt
 TOLERANCE = 1e-3  # of delta, density and time value against Black-76 at the opened vol
 GAMMA_TOLERANCE = 4e-3  # the shape of gamma reaches four times the density's size
 
 
 class Column(IntEnum):
-    """Rows of the opened table: all that a round opens."""
+    """Rows of the opened table: all that a round opens about instruments."""
 
     VOL_RATIO = 0
     DELTA = 1
@@ -34,14 +38,24 @@ class Column(IntEnum):
     GAMMA_SHAPE = 3
     TIME_VALUE = 4
     HEDGE_DELTA = 5
+    SCENARIO_LOSS = 6  # of the worst scenario for one short option, as a fraction of the forward
 
 
 @dataclass(frozen=True)
 class Opened:
-    """The opened table: int64 ring integers of shape (6, n), fixed point with `fraction_bits`."""
+    """What one party sees opened.
+
+    Attributes:
+        table: int64 ring integers of shape (7, n), fixed point with `fraction_bits`; equal at all parties.
+        fraction_bits: of the fixed point.
+        violations: per committee position, how many of its inputs were out of range; equal at all parties.
+        exposure: this party's own; None where the program was not asked.
+    """
 
     table: Words
     fraction_bits: int
+    violations: tuple[int, ...] = (0, 0, 0)
+    exposure: Exposure | None = None
 
     def decoded(self, column: Column) -> NDArray[np.float64]:
         """One column in float64."""
@@ -74,15 +88,43 @@ def check_range(public: PublicInputs, opened: Opened) -> None:
         (Column.TIME_VALUE, TOLERANCE),
     ):
         _require(column, np.abs(opened.decoded(column) - exact[column]) > tolerance)
+    losses = exact_losses(public, ratio).max(axis=0)
+    _require(Column.SCENARIO_LOSS, np.abs(opened.decoded(Column.SCENARIO_LOSS) - losses) > TOLERANCE)
     reach = MODEL_REACH * exact[Column.DENSITY] + 10 * TOLERANCE
     _require(Column.HEDGE_DELTA, np.abs(opened.decoded(Column.HEDGE_DELTA) - exact[Column.DELTA]) > reach)
+
+
+def exact_losses(public: PublicInputs, ratio: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Each scenario's loss of one short option at vols of `ratio` times the reference, (S, n)."""
+    return short_losses(
+        public.moneyness, public.reference_vol * ratio, public.time, public.call, public.program.scenarios
+    )
+
+
+def check_inputs(opened: Opened, committee: Sequence[str]) -> None:
+    """Refuse a round into which a party has put what its own software never does.
+
+    The count is exact, and zero for every party that follows the protocol. It was computed under sharing, so that a party
+    that deviates could make up another's: the name is as good as the computation, and no proof.
+
+    Raises:
+        RoundError: INPUT_OUT_OF_RANGE with the first such member as culprit.
+    """
+    for name, count in zip(committee, opened.violations, strict=True):
+        if count:
+            raise RoundError(
+                f"{name} put in market data beyond what a surface can be",
+                reason=Reason.INPUT_OUT_OF_RANGE,
+                culprit=name,
+                remedy="the coordinator tries a committee without it",
+            )
 
 
 def report_columns(public: PublicInputs, opened: Opened) -> dict[str, Words]:
     """The report's fields in report units, int64 of shape (n,) each, by the names of the param word.
 
     iv 1e-6; bs_delta, hedge_delta 1e-6; gamma (forward * gamma) 1e-6; vega (vega / forward) 1e-8; premium
-    (price / forward) 1e-8. A value that opens a few units beyond what it can be is reported at that bound: a call's
+    (price / forward) 1e-8; margins 1e-6 of the forward. A value that opens a few units beyond what it can be is reported at that bound: a call's
     delta in [0, 1], a put's in [-1, 0], gamma, vega and time value not negative; a contract refuses what is beyond.
     `opened` must have passed `check_range`: the integers below fit in 63 bits for such values only.
     """
@@ -95,6 +137,9 @@ def report_columns(public: PublicInputs, opened: Opened) -> dict[str, Words]:
     vega_scale = np.rint(1e8 * root_time).astype(np.int64)
     intrinsic = np.maximum(np.where(public.call, 1.0 - public.moneyness, public.moneyness - 1.0), 0.0)
     million = np.full(public.count, 10**6, dtype=np.int64)
+    # The largest value of its field means "not computed"; the initial margin needs room for its own percentage.
+    largest_margin = (MARGIN_ABSENT - 1) * 100 // public.program.initial_margin_percent
+    maintenance = np.clip(_scaled(table[Column.SCENARIO_LOSS], million, bits), 0, largest_margin)
     lowest, highest = np.where(public.call, 0, -million), np.where(public.call, million, 0)
     return {
         "iv": _scaled(table[Column.VOL_RATIO], reference, bits),
@@ -104,6 +149,8 @@ def report_columns(public: PublicInputs, opened: Opened) -> dict[str, Words]:
         "vega": np.maximum(_scaled(table[Column.DENSITY], vega_scale, bits), 0),
         "premium": np.maximum(_scaled(table[Column.TIME_VALUE], 100 * million, bits), 0)
         + np.rint(intrinsic * 1e8).astype(np.int64),
+        "maintenance_margin": maintenance,
+        "initial_margin": maintenance * public.program.initial_margin_percent // 100,
     }
 
 

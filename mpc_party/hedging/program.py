@@ -1,20 +1,22 @@
 """The joint computation of one round, whole: what is public, what is private, and what is opened.
 
-Public     the book, forwards and reference vols (`PublicInputs`: basis, Chebyshev coefficients)
-Private    per party: surface coefficients and weight per expiry (`Snapshot`); of the consortium: the model (a, b, c)
-Opened     the table of `Column`: vol ratio, delta, density, gamma shape, time value and hedge delta per instrument
+Public     the book, forwards, reference vols and margin scenarios (`PublicInputs`: basis, Chebyshev coefficients)
+Private    per party: surface coefficients, order flow and positions (`Snapshot`); of the consortium: the hedge model
+Opened     what `opening` lists, in one place
 
-Nothing else is opened: `open_words_many` stands once in this file and nowhere else in this package.
+Steps, with rounds on the mesh for three parties (MV: minimum-variance quadratic, policy: the network):
 
-Steps, with rounds on the mesh for three parties:
+    1. share the private inputs                                             1
+    2. aggregate market inputs: the median (`aggregate.median_input`)       9
+    3. log-vol deviation u per instrument: a public linear map              1
+    4. Chebyshev polynomials T_2 .. T_d of u, by doubling                   2 ceil(log2 d) = 8
+    5. vol ratio, greeks, time value, losses per scenario: linear           1
+    6. hedge delta: delta + density * model(features), secret weights       6 (MV), 12 (policy)
+    7. worst scenario per instrument and per portfolio, net exposures,      14
+       and, beside them, who put in what is out of range
+    8. open                                                                 1
 
-    1. share the private inputs                                        1
-    2. aggregate them to one surface (`aggregate.weighted_mean`)      12
-    3. log-vol deviation u per instrument: a public linear map         1
-    4. Chebyshev polynomials T_2 .. T_d of u, by doubling              2 ceil(log2 d) = 8
-    5. vol ratio, delta, density, gamma shape, time value: linear      1
-    6. hedge delta: delta + density * model(delta), secret weights     6
-    7. open the table                                                  1
+    41 rounds with the quadratic, 47 with the network.
 """
 
 from collections.abc import Sequence
@@ -23,74 +25,108 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mpc_party.hedging.aggregate import weighted_mean
+from mpc_party.hedging.aggregate import median_input, out_of_range
 from mpc_party.hedging.chebyshev import Output
 from mpc_party.hedging.hedge_model import hedge_adjustment
-from mpc_party.hedging.outputs import Column, Opened
-from mpc_party.hedging.public import PublicInputs
+from mpc_party.hedging.opening import open_round
+from mpc_party.hedging.outputs import Opened
+from mpc_party.hedging.public import FIRST_SCENARIO, Derived, PublicInputs
 from mpc_party.hedging.snapshot import COLUMNS, Snapshot
 from mpc_party.secure import (
     PrivateInput,
     ReplicatedShares,
     SecureSession,
-    open_words_many,
+    constant,
+    largest,
     reduce,
     share_many,
+    together,
 )
 from mpc_party.secure.encoding import FixedPoint
+from mpc_party.secure.steps import Steps, collective
+
+PARTIES = 3
 
 
 def compute(
-    session: SecureSession, public: PublicInputs, snapshot: Snapshot, model: ReplicatedShares
+    session: SecureSession, public: PublicInputs, snapshot: Snapshot, kind: str, model: ReplicatedShares
 ) -> Opened:
-    """Run the program. Collective: all three committee members call it with equal `public`.
+    """Run the program. Collective: all three committee members call it with equal `public` and `kind`.
 
     Args:
         session: the committee's secure session, set up and current.
         public: equal at all parties (compare `public.digest` beforehand).
-        snapshot: this party's private input, (E, 4).
-        model: shares of (a, b, c), shape (3,).
+        snapshot: this party's private input.
+        kind: of the model, one of `model.COUNTS`.
+        model: shares of its weights, shape (count,).
 
     Returns:
-        The opened table, equal at all parties; call `check_range` on it before use.
+        What was opened to this party; call `check_range` on it before use.
 
-    Reveals: the table to the whole committee; nothing else to anyone.
+    Reveals: what `opening` lists.
     """
-    expiries = len(public.grid.expiry)
     with session:
-        inputs = share_many(
-            [
-                PrivateInput(
-                    owner=owner,
-                    shape=(expiries, COLUMNS),
-                    value=_decoded(snapshot.words, session.fraction_bits)
-                    if owner == session.position
-                    else None,
-                )
-                for owner in range(3)
-            ]
-        )
-        surface = weighted_mean(inputs)
+        markets, positions = _share(session, public, snapshot)
+        market = median_input(markets)
+        surface, flow = market[: len(public.grid.expiry)], market[len(public.grid.expiry)]
         deviation = log_vol_deviation(public, surface)
         columns = outputs(public, chebyshev_basis(deviation, public.program.degree))
-        delta, density = columns[Output.DELTA], columns[Output.DENSITY]
-        # By the call's delta for puts too: what the vol does when the forward moves is the same for both, so that a
-        # put and a call of one strike keep hedge deltas that differ by one.
-        call_delta = delta + torch.from_numpy(np.where(public.call, 0, 1))
-        hedge_delta = delta + hedge_adjustment(call_delta, density, model)
+        delta = columns[Output.DELTA]
+        hedge_delta = delta + hedge_adjustment(kind, model, _features(public, columns, flow))
+        owned = ReplicatedShares.stack([hedge_delta, columns[Derived.GAMMA], columns[Derived.VEGA]], dim=0)
+        losses = columns[FIRST_SCENARIO:]
+        worst, exposures, violations = together(
+            worst_loss.steps(losses),
+            net_exposures.steps(positions, owned, losses),
+            out_of_range.steps(markets),
+        )
         table = ReplicatedShares.stack(
             [
                 columns[Output.VOL_RATIO],
                 delta,
-                density,
+                columns[Output.DENSITY],
                 columns[Output.GAMMA_SHAPE],
                 columns[Output.TIME_VALUE],
                 hedge_delta,
+                worst,
             ],
             dim=0,
         )
-        (opened,) = open_words_many([table])
-    return Opened(opened.numpy().reshape(len(Column), public.count), session.fraction_bits)
+        return open_round(table, violations, exposures)
+
+
+def _share(
+    session: SecureSession, public: PublicInputs, snapshot: Snapshot
+) -> tuple[list[ReplicatedShares], ReplicatedShares]:
+    """The parties' market inputs, (E + 1, 3) each, and their positions, (3, n). One round."""
+    scale = 2.0**-session.fraction_bits
+    own = ((len(public.grid.expiry) + 1, COLUMNS), snapshot.market), ((public.count,), snapshot.positions)
+    inputs = [
+        PrivateInput(owner, shape, torch.from_numpy(words * scale) if owner == session.position else None)
+        for shape, words in own
+        for owner in range(PARTIES)
+    ]
+    shared = share_many(inputs)
+    return shared[:PARTIES], ReplicatedShares.stack(shared[PARTIES:], dim=0)
+
+
+def _features(
+    public: PublicInputs, columns: ReplicatedShares, flow: ReplicatedShares
+) -> dict[str, ReplicatedShares]:
+    """What the hedge model sees of each instrument, (n,) each.
+
+    By the call's delta for puts too: what the vol does when the forward moves is the same for both, so that a put and a
+    call of one strike keep hedge deltas that differ by one.
+    """
+    ones = torch.ones(public.count, dtype=torch.int64)
+    return {
+        "call_delta": columns[Output.DELTA] + torch.from_numpy(np.where(public.call, 0, 1)),
+        "density": columns[Output.DENSITY],
+        "root_time": constant(_public(public.root_time_feature, public), public.program.fraction_bits),
+        "log_vol": columns[Derived.LOG_VOL],
+        "imbalance": flow[0] * ones,
+        "realised": flow[1] * ones,
+    }
 
 
 def log_vol_deviation(public: PublicInputs, surface: ReplicatedShares) -> ReplicatedShares:
@@ -118,18 +154,45 @@ def chebyshev_basis(u: ReplicatedShares, degree: int) -> list[ReplicatedShares]:
 
 
 def outputs(public: PublicInputs, basis: Sequence[ReplicatedShares]) -> ReplicatedShares:
-    """The five outputs of `chebyshev.Output`, shape (5, n): public coefficients on T_0 .. T_d, one truncation."""
-    higher, constant = public.coefficients[:, 1:], public.coefficients[:, 0]
+    """The rows of `PublicInputs.coefficients`, (8 + S, n): public coefficients on T_0 .. T_d, one truncation."""
+    higher, lowest = public.coefficients[:, 1:], public.coefficients[:, 0]
     polynomials = ReplicatedShares.stack(list(basis), dim=0)
-    return reduce((polynomials.unsqueeze(0) * _public(higher, public)).sum(dim=1) + _public(constant, public))
+    return reduce((polynomials.unsqueeze(0) * _public(higher, public)).sum(dim=1) + _public(lowest, public))
+
+
+@collective
+def worst_loss(losses: ReplicatedShares) -> Steps[ReplicatedShares]:
+    """The worst scenario per instrument: (S, n) to (n,), exact. Collective; 12 rounds for 8 scenarios.
+
+    A loss lies within 2 of the forward (a move is at most 1), so that differences lie within 4.
+    """
+    return (yield from largest.steps(losses, bits=losses.fraction_bits + 4))
+
+
+@collective
+def net_exposures(
+    positions: ReplicatedShares, owned: ReplicatedShares, losses: ReplicatedShares
+) -> Steps[list[ReplicatedShares]]:
+    """What each party's positions add up to. Collective; 2 rounds more than `worst_loss`, a word per sum.
+
+    Args:
+        positions: (3, n), a row per party, within 1.
+        owned: (3, n): hedge delta, gamma, vega.
+        losses: (S, n) of one short option per scenario; what a long one gains.
+
+    Returns:
+        per party (4,): net delta, gamma, vega and the loss of the whole portfolio in its worst scenario.
+    """
+    rows = ReplicatedShares.cat([owned, -losses], dim=0)
+    sums = yield from reduce.steps(positions @ rows.t())
+    # n positions within 1, losses within 2: differences within 4 n.
+    bits = losses.fraction_bits + 4 + (positions.shape[1] - 1).bit_length()
+    worst = yield from largest.steps(sums[:, 3:].t(), bits=bits)
+    return [ReplicatedShares.cat([sums[p, :3], worst[p : p + 1]], dim=0) for p in range(PARTIES)]
 
 
 def _public(words: NDArray[np.int64], public: PublicInputs) -> FixedPoint:
     return FixedPoint(torch.from_numpy(np.ascontiguousarray(words)), public.program.fraction_bits)
 
 
-def _decoded(words: NDArray[np.int64], fraction_bits: int) -> torch.Tensor:
-    return torch.from_numpy(words / float(1 << fraction_bits))
-
-
-__all__ = ["chebyshev_basis", "compute", "log_vol_deviation", "outputs"]
+__all__ = ["chebyshev_basis", "compute", "log_vol_deviation", "net_exposures", "outputs", "worst_loss"]

@@ -7,12 +7,14 @@ mesh before anything secret is shared (`program-mismatch` otherwise).
 
 import hashlib
 from dataclasses import dataclass
+from enum import IntEnum
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc_party.hedging.chebyshev import coefficient_table
+from mpc_party.hedging.chebyshev import Output, coefficient_table
+from mpc_party.hedging.scenarios import scenario_table
 from mpc_party.market.surface import Grid
 from mpc_party.protocol.consortium import Program
 from mpc_party.protocol.messages import Proposal
@@ -23,7 +25,18 @@ Words = NDArray[np.int64]
 FORWARD_UNIT = 1e-8
 VOL_UNIT = 1e-6
 STRIKE_UNIT = 1e-8
-_DOMAIN = b"mpc-hedge/public-inputs/v1"
+_DOMAIN = b"mpc-hedge/public-inputs/v2"
+
+
+class Derived(IntEnum):
+    """Rows of the coefficients after those of `Output`, each a public multiple of one of them or of the log-vol."""
+
+    GAMMA = 5  # forward * gamma, for the owners' exposures
+    VEGA = 6  # vega / forward
+    LOG_VOL = 7  # log(vol / 0.5) / 2, a feature of the policy network
+
+
+FIRST_SCENARIO = 8
 
 
 def to_ring(values: Floats, fraction_bits: int) -> Words:
@@ -75,20 +88,54 @@ class PublicInputs:
         basis = self.grid.basis(self.expiry_index, self.strike) / self.program.band
         return to_ring(basis, self.program.fraction_bits)
 
+    @property
+    def gamma_scale(self) -> Floats:
+        """(n,): forward * gamma is this times the shape of gamma."""
+        return np.asarray(1.0 / (self.reference_vol * np.sqrt(self.time)), dtype=np.float64)
+
+    @property
+    def median_reference_vol(self) -> float:
+        """Median over the expiries: what realised vol is compared with."""
+        return float(np.median(self.grid.reference_vol))
+
     @cached_property
     def coefficients(self) -> Words:
-        """(5, degree + 1, n) ring integers of `coefficient_table`."""
+        """(8 + S, degree + 1, n) ring integers: the rows of `Output`, then of `Derived`, then the S scenarios' losses."""
+        program = self.program
         table = coefficient_table(
-            self.moneyness, self.reference_vol, self.time, self.call, self.program.band, self.program.degree
+            self.moneyness, self.reference_vol, self.time, self.call, program.band, program.degree
         )
-        return to_ring(table, self.program.fraction_bits)
+        log_vol = np.zeros_like(table[Output.DENSITY])
+        log_vol[0], log_vol[1] = np.log(self.reference_vol / 0.5) / 2.0, program.band / 2.0
+        derived = np.stack(
+            [
+                table[Output.GAMMA_SHAPE] * self.gamma_scale,
+                table[Output.DENSITY] * np.sqrt(self.time),
+                log_vol,
+            ]
+        )
+        losses = scenario_table(
+            self.moneyness,
+            self.reference_vol,
+            self.time,
+            self.call,
+            program.band,
+            program.degree,
+            program.scenarios,
+        )
+        return to_ring(np.concatenate([table, derived, losses]), program.fraction_bits)
+
+    @cached_property
+    def root_time_feature(self) -> Words:
+        """(n,) ring integers: min(sqrt(T), 2) / 2, the policy network's feature that is public."""
+        return to_ring(np.minimum(np.sqrt(self.time), 2.0) / 2.0, self.program.fraction_bits)
 
     @cached_property
     def digest(self) -> bytes:
         """SHA-256 of all integers that enter the computation; equal at all parties or the round stops."""
         digest = hashlib.sha256(_DOMAIN)
         digest.update(self.program.fraction_bits.to_bytes(1, "big"))
-        for table in (self.expiry_index, self.surface_map, self.coefficients):
+        for table in (self.expiry_index, self.surface_map, self.coefficients, self.root_time_feature):
             digest.update(repr(table.shape).encode())
             digest.update(np.ascontiguousarray(table, dtype="<i8").tobytes())
         return digest.digest()

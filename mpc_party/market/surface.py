@@ -19,9 +19,8 @@ Floats = NDArray[np.float64]
 BASIS_SIZE = 3
 Z_LIMIT = 4.0
 RIDGE = 1e-3  # of the mean diagonal, per coefficient of order 0, 1, 2 times the order: keeps thin expiries from bending
-LOWEST_WEIGHT = 1 / 16  # so that the sum over parties has a bounded reciprocal
+LARGEST_COEFFICIENT = 2.0  # in log-vol: what a round accepts, whatever the span
 _TINY = 1e-300
-HALF_WEIGHT_QUOTES = 12.0  # quotes on an expiry at which a desk's weight reaches one half
 
 
 @dataclass(frozen=True)
@@ -59,15 +58,14 @@ class Grid:
 
 @dataclass(frozen=True, repr=False)
 class SurfaceFit(Secret):
-    """One desk's fit: coefficients of shape (E, 3) in log-vol, weights of shape (E,) in [1/16, 1]. Private."""
+    """One desk's fit: coefficients of shape (E, 3) in log-vol, each within 2. Private."""
 
     coefficients: Floats
-    weights: Floats
     borrowed: int  # expiries without enough quotes, filled from their neighbours
     clipped: int  # expiries drawn in to stay within the band
 
     def __repr__(self) -> str:
-        return f"SurfaceFit({len(self.weights)} expiries, {self.borrowed} borrowed, {self.clipped} clipped)"
+        return f"SurfaceFit({len(self.coefficients)} expiries, {self.borrowed} borrowed, {self.clipped} clipped)"
 
 
 def fit_surface(grid: Grid, quotes: VolQuotes, band: float, span: Floats | None = None) -> SurfaceFit:
@@ -84,13 +82,11 @@ def fit_surface(grid: Grid, quotes: VolQuotes, band: float, span: Floats | None 
     """
     count = len(grid.expiry)
     coefficients = np.full((count, BASIS_SIZE), np.nan)
-    weights = np.full(count, LOWEST_WEIGHT)
     for index in range(count):
         rows = quotes.expiry == grid.expiry[index]
         if np.count_nonzero(rows) <= BASIS_SIZE:
             continue
-        coefficients[index], effective = _fit_expiry(grid, index, quotes, rows)
-        weights[index] = max(LOWEST_WEIGHT, effective / (effective + HALF_WEIGHT_QUOTES))
+        coefficients[index] = _fit_expiry(grid, index, quotes, rows)
     missing = np.isnan(coefficients[:, 0])
     if missing.all():
         coefficients[:] = 0.0
@@ -101,10 +97,10 @@ def fit_surface(grid: Grid, quotes: VolQuotes, band: float, span: Floats | None 
     if span is None:
         span = np.tile([-Z_LIMIT, Z_LIMIT], (count, 1))
     drawn = _draw_into_band(coefficients, band, span)
-    return SurfaceFit(coefficients, weights, int(missing.sum()), drawn)
+    return SurfaceFit(coefficients, int(missing.sum()), drawn)
 
 
-def _fit_expiry(grid: Grid, index: int, quotes: VolQuotes, rows: NDArray[np.bool_]) -> tuple[Floats, float]:
+def _fit_expiry(grid: Grid, index: int, quotes: VolQuotes, rows: NDArray[np.bool_]) -> Floats:
     strike, vol = quotes.strike[rows], quotes.vol[rows]
     basis = grid.basis(np.full(strike.shape, index, dtype=np.int64), strike)
     target = np.log(vol / grid.reference_vol[index])
@@ -112,7 +108,7 @@ def _fit_expiry(grid: Grid, index: int, quotes: VolQuotes, rows: NDArray[np.bool
     normal = basis.T @ (precision[:, None] * basis)
     ridge = RIDGE * np.trace(normal) / BASIS_SIZE * np.arange(BASIS_SIZE)
     solution = np.linalg.solve(normal + np.diag(ridge + 1e-9), basis.T @ (precision * target))
-    return solution, effective_count(precision)
+    return np.asarray(solution, dtype=np.float64)
 
 
 def row_weights(grid: Grid, index: int, quotes: VolQuotes, rows: NDArray[np.bool_]) -> Floats:
@@ -146,4 +142,7 @@ def _draw_into_band(coefficients: Floats, band: float, span: Floats) -> int:
         with np.errstate(divide="ignore", over="ignore"):
             room = (band - np.sign(wings) * row[0]) / np.abs(wings)
         row[1:] *= min(1.0, float(room.min()))
+    # A book of few strikes bounds the coefficients little. A smaller surface of the same form stays in the band.
+    largest = np.maximum(np.abs(coefficients).max(axis=1, keepdims=True), _TINY)
+    coefficients *= np.minimum(1.0, LARGEST_COEFFICIENT / largest)
     return touched

@@ -4,11 +4,13 @@ identity.keystore    private keys, sealed under the passphrase      `mpc-party i
 NAME.member.toml     the public card to send to the operator        `mpc-party init`
 consortium.toml      the consortium file that this member accepted  `mpc-party join`, `keygen`
 key-share.keystore   share of the group key, sealed                 `mpc-party keygen`
-model-share.age      share of the model, to this member's key       `mpc-party join --model-share`
+model-share.age      share of the model, to this member's key       `mpc-party join --model-share`, `refit`
+model-share.next.age share of a refit, until it takes its place     `mpc-party refit`
 journal.sqlite       what this party has promised and signed        `mpc-party run`
 party.toml           optional settings                              written by hand
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Self
@@ -18,7 +20,7 @@ from msgspec import Meta
 
 from mpc_party.protocol.consortium import Consortium
 from mpc_party.protocol.consortium_file import load_consortium
-from mpc_party.protocol.errors import ConfigError, Reason
+from mpc_party.protocol.errors import ConfigError, ConsortiumError, Reason
 from mpc_party.protocol.files import read_limited, read_text_limited
 from mpc_party.protocol.identity import Identity
 from mpc_party.protocol.keystore import open_sealed
@@ -67,6 +69,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`party.toml`. The command line's options come before it."""
 
     market: Text | None = None
+    flow: Text | None = None
+    positions: Text | None = None
     listen: Text | None = None
     desk: DeskSettings = DeskSettings()
     broker: BrokerSettings = BrokerSettings()
@@ -133,6 +137,11 @@ class PartyHome:
     def model_share_file(self) -> Path:
         """The encrypted share of the model."""
         return self.path / "model-share.age"
+
+    @property
+    def next_model_share_file(self) -> Path:
+        """The encrypted share of a refit that may not be over: see `mpc_party.member.refitting`."""
+        return self.path / "model-share.next.age"
 
     @property
     def journal_file(self) -> Path:
@@ -209,8 +218,18 @@ class PartyHome:
                 reason=Reason.CONSORTIUM_INCOMPLETE,
                 remedy="take up the one that the model owner sent with `mpc-party join FILE --model-share SHARE`",
             )
-        data = read_limited(self.model_share_file, MAX_FILE, "model share")
         commitment = bytes.fromhex(consortium.model) if consortium.model is not None else None
+        try:
+            return self._open_share(self.model_share_file, identity, own, commitment)
+        except ConsortiumError:
+            # A refit that was killed at its very end has left the share that fits beside.
+            with suppress(ConsortiumError):
+                if commitment is not None:
+                    return self._open_share(self.next_model_share_file, identity, own, commitment)
+            raise
+
+    def _open_share(self, file: Path, identity: Identity, own: int, commitment: bytes | None) -> ModelShare:
+        data = read_limited(file, MAX_FILE, "model share")
         return open_share(data, identity.decrypt, member=own, commitment=commitment)
 
     def settings(self) -> Settings:

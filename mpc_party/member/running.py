@@ -6,10 +6,14 @@ import secrets
 import signal
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mpc_party.journal import Journal
 from mpc_party.market import DeskView, open_source
+from mpc_party.market.chain import FlowSource
+from mpc_party.market.positions import read_positions
+from mpc_party.market.source import open_flow
 from mpc_party.member.connecting import open_mesh
 from mpc_party.member.home import BrokerSettings, PartyHome, Settings
 from mpc_party.member.joining import require_fitting
@@ -35,6 +39,8 @@ class Options:
     """What the command line says; None where `party.toml` or a default decides."""
 
     market: str | None = None
+    flow: str | None = None
+    positions: str | None = None
     desk_seed: str | None = field(default=None, repr=False)
     coverage: float | None = None
     noise: float | None = None
@@ -57,8 +63,12 @@ def run_until_interrupted(folder: PartyHome, passphrase: Passphrase, options: Op
     require_fitting(consortium, model)
     key = folder.key_share(passphrase, consortium, own)
     credentials = broker_credentials(settings.broker)
-    desk = desk_view(settings, options)
+    positions = positions_file(settings, options)
     with ExitStack() as stack:
+        desk = desk_view(settings, options)
+        _close_at_the_end(stack, desk.source)
+        flow = flow_source(settings, options)
+        _close_at_the_end(stack, flow)
         journal = stack.enter_context(
             Journal.open(folder.journal_file, consortium=consortium.id_bytes, epoch=consortium.epoch)
         )
@@ -84,6 +94,8 @@ def run_until_interrupted(folder: PartyHome, passphrase: Passphrase, options: Op
             key=key,
             model=model,
             approver=Approver(sign=identity.sign, keys=keys),
+            flow=flow,
+            positions=positions,
         )
         url = options.broker_url or settings.broker.url
         asyncio.run(_serve(party, identity, consortium, credentials, url))
@@ -130,6 +142,36 @@ def desk_view(settings: Settings, options: Options) -> DeskView:
     if not seed:  # one that everybody knows would give the desk's view of a recording away
         seed = secrets.token_hex(16)
     return DeskView(open_source(market), seed, coverage, noise)
+
+
+def flow_source(settings: Settings, options: Options) -> FlowSource | None:
+    """Where this desk's order flow comes from; None where it has none.
+
+    Raises:
+        ConsortiumError: there is no such source.
+    """
+    flow = options.flow or settings.flow
+    return None if flow is None else open_flow(flow)
+
+
+def positions_file(settings: Settings, options: Options) -> Path | None:
+    """The file with this desk's positions, read once to find out what is wrong with it; None where it has none.
+
+    Raises:
+        ConsortiumError: it does not read.
+    """
+    file = _expanded(options.positions or settings.positions)
+    if file is None:
+        return None
+    read_positions(Path(file))
+    return Path(file)
+
+
+def _close_at_the_end(stack: ExitStack, source: object) -> None:
+    """Live sources have threads and connections."""
+    close = getattr(source, "close", None)
+    if close is not None:
+        stack.callback(close)
 
 
 def broker_credentials(settings: BrokerSettings) -> BrokerCredentials:

@@ -49,6 +49,27 @@ class GroupKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     attestations: tuple[str, ...]  # Ed25519 signatures per member over group_key.group_key_statement, hex
 
 
+class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One margin scenario: the forward moves by `move`, the vol by `vol_factor`, and `weight` of the loss counts."""
+
+    move: Annotated[float, Meta(ge=-0.9, le=1.0)]
+    vol_factor: Annotated[float, Meta(ge=0.25, le=4.0)]
+    weight: Annotated[float, Meta(gt=0.0, le=1.0)] = 1.0
+
+
+# A scan of +-15 % with the vol up or down, the vol alone, and moves of 45 % of which about a third is covered.
+SCENARIOS: Final = (
+    Scenario(0.15, 1.3),
+    Scenario(0.15, 0.8),
+    Scenario(-0.15, 1.3),
+    Scenario(-0.15, 0.8),
+    Scenario(0.0, 1.45),
+    Scenario(0.0, 0.65),
+    Scenario(0.45, 1.0, 0.35),
+    Scenario(-0.45, 1.0, 0.35),
+)
+
+
 class Program(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Public parameters of the joint computation and of the rounds. See `mpc_party.hedging`."""
 
@@ -59,6 +80,9 @@ class Program(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     forward_tolerance: Annotated[float, Meta(gt=0, le=0.2)] = 0.01  # relative, proposal against own view
     max_quote_age: Annotated[int, Meta(ge=1, le=86_400)] = 600  # seconds, market time
     report_validity: Annotated[int, Meta(ge=1, le=86_400)] = 3600  # seconds from observed_at
+    scenarios: Annotated[tuple[Scenario, ...], Meta(min_length=1, max_length=16)] = SCENARIOS
+    # Of the maintenance margin, which is the worst scenario's loss.
+    initial_margin_percent: Annotated[int, Meta(ge=100, le=400)] = 125
 
 
 class Settlement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

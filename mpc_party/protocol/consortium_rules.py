@@ -23,7 +23,7 @@ from mpc_party.protocol.files import one_line
 from mpc_party.protocol.group_key import check_group_key
 from mpc_party.protocol.hexadecimal import check_hex
 
-VERSION: Final = 1
+VERSION: Final = 2  # 1 had no margin scenarios
 MIN_MEMBERS: Final = 3
 MAX_MEMBERS: Final = 7
 

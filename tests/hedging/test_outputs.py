@@ -87,6 +87,7 @@ def test_words_at_the_ends_of_the_ring_are_caught(column, word):
         (Column.DENSITY, TOLERANCE),
         (Column.GAMMA_SHAPE, GAMMA_TOLERANCE),
         (Column.TIME_VALUE, TOLERANCE),
+        (Column.SCENARIO_LOSS, TOLERANCE),
     ],
 )
 def test_tolerances_are_what_they_say(column, tolerance):
@@ -118,14 +119,14 @@ def test_hedge_deltas_reach_as_far_as_a_dealt_model_can():
 
 
 @pytest.mark.parametrize(
-    "shape", [(5, PUBLIC.count), (6, PUBLIC.count + 1), (6,), (6, PUBLIC.count, 1), (0, 0)]
+    "shape", [(6, PUBLIC.count), (7, PUBLIC.count + 1), (7,), (7, PUBLIC.count, 1), (0, 0)]
 )
 def test_a_table_of_another_shape(shape):
     assert "shape" in refused(PUBLIC, Opened(np.zeros(shape, np.int64), 16)).message
 
 
 def test_decoded():
-    opened = Opened(np.arange(12, dtype=np.int64).reshape(6, 2) << 15, 16)
+    opened = Opened(np.arange(14, dtype=np.int64).reshape(7, 2) << 15, 16)
     assert opened.decoded(Column.DELTA).tolist() == [1.0, 1.5]
 
 
@@ -142,7 +143,7 @@ def expected_unit(word: int, scale: int, bits: int) -> int:
 @settings(max_examples=60)
 def test_columns_are_the_opened_words_scaled_exactly(data):
     opened = exact_table(PUBLIC, data.draw(st.floats(-1, 1)))
-    opened.table[:] += np.array(data.draw(st.lists(st.integers(-9, 9), min_size=6, max_size=6)))[:, None]
+    opened.table[:] += np.array(data.draw(st.lists(st.integers(-9, 9), min_size=7, max_size=7)))[:, None]
     columns = report_columns(PUBLIC, opened)
     at = data.draw(st.integers(0, PUBLIC.count - 1))
     word = {column: int(opened.table[column, at]) for column in Column}
@@ -153,6 +154,7 @@ def test_columns_are_the_opened_words_scaled_exactly(data):
     gamma = expected_unit(word[Column.GAMMA_SHAPE], round(1e6 / (reference * np.sqrt(time))), 16)
     vega = expected_unit(word[Column.DENSITY], round(1e8 * np.sqrt(time)), 16)
     time_value = expected_unit(word[Column.TIME_VALUE], 10**8, 16)
+    margin = max(expected_unit(word[Column.SCENARIO_LOSS], 10**6, 16), 0)
     assert {name: int(column[at]) for name, column in columns.items()} == {
         "iv": expected_unit(word[Column.VOL_RATIO], 500_000, 16),
         "bs_delta": min(max(delta, low), high),
@@ -160,6 +162,8 @@ def test_columns_are_the_opened_words_scaled_exactly(data):
         "gamma": max(gamma, 0),
         "vega": max(vega, 0),
         "premium": max(time_value, 0) + round(intrinsic * 1e8),
+        "maintenance_margin": margin,
+        "initial_margin": margin * 125 // 100,
     }
     assert all(column.dtype == np.int64 for column in columns.values())
 
@@ -200,9 +204,12 @@ def test_a_delta_that_opens_beyond_its_bounds_is_reported_at_them(error):
 def test_what_cannot_be_negative_is_not():
     opened = exact_table(PUBLIC)
     opened.table[Column.DENSITY : Column.TIME_VALUE + 1] = -9
+    below = exact_table(PUBLIC)
+    below.table[Column.SCENARIO_LOSS] = -9
     columns = report_columns(PUBLIC, opened)
     assert not columns["gamma"].any()
     assert not columns["vega"].any()
+    assert report_columns(PUBLIC, below)["maintenance_margin"].tolist() == [0] * PUBLIC.count
     intrinsic = np.maximum(np.where(PUBLIC.call, 1 - PUBLIC.moneyness, PUBLIC.moneyness - 1), 0)
     assert columns["premium"].tolist() == np.rint(intrinsic * 1e8).astype(int).tolist()
 
@@ -225,6 +232,7 @@ SAME_UNIT = [
     (Column.GAMMA_SHAPE, "gamma"),
     (Column.DENSITY, "vega"),
     (Column.TIME_VALUE, "premium"),
+    (Column.SCENARIO_LOSS, "maintenance_margin"),
 ]
 
 

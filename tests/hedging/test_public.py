@@ -50,11 +50,11 @@ def test_a_proposal_in_natural_units():
 def test_tables_are_integers_of_the_stated_shapes():
     public = public_inputs(proposal(), Program())
     assert public.surface_map.shape == (3, 3)
-    assert public.coefficients.shape == (5, 13, 3)
+    assert public.coefficients.shape == (16, 13, 3)  # five outputs, three derived rows, eight scenarios
     assert public.surface_map.dtype == public.coefficients.dtype == np.int64
     basis = public.grid.basis(public.expiry_index, public.strike)
     assert np.abs(public.surface_map * ULP - basis / 1.4).max() <= ULP / 2
-    assert np.abs(public.coefficients).max() < 8 / ULP
+    assert np.abs(public.coefficients).max() < 64 / ULP
 
 
 def test_the_map_takes_coefficients_within_the_band_to_u_within_one():
@@ -99,7 +99,7 @@ def test_the_digest_changes_with_each_input(change):
 def test_the_digest_is_of_all_words():
     public = book(days=(1.0, 30.0))
     assert len(public.digest) == 32
-    for name in ("surface_map", "coefficients", "expiry_index"):
+    for name in ("surface_map", "coefficients", "root_time_feature", "expiry_index"):
         other = book(days=(1.0, 30.0))
         table = np.array(getattr(other, name))
         table.flat[-1] += 1
@@ -107,7 +107,11 @@ def test_the_digest_is_of_all_words():
             {name: table}
         )
         if name == "expiry_index":  # other tables follow it; only the index may differ here
-            other.__dict__.update(surface_map=public.surface_map, coefficients=public.coefficients)
+            other.__dict__.update(
+                surface_map=public.surface_map,
+                coefficients=public.coefficients,
+                root_time_feature=public.root_time_feature,
+            )
         assert other.digest != public.digest, name
 
 

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 import pytest
 
 from models.deal import share_file
-from mpc_party.hedging.model import KIND
+from mpc_party.hedging.model import MINIMUM_VARIANCE
 from mpc_party.journal import Journal
 from mpc_party.member.home import PartyHome
 from mpc_party.protocol.passphrase import Passphrase
@@ -185,7 +185,7 @@ def test_an_output_that_cannot_be_made(world):
 
 def model_file(world):
     path = world.path / "model.toml"
-    path.write_text(f'kind = "{KIND}"\na = 0.0\nb = 0.0\nc = 0.0\n')
+    path.write_text(f'kind = "{MINIMUM_VARIANCE}"\na = 0.0\nb = 0.0\nc = 0.0\n')
     return path
 
 

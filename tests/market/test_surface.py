@@ -11,7 +11,7 @@ from mpc_party.market import Grid, SurfaceFit, VolQuotes, fit_surface
 from mpc_party.market.black76 import greeks
 from mpc_party.market.surface import (
     BASIS_SIZE,
-    LOWEST_WEIGHT,
+    LARGEST_COEFFICIENT,
     Z_LIMIT,
     effective_count,
     row_weights,
@@ -75,7 +75,6 @@ def test_order_and_strange_expiries_do_not_matter():
     )
     one, other = fit_surface(GRID, ordered, 1.4), fit_surface(GRID, stranger, 1.4)
     assert np.allclose(one.coefficients, other.coefficients, rtol=0, atol=1e-11)
-    assert np.allclose(one.weights, other.weights)
 
 
 def test_good_quotes_outweigh_bad_ones():
@@ -106,13 +105,6 @@ def test_effective_count():
     assert effective_count(np.zeros(3)) == 0
 
 
-@pytest.mark.parametrize("count", [4, 12, 50, 700])
-def test_more_quotes_weigh_more(count):
-    fit = fit_surface(GRID, quotes((1, np.zeros(count), np.zeros(count), 0.01)), band=1.4)
-    assert fit.weights[1] == pytest.approx(count / (count + 12))
-    assert (fit.weights[[0, 2, 3]] == LOWEST_WEIGHT).all()
-
-
 def test_an_expiry_with_too_few_quotes_borrows_from_its_neighbours():
     thin = quadratic(1, count=3)
     fit = fit_surface(GRID, quotes(quadratic(0), thin, quadratic(2), quadratic(3)), band=1.4)
@@ -120,7 +112,6 @@ def test_an_expiry_with_too_few_quotes_borrows_from_its_neighbours():
     # In the square root of time, 3 lies a quarter of the way from 1 to 9.
     expected = 0.75 * fit.coefficients[0] + 0.25 * fit.coefficients[2]
     assert np.allclose(fit.coefficients[1], expected)
-    assert fit.weights[1] == LOWEST_WEIGHT
 
 
 def test_ends_borrow_from_their_one_neighbour_and_all_from_the_reference():
@@ -129,7 +120,6 @@ def test_ends_borrow_from_their_one_neighbour_and_all_from_the_reference():
     assert (fit.coefficients == fit.coefficients[1]).all()
     fit = fit_surface(GRID, NONE, band=1.4)
     assert (fit.coefficients == 0).all()
-    assert (fit.weights == LOWEST_WEIGHT).all()
     assert (fit.borrowed, fit.clipped) == (4, 0)
 
 
@@ -146,7 +136,6 @@ def test_quotes_without_any_vega_say_nothing():
     z = np.linspace(300, 400, 6)
     fit = fit_surface(GRID, quotes((0, z, np.full(6, -3.0), 0.01)), band=1.4)
     assert np.allclose(fit.coefficients[0], 0)
-    assert fit.weights[0] == LOWEST_WEIGHT
 
 
 Z = np.linspace(-Z_LIMIT, Z_LIMIT, 2001)
@@ -172,9 +161,13 @@ vols = st.floats(0.01, 10.0)
 row = st.tuples(st.integers(0, 3), st.floats(-9, 9), vols, st.floats(1e-4, 20.0))
 
 
-@given(st.lists(row, min_size=0, max_size=60), st.floats(0.11, 2.0))
+@given(
+    st.lists(row, min_size=0, max_size=60),
+    st.floats(0.11, 2.0),
+    st.tuples(st.floats(-4, 4), st.floats(-4, 4)),
+)
 @settings(max_examples=120)
-def test_whatever_the_quotes_the_fit_stays_in_the_band_and_the_weights_in_theirs(rows, band):
+def test_whatever_the_quotes_the_fit_stays_in_the_band_and_in_what_a_round_accepts(rows, band, ends):
     given_quotes = VolQuotes(
         np.array([GRID.expiry[i] for i, _, _, _ in rows], dtype=np.int64),
         np.array([strikes(i, z) for i, z, _, _ in rows], dtype=np.float64),
@@ -184,7 +177,10 @@ def test_whatever_the_quotes_the_fit_stays_in_the_band_and_the_weights_in_theirs
     fit = fit_surface(GRID, given_quotes, band)
     assert fit.coefficients.shape == (4, BASIS_SIZE)
     assert np.abs(deviation(fit, Z)).max() <= band * (1 + 1e-12)
-    assert ((fit.weights >= LOWEST_WEIGHT) & (fit.weights <= 1.0)).all()
+    assert np.abs(fit.coefficients).max() <= LARGEST_COEFFICIENT * (1 + 1e-12)
+    few = fit_surface(GRID, given_quotes, band, np.tile(sorted(ends), (4, 1)))
+    assert np.abs(few.coefficients).max() <= LARGEST_COEFFICIENT * (1 + 1e-12)
+    assert np.abs(deviation(few, np.linspace(*sorted(ends), 101))).max() <= band * (1 + 1e-9)
     assert 0 <= fit.borrowed <= 4
     assert 0 <= fit.clipped <= 4
 

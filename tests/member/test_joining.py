@@ -4,8 +4,9 @@ import msgspec
 import pytest
 import structlog
 
-from models.deal import QuadraticModel, deal_model, share_file
-from mpc_party.hedging.model import KIND
+from models.deal import deal_model, share_file
+from models.model_file import ModelFile
+from mpc_party.hedging.model import MINIMUM_VARIANCE
 from mpc_party.member import joining
 from mpc_party.member.joining import check_completes, take_up
 from mpc_party.protocol.consortium import Program, Settlement
@@ -141,7 +142,9 @@ def test_another_contract_may_be_taken_up(world):
 def dealt_again(world, consortium=None):
     """A second dealing; the shares lie in a folder of their own."""
     folder = world.path / "again"
-    return deal_model(consortium or world.consortium, QuadraticModel(KIND, 0.0, 0.1, 0.0), folder), folder
+    return deal_model(
+        consortium or world.consortium, ModelFile(MINIMUM_VARIANCE, (0.0, 0.1, 0.0)), folder
+    ), folder
 
 
 def test_another_model_takes_file_and_share_together(world):

@@ -4,15 +4,16 @@ import msgspec
 import numpy as np
 import pytest
 
-from models.deal import QuadraticModel, deal_model, load_model, share_file
-from mpc_party.hedging.model import KIND, check_header
+from models.deal import deal_model, share_file
+from models.model_file import ModelFile, load_model
+from mpc_party.hedging.model import MINIMUM_VARIANCE, check_header
 from mpc_party.protocol.errors import ConfigError, ConsortiumError, Reason
 from mpc_party.protocol.model_share import open_share
 from mpc_party.secure.at_rest import committee_components
 from tests.support.signed_group import SignedGroup
 
 WEIGHTS = {"a": -0.25, "b": 0.4, "c": -0.3}
-MODEL = QuadraticModel(KIND, **WEIGHTS)
+MODEL = ModelFile(MINIMUM_VARIANCE, tuple(WEIGHTS.values()))
 
 
 @pytest.fixture(scope="module", params=[3, 4])
@@ -89,8 +90,8 @@ def test_one_file_a_member_for_the_owner_alone(group, consortium, tmp_path):
     ],
 )
 def test_weights_out_of_range_are_refused_without_showing_them(consortium, tmp_path, weights):
-    with pytest.raises(ConfigError, match="three finite weights") as caught:
-        deal_model(consortium, QuadraticModel(KIND, **(WEIGHTS | weights)), tmp_path / "out")
+    with pytest.raises(ConfigError, match="finite weights") as caught:
+        deal_model(consortium, ModelFile(MINIMUM_VARIANCE, tuple((WEIGHTS | weights).values())), tmp_path / "out")
     assert not any(str(value) in str(caught.value) for value in weights.values() if abs(value) < 100)
     assert not (tmp_path / "out").exists()
 
@@ -109,8 +110,8 @@ def load(tmp_path, text):
 
 
 def test_a_model_file(tmp_path):
-    assert load(tmp_path, f'kind = "{KIND}"\na = -0.25\nb = 0.4\nc = -0.3\n') == MODEL
-    assert load(tmp_path, f'kind = "{KIND}"\na = 1\nb = 0\nc = -0.0\n').a == 1.0
+    assert load(tmp_path, f'kind = "{MINIMUM_VARIANCE}"\na = -0.25\nb = 0.4\nc = -0.3\n') == MODEL
+    assert load(tmp_path, f'kind = "{MINIMUM_VARIANCE}"\na = 1\nb = 0\nc = -0.0\n').weights[0] == 1.0
 
 
 @pytest.mark.parametrize(
@@ -119,13 +120,13 @@ def test_a_model_file(tmp_path):
         "",
         "a = 1.0",
         'kind = "network"\na = 1.5\nb = 0.0\nc = 0.0',
-        f'kind = "{KIND}"\na = 1.5\nb = 0.0',
-        f'kind = "{KIND}"\na = 1.5\nb = 0.0\nc = 0.0\nd = 1.0',
-        f'kind = "{KIND}"\na = "1.5"\nb = 0.0\nc = 0.0',
-        f'kind = "{KIND}"\na = true\nb = 1.5\nc = 0.0',
-        f'kind = "{KIND}"\na = [1.5]\nb = 0.0\nc = 0.0',
-        f'kind = "{KIND}"\na = 1.5\na = 1.5\nb = 0.0\nc = 0.0',
-        f'kind = "{KIND}"\na = 1{"0" * 400}\nb = 1.5\nc = 0.0',
+        f'kind = "{MINIMUM_VARIANCE}"\na = 1.5\nb = 0.0',
+        f'kind = "{MINIMUM_VARIANCE}"\na = 1.5\nb = 0.0\nc = 0.0\nd = 1.0',
+        f'kind = "{MINIMUM_VARIANCE}"\na = "1.5"\nb = 0.0\nc = 0.0',
+        f'kind = "{MINIMUM_VARIANCE}"\na = true\nb = 1.5\nc = 0.0',
+        f'kind = "{MINIMUM_VARIANCE}"\na = [1.5]\nb = 0.0\nc = 0.0',
+        f'kind = "{MINIMUM_VARIANCE}"\na = 1.5\na = 1.5\nb = 0.0\nc = 0.0',
+        f'kind = "{MINIMUM_VARIANCE}"\na = 1{"0" * 400}\nb = 1.5\nc = 0.0',
         'kind = "\x1b[31m"\na = 1.5\nb = 0.0\nc = 0.0',
         b"\xff\xfe",
         "a = 1.5\n" * 20_000,
@@ -141,5 +142,5 @@ def test_a_file_that_is_no_model_is_one_line_without_its_weights(tmp_path, text)
 
 
 def test_a_model_shows_no_weight():
-    assert repr(MODEL) == f"QuadraticModel({KIND!r})"
+    assert repr(MODEL) == f"ModelFile({MINIMUM_VARIANCE!r})"
     assert "0.25" not in str(MODEL)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from mpc_party.hedging.chebyshev import output_values
-from mpc_party.hedging.outputs import Column, Opened
+from mpc_party.hedging.outputs import Column, Opened, exact_losses
 from mpc_party.hedging.public import PublicInputs, to_ring
 from mpc_party.market import Grid
 from mpc_party.protocol.consortium import Program
@@ -36,4 +36,5 @@ def exact_table(public: PublicInputs, u=0.0, model=(-0.25, 0.4, -0.3)) -> Opened
     a, b, c = model
     hedge = delta + density * (a + b * delta + c * delta**2)
     bits = public.program.fraction_bits
-    return Opened(to_ring(np.concatenate([values, hedge[None]]), bits), bits)
+    losses = exact_losses(public, ratio).max(axis=0)
+    return Opened(to_ring(np.concatenate([values, hedge[None], losses[None]]), bits), bits)

@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
+from mpc_party.hedging.model import COUNTS, MINIMUM_VARIANCE, POLICY
 from mpc_party.hedging.outputs import Opened
 from mpc_party.hedging.program import compute
 from mpc_party.hedging.public import PublicInputs, public_inputs, to_ring
 from mpc_party.hedging.snapshot import Snapshot
 from mpc_party.market import DeskView, MarketSource, SimulatedMarket, SurfaceFit, clean, fit_surface
+from mpc_party.market.streams import normal, uniform
 from mpc_party.protocol.consortium import Program
 from mpc_party.protocol.messages import Expiry, Instrument, Proposal
 from mpc_party.secure import ReplicatedShares, SecureSession, SessionContext, Traffic
@@ -64,6 +66,7 @@ class Joint:
     fits: list[SurfaceFit]
     snapshots: list[Snapshot]
     weights: tuple[float, ...] = WEIGHTS
+    kind: str = MINIMUM_VARIANCE
     exchanges: list[LocalExchange] = field(default_factory=list)
     traffic: list[Traffic] = field(default_factory=list)
     sessions: list[SecureSession] = field(default_factory=list)
@@ -83,7 +86,7 @@ class Joint:
             i = session.position
             own = torch.from_numpy(np.stack([components[i], components[(i + 1) % 3]]))
             return compute(
-                session, self.public, self.snapshots[i], ReplicatedShares(session, own, bits)
+                session, self.public, self.snapshots[i], self.kind, ReplicatedShares(session, own, bits)
             ), session
 
         results = run_parties(self.exchanges, party)
@@ -99,7 +102,11 @@ def model_components(weights: tuple[float, ...], bits: int) -> list[np.ndarray]:
 
 
 def make_joint(
-    source: MarketSource | None = None, moment: int = MOMENT, most: int = 60, program: Program | None = None
+    source: MarketSource | None = None,
+    moment: int = MOMENT,
+    most: int = 60,
+    program: Program | None = None,
+    kind: str = MINIMUM_VARIANCE,
 ) -> Joint:
     source = source or SimulatedMarket(3)
     program = program or Program()
@@ -110,4 +117,19 @@ def make_joint(
     for seed in ("a", "b", "c"):
         vols, _ = clean(DeskView(source, seed).at(moment), forwards, moment, program.max_quote_age)
         fits.append(fit_surface(public.grid, vols, program.band))
-    return Joint(public, fits, [Snapshot(fit, program.fraction_bits) for fit in fits])
+    snapshots = [make_snapshot(public, fit, seed) for fit, seed in zip(fits, "abc", strict=True)]
+    return Joint(public, fits, snapshots, WEIGHTS if kind == MINIMUM_VARIANCE else network_weights(), kind)
+
+
+def network_weights() -> tuple[float, ...]:
+    """A policy network that nobody trained, within what may be dealt."""
+    weights = 0.25 * normal("test/network", COUNTS[POLICY])
+    weights[-17:] *= 0.4
+    return tuple(weights.tolist())
+
+
+def make_snapshot(public: PublicInputs, fit: SurfaceFit, seed: str) -> Snapshot:
+    """A desk's input with an order flow and positions of its own."""
+    flow = 2.0 * uniform(f"test/flow/{seed}", 3) - 1.0
+    positions = 2.0 * uniform(f"test/positions/{seed}", public.count) - 1.0
+    return Snapshot(fit.coefficients, flow, positions, public.program.fraction_bits)

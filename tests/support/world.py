@@ -16,8 +16,9 @@ from pathlib import Path
 
 import msgspec
 
-from models.deal import QuadraticModel, deal_model, share_file
-from mpc_party.hedging.model import KIND
+from models.deal import deal_model, share_file
+from models.model_file import ModelFile
+from mpc_party.hedging.model import MINIMUM_VARIANCE
 from mpc_party.member.ceremony import attest
 from mpc_party.member.home import PURPOSE_KEY_SHARE, PartyHome
 from mpc_party.protocol.consortium import Consortium, Program, Settlement
@@ -144,7 +145,7 @@ def build_world(
 
     results = run_parties(local_mesh(range(count)), ceremony)
     consortium = results[0][1]
-    consortium = deal_model(consortium, QuadraticModel(KIND, **WEIGHTS), path / "shares")
+    consortium = deal_model(consortium, ModelFile(MINIMUM_VARIANCE, tuple(WEIGHTS.values())), path / "shares")
     settlement = settle(consortium, coordinator) if settle else Settlement(1337, "0x" + "00" * 19 + "01")
     consortium = msgspec.structs.replace(consortium, settlement=settlement)
     world = World(path, consortium, coordinator, identities)

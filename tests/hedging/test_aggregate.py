@@ -1,0 +1,111 @@
+"""One party's lie: what it can move, and what names it."""
+
+import numpy as np
+import pytest
+import torch
+
+from mpc_party.hedging.aggregate import median_in_the_clear, median_input, out_of_range
+from mpc_party.hedging.outputs import Column, Opened, check_inputs
+from mpc_party.market import RecordedChain
+from mpc_party.protocol.errors import Reason, RoundError
+from mpc_party.secure import open_words_many
+from tests.hedging.test_program import CHAIN, ULP
+from tests.support.joint import make_joint
+from tests.support.secure_parties import give, run_secure, same
+
+LIMIT = round(2.0 / ULP)
+
+
+def aggregated(words: list[torch.Tensor]) -> torch.Tensor:
+    def program(session):
+        inputs = [give(session, i, w.double() * ULP) for i, w in enumerate(words)]
+        return open_words_many([median_input(inputs)])[0]
+
+    return same(run_secure(program).results)
+
+
+def counted(words: list[torch.Tensor]) -> list[int]:
+    def program(session):
+        inputs = [give(session, i, w, 0) for i, w in enumerate(words)]
+        for each in inputs:
+            each.fraction_bits = 16  # ring words as they are, which no encoding of a real number would give
+        return open_words_many([out_of_range(inputs)])[0]
+
+    return same(run_secure(program).results).tolist()
+
+
+def test_the_median_of_inputs_at_the_edges():
+    rows = torch.tensor(
+        [[a, b, c] for a in (-LIMIT, 0, LIMIT) for b in (-LIMIT, 1, LIMIT) for c in (-1, LIMIT)]
+    )
+    found = aggregated(list(rows.T.reshape(3, -1, 3)))
+    assert found.reshape(-1).tolist() == median_in_the_clear(rows.T).tolist()
+
+
+def test_inputs_within_the_limit_count_nothing():
+    edge = torch.tensor([[LIMIT, -LIMIT, 0]])
+    assert counted([edge, -edge, edge * 0]) == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    "word", [LIMIT + 1, -LIMIT - 1, 2**40, -(2**62), 2**63 - 1, -(2**63), 2**63 - LIMIT, -(2**63) + LIMIT - 1]
+)
+@pytest.mark.parametrize("liar", [0, 1, 2])
+def test_an_input_beyond_the_limit_is_counted_for_its_owner(word, liar):
+    words = [torch.tensor([[LIMIT, -LIMIT, 5]]) for _ in range(3)]
+    words[liar] = torch.tensor([[0, word, 0]])
+    counts = counted(words)
+    assert counts[liar] in (1, 2)
+    assert [count for party, count in enumerate(counts) if party != liar] == [0, 0]
+
+
+def test_a_round_with_such_an_input_names_its_owner():
+    opened = Opened(np.zeros((7, 1), dtype=np.int64), 16, (0, 0, 2))
+    with pytest.raises(RoundError) as caught:
+        check_inputs(opened, ("alice", "bob", "carol"))
+    assert (caught.value.reason, caught.value.culprit) == (Reason.INPUT_OUT_OF_RANGE, "carol")
+    check_inputs(Opened(opened.table, 16, (0, 0, 0)), ("alice", "bob", "carol"))
+
+
+def test_the_program_opens_the_counts():
+    joint = make_joint(most=10)
+    joint.snapshots[1].market[0, 2] = LIMIT + 1
+    assert [party.violations for party in joint.run()] == [(0, 1, 0)] * 3
+
+
+def rmse(joint, chain) -> float:
+    """Of the opened log-vols against the venue's own, where an option has a twentieth of the most vega or more."""
+    public = joint.public
+    marks = {
+        (int(e), round(k, 6), bool(c)): mark
+        for e, k, c, mark in zip(chain.expiry, chain.strike, chain.call, chain.mark_vol, strict=True)
+    }
+    expiry = public.grid.expiry[public.expiry_index]
+    mark = np.array(
+        [
+            marks[int(e), round(k, 6), bool(c)]
+            for e, k, c in zip(expiry, public.strike, public.call, strict=True)
+        ]
+    )
+    opened = joint.run()[0]
+    counts = np.isfinite(mark) & (opened.decoded(Column.DENSITY) > 0.02)
+    vol = public.reference_vol * opened.decoded(Column.VOL_RATIO)
+    return float(np.sqrt(np.mean((np.log(vol / mark)[counts]) ** 2)))
+
+
+@pytest.mark.skipif(
+    not CHAIN.exists(), reason=f"needs the recorded chain: set MPC_CHAIN_FILE (looked for {CHAIN.name})"
+)
+@pytest.mark.parametrize("liar", [0, 1, 2])
+@pytest.mark.parametrize("lie", [0.5, -0.5])
+def test_a_party_that_adds_half_to_its_log_vols_hardly_moves_the_surface(liar, lie):
+    source = RecordedChain(CHAIN)
+    honest, lied = [], []
+    for moment in source.times[5::75]:
+        joint = make_joint(source, moment, most=1000)
+        chain = source.at(moment)
+        honest.append(rmse(joint, chain))
+        joint.snapshots[liar].market[:-1, 0] += round(lie / ULP)
+        lied.append(rmse(joint, chain))
+    assert len(honest) >= 3
+    assert np.sqrt(np.mean(np.square(lied))) < 1.2 * np.sqrt(np.mean(np.square(honest)))
