@@ -145,7 +145,8 @@ def keygen(
 def run_party(
     *,
     market: Annotated[
-        str | None, typer.Option(help="Quotes: recorded:FILE, capture:FILE, simulated:SEED, heston:SEED, deribit:BTC.")
+        str | None,
+        typer.Option(help="Quotes: recorded:FILE, capture:FILE, simulated:SEED, heston:SEED, deribit:BTC."),
     ] = None,
     flow: Annotated[
         str | None, typer.Option(help="Order flow: binance:BTCUSDT, capture:FILE or heston:SEED.")
@@ -193,6 +194,77 @@ def run_party(
 
 
 @app.command()
+def refit(
+    *,
+    market: Annotated[
+        str | None, typer.Option(help="History of the market, as for `run`: recorded:FILE, capture:FILE ...")
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", help="UTC time such as 2026-01-31T18:00Z; else all there is.")
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", help="UTC time; else all there is.")] = None,
+    half_life: Annotated[
+        float | None, typer.Option(help="Days after which an interval counts half; else 14.")
+    ] = None,
+    ridge: Annotated[
+        float | None, typer.Option(help="Pull towards plain delta, of the mean diagonal; else 0.05.")
+    ] = None,
+    intervals: Annotated[
+        int | None, typer.Option(help="Fewest intervals that a desk must have; else 20.")
+    ] = None,
+    at: Annotated[
+        str | None, typer.Option(help="Begin at this UTC time, the same at all members; for schedulers.")
+    ] = None,
+    wait: Annotated[
+        float, typer.Option(help="Seconds to wait for the other members.", min=0, max=86_400)
+    ] = 600.0,
+    desk_seed: Annotated[str | None, typer.Option(help="Seed of this desk's private view of it.")] = None,
+    coverage: Annotated[float | None, typer.Option(help="Share of the chain that this desk sees.")] = None,
+    noise: Annotated[float | None, typer.Option(help="Error of this desk's quotes, relative to vol.")] = None,
+    listen: Annotated[
+        str | None, typer.Option(help="Bind here instead of the mesh address in the file.")
+    ] = None,
+    home: Home = DEFAULT_HOME,
+    passphrase_file: PassphraseFile = None,
+    json: Json = False,
+) -> None:
+    """Fit the hedge model anew together with all other members, at the same time; nobody sees data or weights.
+
+    Stop `run` first: the refit uses its mesh address. All members give the same --from, --to, --half-life, --ridge
+    and --intervals. Each gets a new consortium file, the same at all, and its share of the new model; the ones
+    before stay beside as `.previous`. Start `run` again, and send the operator the consortium file.
+    """
+    from mpc_party.member.home import PartyHome
+    from mpc_party.member.refitting import RefitOptions, parse_utc, run_refit
+    from mpc_party.protocol.passphrase import passphrase_from
+
+    folder = PartyHome.at(home)
+    options = RefitOptions(
+        market=market,
+        desk_seed=desk_seed,
+        coverage=coverage,
+        noise=noise,
+        start=None if start is None else parse_utc(start, "--from"),
+        end=None if end is None else parse_utc(end, "--to"),
+        half_life=half_life,
+        ridge=ridge,
+        intervals=intervals,
+        at=None if at is None else parse_utc(at, "--at"),
+        wait=wait,
+        listen=listen,
+    )
+    passphrase = passphrase_from(file=passphrase_file, prompt="Passphrase")
+    with working("Opening the folder ...") as say:
+        refitted = run_refit(folder, passphrase, options, say=say)
+    model = refitted.record.model
+    if json:
+        print_json({"model": model, "consortium": str(folder.consortium_file)})
+    else:
+        tell(f"The new model's commitment is {model}; all members must see the same one.")
+        tell(f"Send the operator {folder.consortium_file}, and start `mpc-party run` again.")
+
+
+@app.command()
 def status(
     *,
     limit: Annotated[int, typer.Option(help="How many rounds to show.", min=1, max=10_000)] = 10,
@@ -208,6 +280,40 @@ def status(
         print_json(seen)
     else:
         show(seen)
+
+
+@app.command()
+def record(
+    market: Annotated[str, typer.Option(help="A live market, such as deribit:BTC.")],
+    out: Annotated[Path, typer.Option(help="CSV file to append to; compressed where it ends in .gz.")],
+    *,
+    every: Annotated[float, typer.Option(help="Seconds between two moments.", min=1, max=86_400)] = 60.0,
+    count: Annotated[
+        int | None, typer.Option(help="Stop after this many moments; else at Ctrl-C.", min=1)
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Record a live option chain, to be replayed later with --market recorded:FILE.
+
+    Appends to a recording of the same underlying. Ctrl-C ends it between two moments; the file stays readable
+    whatever ends it.
+    """
+    from mpc_party.member.recording import record as record_chain
+
+    with working("Connecting ...") as say:
+        done = record_chain(market, out.expanduser(), every=every, count=count, say=say)
+    if json:
+        print_json(
+            {
+                "file": str(out),
+                "moments": done.moments,
+                "rows": done.rows,
+                "missed": done.missed,
+                "bytes": done.bytes,
+            }
+        )
+    else:
+        tell(f"{done.moments} moments ({done.rows} rows) in {out}, {done.missed} missed.")
 
 
 def main() -> None:

@@ -31,7 +31,7 @@ _NEGLIGIBLE = 1e-9  # of the trace: an eigenvalue below it is rounding, and noth
 
 @dataclass(frozen=True, repr=False)
 class Equations(Secret):
-    """One desk's [R | q], float64 of shape (3, 4): |R|_F = 1, |q| <= 2. Private.
+    """One desk's [R | q], float64 of shape (3, 4): |R|_F = 1, |q| <= 1/2. Private.
 
     `drawn_in` says that q was longer and has been shortened, which draws the desk's own weights towards zero.
     """

@@ -19,10 +19,11 @@ Rounds after the seeds: 1 for the inputs, 12 for their check, 43 + 2 `squarings`
 with three desks, 14 kB sent by a party at most. Every word truncated has |z| < 2^44 at such a ridge (2^46 at the lowest),
 so one of them goes wild with a probability below 2^-20, and any of the 200 with one below 2^-12.
 
-What a liar can do: its R and q are those of some market, so it pulls the sum no more than a desk may whose data say that
-the adjustment is twice the density, everywhere: a hedge that misses by two vegas a forward is what the bound allows and
-no statistic of the others stops. It cannot go beyond |a| + |b| + |c| <= 8. Keep the old model until the new one's
-errors have been looked at.
+What a liar can do: its R and q are those of some market, R of trace 1 and |q| at most 1/2, where real desks have about
+0.1. On two months of a real BTC chain, ridge 0.05 and three desks, the worst such input found moved the adjustment over the
+density by 0.33 in the root mean square over d (0.7 at most), where the honest model has 0.13. Without the bounds
+nothing short of |a| + |b| + |c| <= 8 would stop it. A pooled fit is not robust as the median of a round is: look at a
+new model's errors, and keep the one before.
 """
 
 import math
@@ -89,7 +90,7 @@ class Scheme:
 def require_inputs_in_range(inputs: Sequence[ReplicatedShares], names: Sequence[str]) -> None:
     """Open how many bounds each input breaks, and refuse to go on if one does. Collective; 12 rounds.
 
-    The bounds: each entry of R within +-1, of q within +-2; |R|^2 = 1 and |q|^2 <= 4, up to rounding.
+    The bounds: each entry of R within +-1, of q within +-1/2; |R|^2 = 1 and |q|^2 <= 1/4, up to rounding.
 
     Raises:
         SecureError: COMPUTATION_OUT_OF_RANGE, naming the first desk whose input is out of range.
