@@ -28,6 +28,9 @@ Floats = NDArray[np.float64]
 LEAST_HISTORY: Final = 8  # intervals: two days of four a day
 
 
+RIDGE: Final = 0.03  # of the mean diagonal, where the half-life is given
+
+
 class Candidate(NamedTuple):
     """How to fit: the half-life in days, and the ridge in units of the mean diagonal."""
 
