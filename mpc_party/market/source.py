@@ -54,6 +54,25 @@ def _heston(detail: str) -> HestonMarket | None:
     return HestonMarket(int(seed), venue or None)
 
 
+def _captured_chain(detail: str) -> MarketSource | None:
+    from mpc_party.market.captured import open_captured_chain  # noqa: PLC0415 - reads venues' messages
+
+    return open_captured_chain(detail)
+
+
+def _captured_flow(detail: str) -> FlowSource | None:
+    from mpc_party.market.captured import open_captured_flow  # noqa: PLC0415 - as above
+
+    return open_captured_flow(detail)
+
+
+def _binance(detail: str) -> FlowSource | None:
+    from mpc_party.market.venues.binance_live import BinanceFlow, parse_endpoints  # noqa: PLC0415 - as `_deribit`
+
+    endpoints = parse_endpoints(detail)
+    return None if endpoints is None else BinanceFlow(endpoints)
+
+
 def is_seed(text: str) -> bool:
     """Whether this is a seed as programs take it: up to 18 decimal digits."""
     return text.isascii() and text.isdecimal() and len(text) <= 18
@@ -64,6 +83,7 @@ SOURCES = {
     "simulated": SourceKind("simulated:SEED", _simulated),
     "heston": SourceKind("heston:SEED[@VENUE]", _heston),
     "deribit": SourceKind("deribit:CURRENCY[@URL]", _deribit),
+    "capture": SourceKind("capture:FILE[@UNDERLYING]", _captured_chain),
 }
 
 
@@ -89,6 +109,8 @@ def open_source(spec: str) -> MarketSource:
 
 FLOWS: dict[str, FlowKind] = {
     "heston": FlowKind("heston:SEED[@VENUE]", _heston),
+    "binance": FlowKind("binance:[MARKET/]SYMBOL[@URL][,...]", _binance),
+    "capture": FlowKind("capture:FILE[,FILE...]", _captured_flow),
 }
 
 

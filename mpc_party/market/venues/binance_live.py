@@ -4,11 +4,12 @@ import re
 import threading
 import time
 from typing import Final, NamedTuple
+from urllib.parse import urlsplit
 
 from mpc_party.market.errors import MarketDataError
 from mpc_party.market.flow import WINDOW, FlowFeatures, FlowWindow
 from mpc_party.market.venues.binance import BinanceProtocol
-from mpc_party.market.venues.binance_markets import MARKETS, Market, is_symbol
+from mpc_party.market.venues.binance_markets import MARKETS, Market, coin_of, is_symbol
 from mpc_party.market.venues.connection import Health, Timing, VenueConnection
 from mpc_party.market.venues.events import Event, TopOfBook, Trade
 from mpc_party.protocol.errors import Reason
@@ -37,6 +38,10 @@ def parse_endpoints(text: str) -> tuple[Endpoint, ...] | None:
 
     Returns:
         None where the text is not of the form.
+
+    Raises:
+        MarketDataError: symbols of several coins, the same one twice, or an address without TLS that is not this
+            machine's.
     """
     endpoints: list[Endpoint] = []
     for part in text.split(","):
@@ -56,9 +61,24 @@ def parse_endpoints(text: str) -> tuple[Endpoint, ...] | None:
                     Endpoint(MARKETS["usdm"], symbol, None),
                     Endpoint(MARKETS["coinm"], coin, None),
                 ]
-    if len(set(endpoints)) != len(endpoints):
-        return None
+    if len({coin_of(endpoint.symbol) for endpoint in endpoints}) > 1 or len(set(endpoints)) < len(endpoints):
+        raise MarketDataError(
+            f"order flow of several coins, or twice of one symbol: {text[:80]!r}",
+            reason=Reason.CONFIG_INVALID,
+            remedy="name every symbol once, all of one coin",
+        )
+    for endpoint in endpoints:
+        if endpoint.base is not None and not _is_safe(endpoint.base):
+            raise MarketDataError(
+                f"{endpoint.base} is not encrypted: whoever is on the way could change the market",
+                reason=Reason.CONFIG_INVALID,
+                remedy="give a wss:// address",
+            )
     return tuple(endpoints)
+
+
+def _is_safe(base: str) -> bool:
+    return base.startswith("wss://") or urlsplit(base).hostname in {"127.0.0.1", "::1", "localhost"}
 
 
 class BinanceFlow:

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 from mpc_party.market.venues.conventions import BINANCE_COIN_CONTRACT_USD, contracts_to_coin
 
 _SYMBOL = re.compile(r"[A-Z0-9]{2,20}(?:_[A-Z0-9]{1,10})?", re.ASCII)
+_COIN = re.compile(r"([A-Z0-9]+?)(?:USDT|USDC|FDUSD|TUSD|BUSD|USD)(?:_[A-Z0-9]+)?", re.ASCII)
 _OTHER_CONTRACT_USD: Final = 10.0  # of every coin's contracts but bitcoin's
 
 
@@ -60,3 +61,9 @@ MARKETS: Final = {
 def is_symbol(text: str) -> bool:
     """Whether this can be a symbol: `BTCUSDT`, `BTCUSD_PERP`, `BTCUSD_261225`."""
     return _SYMBOL.fullmatch(text) is not None
+
+
+def coin_of(symbol: str) -> str:
+    """The coin that a symbol is of, where its quote currency is a dollar of some kind; the symbol itself elsewhere."""
+    match = _COIN.fullmatch(symbol)
+    return symbol if match is None else match[1]
