@@ -265,6 +265,80 @@ def refit(
 
 
 @app.command()
+def disclose(
+    *,
+    round_number: Annotated[int, typer.Option("--round", help="The round to open.", min=1)],
+    auditor: Annotated[str, typer.Option(help="Who may read it: the auditor's age recipient, age1...")],
+    out: Annotated[Path, typer.Option(help="Where to write the disclosure.")],
+    epoch: Annotated[
+        int | None, typer.Option(help="Epoch of the round.", show_default="the consortium file's")
+    ] = None,
+    consortium: Annotated[
+        Path | None, typer.Option(help="The consortium file of that round, if another is in force now.")
+    ] = None,
+    model_share: Annotated[
+        Path | None, typer.Option(help="Your share of that round's model, if you have another now.")
+    ] = None,
+    home: Home = DEFAULT_HOME,
+    passphrase_file: PassphraseFile = None,
+    json: Json = False,
+) -> None:
+    """Open your part of a past round to an auditor: your market inputs, and your share of the model.
+
+    The file is encrypted to the auditor's key and signed with yours. Positions and exposure stay closed. With the
+    disclosures of t + 1 members the auditor has the whole model.
+    """
+    from mpc_party.member.disclosing import announcement, check_auditor, disclose
+    from mpc_party.member.home import PartyHome
+    from mpc_party.protocol.consortium_file import load_consortium
+    from mpc_party.protocol.passphrase import passphrase_from
+
+    folder = PartyHome.at(home)
+    check_auditor(auditor)
+    file = folder.consortium() if consortium is None else load_consortium(consortium)
+    for line in announcement(file, auditor):
+        tell(line)
+    disclosed = disclose(
+        folder,
+        passphrase_from(file=passphrase_file, prompt="Passphrase, to disclose it"),
+        consortium=file,
+        round_number=round_number,
+        epoch=epoch,
+        auditor=auditor,
+        model_share=model_share,
+        out=out,
+    )
+    if json:
+        print_json(disclosed.summary())
+    else:
+        tell(f"Round {disclosed.round} as {disclosed.member} put it in is in {out}. Send it to the auditor.")
+
+
+@app.command()
+def exposure(
+    *,
+    round_number: Annotated[int | None, typer.Option("--round", help="Else the newest.", min=1)] = None,
+    home: Home = DEFAULT_HOME,
+    passphrase_file: PassphraseFile = None,
+    json: Json = False,
+) -> None:
+    """Show this member's own net exposure, which a round opened to nobody else.
+
+    In contracts times forwards of the round's first expiry; of the positions that were in the round's book.
+    """
+    from mpc_party.member.disclosing import own_exposure, show_exposure
+    from mpc_party.member.home import PartyHome
+    from mpc_party.protocol.passphrase import passphrase_from
+
+    passphrase = passphrase_from(file=passphrase_file, prompt="Passphrase")
+    found = own_exposure(PartyHome.at(home), passphrase, round_number)
+    if json:
+        print_json(found.summary())
+    else:
+        show_exposure(found)
+
+
+@app.command()
 def status(
     *,
     limit: Annotated[int, typer.Option(help="How many rounds to show.", min=1, max=10_000)] = 10,
