@@ -1,12 +1,12 @@
 """`mpc-coordinator`: what the operator of the coordinator does.
 
 `setting_up` makes and completes the consortium file, `local` runs a broker and a chain on this machine, `rounds` runs
-rounds, `reports` reads what came of them.
+rounds, `reports` reads what came of them, `audit` asks whether a report follows from what was committed to.
 """
 
 import typer
 
-from coordinator.cli import local, reports, rounds, setting_up
+from coordinator.cli import audit, local, reports, rounds, setting_up
 from mpc_party.console import configure_logging, run
 
 app = typer.Typer(
@@ -23,7 +23,8 @@ def coordinator() -> None:
 
     It sees no secret and can sign nothing. The order of things: `create` the consortium file from the members'
     cards; the members run their key generation, the model's owner deals the model; `deploy` the contract; then
-    `round` or `serve`. `history` and `verify` read what came of it. `demo` does all of that on this machine.
+    `round` or `serve`. `history` and `verify` read what came of it; `auditor` and `audit` replay a past
+    round that its committee discloses. `demo` does all of that on this machine.
 
     Exit status: 0 done; 1 refused, or a round did not settle; 2 wrong command line, file or passphrase; 3 broker,
     chain or members cannot be reached; 130 interrupted.
@@ -37,6 +38,8 @@ app.command(name="round")(rounds.run_one)
 app.command()(rounds.serve)
 app.command()(reports.history)
 app.command()(reports.verify)
+app.command()(audit.auditor)
+app.command()(audit.audit)
 app.command()(local.broker)
 app.command()(local.chain)
 app.command(
