@@ -56,13 +56,17 @@ def slices(chain: ChainSnapshot, model: ModelFile) -> list[Slice]:
     )
     coefficients = fit_surface(grid, quotes, BAND).coefficients
     shown = np.unique(np.linspace(0, len(expiries) - 1, SHOWN).round().astype(np.int64))
-    return [_slice(grid, int(index), quotes, coefficients[index], model) for index in shown]
+    found = (_slice(grid, int(index), quotes, coefficients[index], model) for index in shown)
+    return [one for one in found if one is not None]
 
 
-def _slice(grid: Grid, index: int, quotes: VolQuotes, coefficients: Floats, model: ModelFile) -> Slice:
+def _slice(grid: Grid, index: int, quotes: VolQuotes, coefficients: Floats, model: ModelFile) -> Slice | None:
+    """None where all quotes are too far out to be shown."""
     forward, time = grid.forward[index], np.full(POINTS, grid.time[index])
     reach = SHOWN_DEVIATIONS * grid.reference_vol[index] * np.sqrt(grid.time[index])
     rows = (quotes.expiry == grid.expiry[index]) & (np.abs(np.log(quotes.strike / forward)) < reach)
+    if not rows.any():
+        return None
     quoted = np.log(quotes.strike[rows] / forward)
     moneyness = np.linspace(quoted.min(), quoted.max(), POINTS)
     basis = grid.basis(np.full(POINTS, index, dtype=np.int64), forward * np.exp(moneyness))
