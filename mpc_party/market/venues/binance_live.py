@@ -97,21 +97,21 @@ class BinanceFlow:
         self._window = FlowWindow(window)
         self._last_second = 0
         self._heard = threading.Event()
-        self._first_wait = first_wait
+        self._patience_ends = time.monotonic() + first_wait
         self.protocols = tuple(BinanceProtocol(e.market, (e.symbol,), base=e.base) for e in endpoints)
         self._connections = tuple(VenueConnection(p, self._take, timing=timing) for p in self.protocols)
         for connection in self._connections:
             connection.start()
 
     def flow(self, observed_at: int) -> FlowFeatures:
-        """The features of the window that ends at this moment. Waits for the first event after the start, no longer.
+        """The features of the window that ends at this moment. In the first seconds, waits for the first event.
 
         The window begins empty: until it has filled, it is shorter.
 
         Raises:
             MarketDataError: no venue is reachable, or none has said anything of late; the moment is not about now.
         """
-        self._heard.wait(self._first_wait)
+        self._heard.wait(max(0.0, self._patience_ends - time.monotonic()))
         now = int(time.time())
         if observed_at > now + AHEAD:
             raise MarketDataError(
