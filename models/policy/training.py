@@ -171,13 +171,13 @@ def _box_loss(config: PolicyConfig, network: PolicyNetwork, epoch: int) -> torch
     high = np.array([known.high for known in FEATURES])
     points = uniform(f"policy/{config.seed}/box/{epoch}", _BOX_POINTS * len(FEATURES))
     features = low + (high - low) * points.reshape(_BOX_POINTS, len(FEATURES))
-    return config.box_penalty * network(torch.from_numpy(features.astype(np.float32))).square().mean()
+    adjustment: torch.Tensor = network(torch.from_numpy(features.astype(np.float32)))
+    return config.box_penalty * adjustment.square().mean()
 
 
 def _reach_loss(network: PolicyNetwork) -> torch.Tensor:
     """Grows once a bound is past half of what dealing allows: projecting alone would cut off what has been learned."""
-    excess: torch.Tensor = (2.0 * network.reach()).clamp(min=1.0).log()
-    return _REACH_PENALTY * excess.square().sum()
+    return _REACH_PENALTY * (2.0 * network.reach()).clamp(min=1.0).log().square().sum()
 
 
 def _drawn(config: PolicyConfig, epoch: int) -> list[Scenario]:

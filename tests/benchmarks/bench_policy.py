@@ -41,7 +41,7 @@ from models.policy.network import PolicyNetwork
 from models.policy.training import PolicyConfig, train
 
 CHILD = Path(__file__).with_name("pfhedge_hedgers.py")
-AVERSIONS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
+AVERSIONS = (1e3, 3e3, 1e4, 3e4, 1e5, 3e5, 1e6)
 BASIS = 1e4
 PREVIOUS = "*"  # marks hedgers that know their own previous hedge
 
