@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 SIZE = 3  # weights
 COLUMNS = SIZE + 1  # of [R | q]
 EXPLAINED_REACH = (
-    2.0  # bound on |q|, the root mean square of the adjustment over the density that a desk may claim
+    0.5  # bound on |q|, a root mean square of adjustment over density; real desks have about 0.1
 )
 TO_POWERS = np.array([[1, -1, 1], [0, 2, -6], [0, 0, 6]], dtype=np.int64)  # (a, b, c) = TO_POWERS @ w
 _NEGLIGIBLE = 1e-9  # of the trace: an eigenvalue below it is rounding, and nothing is known in its direction

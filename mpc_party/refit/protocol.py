@@ -5,7 +5,7 @@
     seeds                  committee      1
     inputs                 all            1 (3 with members outside of the committee)
     check of the inputs    committee      12, opens a count per desk
-    solve                  committee      43 + 2 squarings, opens a verdict
+    solve                  committee      42 + 2 squarings, opens a verdict
     shares at rest         all            3
     attestations           all            1, by the caller, after its share is on its disk
 

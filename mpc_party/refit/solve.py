@@ -15,7 +15,7 @@ MIT, 1964), and w from iterative refinement, w += X (R'(q - R w) - n (ridge / 3)
 Algebraic Processes", 1963, ch. 3). X need only be roughly right, and the last residual is checked against the inputs
 themselves, so that a truncation gone wild anywhere is found out.
 
-Rounds after the seeds: 1 for the inputs, 12 for their check, 43 + 2 `squarings` for the rest; 72 in all at a ridge of 1/32
+Rounds after the seeds: 1 for the inputs, 12 for their check, 42 + 2 `squarings` for the rest; 71 in all at a ridge of 1/32
 with three desks, 14 kB sent by a party at most. Every word truncated has |z| < 2^44 at such a ridge (2^46 at the lowest),
 so one of them goes wild with a probability below 2^-20, and any of the 200 with one below 2^-12.
 
