@@ -199,7 +199,7 @@ def proposal_of(encoded: bytes) -> Proposal:
     try:
         message = decode_message(encoded)
     except MessageError as error:
-        raise AuditError(f"a proposal that does not decode: {error.message}") from None
+        raise AuditError(f"a proposal that does not decode: {error.message}", remedy=REMEDY_JOURNAL) from None
     if not isinstance(message, Proposal):
         raise AuditError(f"a {type(message).__name__} where a proposal should be")
     return message
