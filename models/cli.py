@@ -222,12 +222,15 @@ def evaluate(
 
 def _tell_gain(what: str, metrics: dict[str, Any]) -> None:
     gain = metrics["gain"]
+    side = "below" if gain["value"] >= 0.0 else "above"
     tell(
-        f"{what}: hedging-error variance {100 * gain['value']:.1f} % below plain delta's "
-        f"({100 * gain['low']:.1f} to {100 * gain['high']:.1f} % at 95 % confidence), "
+        f"{what}: hedging-error variance {100 * abs(gain['value']):.1f} % {side} plain delta's "
+        f"(gain of {100 * gain['low']:.1f} to {100 * gain['high']:.1f} % at 95 % confidence), "
         f"{metrics['intervals']} intervals, {metrics['rows']} options"
     )
-    if gain["low"] <= 0.0 <= gain["high"]:
+    if gain["high"] < 0.0:
+        tell("  On this market the model is worse than plain delta.")
+    elif gain["low"] <= 0.0:
         tell("  The interval holds 0: this market does not show that the model is better than plain delta.")
 
 
