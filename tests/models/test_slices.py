@@ -8,7 +8,7 @@ from models.slices import POINTS, SHOWN, slices
 from mpc_party.hedging.model import MINIMUM_VARIANCE
 from mpc_party.market.recorded import RecordedChain
 from mpc_party.market.simulated import DAYS_AHEAD, SimulatedMarket
-from tests.support.recordings import START, STEP, write_recording
+from tests.support.smile_recordings import START, STEP, write_recording
 
 MODEL = ModelFile(MINIMUM_VARIANCE, (-0.25, 0.4, -0.3))
 

@@ -15,7 +15,7 @@ from models.training import load_policy_config
 from mpc_party.console import exit_code
 from mpc_party.hedging.model import COUNTS, MINIMUM_VARIANCE, POLICY
 from mpc_party.protocol.errors import ConsortiumError
-from tests.support.recordings import START, STEP, write_recording
+from tests.support.smile_recordings import START, STEP, write_recording
 
 WEIGHTS = (-0.4, 0.5, -0.2)
 TINY = """
