@@ -69,7 +69,7 @@ def table(path, count):
             Identity.generate(name, f"127.0.0.1:{port}") for name, port in zip(NAMES, ports, strict=False)
         ]
         consortium = Consortium(
-            version=1,
+            version=2,
             name="desks",
             id=secrets.token_hex(32),
             epoch=1,

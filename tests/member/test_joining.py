@@ -245,11 +245,11 @@ def test_a_backup_of_a_killed_process_is_no_obstacle(world):
     "text",
     [
         "",
-        "version = 2",
+        "version = 3",
         "not toml",
         "a = 1\n" * 100,
         "[" * 1000,
-        "version = 1\nname = 'x'",
+        "version = 2\nname = 'x'",
         "\0",
         "a." * 500 + "b = 1",
         "x" * 300_000,

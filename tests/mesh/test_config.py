@@ -20,7 +20,7 @@ IDENTITIES = [
 
 def consortium(*identities):
     return Consortium(
-        version=1,
+        version=2,
         name="test",
         id="00" * 32,
         epoch=0,

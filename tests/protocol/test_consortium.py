@@ -20,12 +20,18 @@ CAST = make_cast()
 COMPLETE = complete(CAST)
 
 
-def test_a_file_of_version_1_keeps_its_hashes() -> None:
-    expected = json.loads((GOLDEN / "expected.v1.json").read_text())
-    consortium = load_consortium(GOLDEN / "consortium.v1.toml")
+def test_a_file_of_version_2_keeps_its_hashes() -> None:
+    expected = json.loads((GOLDEN / "expected.v2.json").read_text())
+    consortium = load_consortium(GOLDEN / "consortium.v2.toml")
     assert consortium.hash.hex() == expected["hash"]
     assert consortium.roster_hash.hex() == expected["roster_hash"]
     assert consortium.group_address == expected["group_address"]
+
+
+def test_a_file_of_version_1_is_refused_by_its_number() -> None:
+    """Its program had no margin scenarios, so that its members would compute something else."""
+    with pytest.raises(ConfigError, match="this program reads version 2 only"):
+        load_consortium(GOLDEN / "consortium.v1.toml")
 
 
 def lists(value: Any) -> Any:

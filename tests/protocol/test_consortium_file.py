@@ -60,10 +60,11 @@ def test_an_error_names_the_file_and_the_field(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (("version = 1", "version = 2"), "version: this program reads version 1 only"),
-        (("version = 1\n", ""), "missing required field `version`"),
-        (("version = 1", 'version = "1"'), "version: this program reads"),
-        (("version = 1", "version = 1\nextra = 2"), "unknown field `extra`"),
+        (("version = 2", "version = 1"), "version: this program reads version 2 only"),
+        (("version = 2", "version = 3"), "version: this program reads version 2 only"),
+        (("version = 2\n", ""), "missing required field `version`"),
+        (("version = 2", 'version = "2"'), "version: this program reads"),
+        (("version = 2", "version = 2\nextra = 2"), "unknown field `extra`"),
         (("epoch = 1", "epoch = 1\nepoch = 1"), "Cannot overwrite a value"),
         (("epoch = 1", "epoch = 1.5"), "epoch: Expected `int`, got `float`"),
         (("epoch = 1", "epoch = true"), "epoch: Expected `int`, got `bool`"),

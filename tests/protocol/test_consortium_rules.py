@@ -62,7 +62,7 @@ def test_a_complete_file_keeps_the_rules() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"version": 2}, "^version: 2 is not supported"),
+        ({"version": 3}, "^version: 3 is not supported"),
         ({"name": ""}, "^name: "),
         ({"name": "a\nb"}, "^name: "),
         ({"name": "x" * 65}, "^name: "),

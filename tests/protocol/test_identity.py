@@ -29,12 +29,13 @@ PASSPHRASE = Passphrase("hunter2")
 def test_keystores_of_version_1_still_open() -> None:
     passphrase = Passphrase(EXPECTED["passphrase"])
     alice = Identity.load(GOLDEN / "alice.v1.key", passphrase)
-    consortium = load_consortium(GOLDEN / "consortium.v1.toml")
-    assert alice.require_member(consortium) == 0
     assert alice.member == load_card(GOLDEN / "alice.member.v1.toml").member
     assert alice.sign(b"abc").hex() == EXPECTED["signature_over_abc"]
     assert alice.decrypt((GOLDEN / "to-alice.v1.age").read_bytes()) == b"a model share"
-    CoordinatorIdentity.load(GOLDEN / "coordinator.v1.key", passphrase).require_role(consortium)
+    CoordinatorIdentity.load(GOLDEN / "coordinator.v1.key", passphrase)
+    consortium = load_consortium(GOLDEN / "consortium.v2.toml")
+    assert Identity.load(GOLDEN / "alice-of-v2.v1.key", passphrase).require_member(consortium) == 0
+    CoordinatorIdentity.load(GOLDEN / "coordinator-of-v2.v1.key", passphrase).require_role(consortium)
 
 
 def test_signatures_are_those_of_rfc_8032() -> None:

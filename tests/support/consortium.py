@@ -29,7 +29,7 @@ def make_cast(n: int = 3, broker: str = "mqtt://127.0.0.1:1883") -> Cast:
     members = tuple(Identity.generate(name, f"127.0.0.1:{7000 + i}") for i, name in enumerate(NAMES[:n]))
     coordinator = CoordinatorIdentity.generate()
     consortium = Consortium(
-        version=1,
+        version=2,
         name="test consortium",
         id=secrets.token_hex(32),
         epoch=1,

@@ -9,12 +9,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from mpc_party.protocol.card import dump_card
 from mpc_party.protocol.consortium_file import dump_consortium
 from mpc_party.protocol.envelope import seal_envelope
 from mpc_party.protocol.errors import Reason
-from mpc_party.protocol.identity import encrypt_for
-from mpc_party.protocol.keystore import seal
 from mpc_party.protocol.messages import (
     Abort,
     Commitment,
@@ -26,7 +23,6 @@ from mpc_party.protocol.messages import (
     Result,
     Settled,
     Status,
-    encode_message,
 )
 from mpc_party.protocol.passphrase import Passphrase
 from tests.support.consortium import complete, make_cast
@@ -61,28 +57,23 @@ MESSAGES: dict[str, Message] = {
 
 
 def main() -> None:
+    """What depends on a consortium file is of its version 2; everything else here is of version 1 and stays."""
     cast = make_cast()
     consortium = complete(cast)
     alice = cast.members[0]
     passphrase = Passphrase(PASSPHRASE)
-    (DIRECTORY / "consortium.v1.toml").write_text(dump_consortium(consortium))
-    (DIRECTORY / "alice.member.v1.toml").write_text(dump_card(alice.card()))
-    alice.save(DIRECTORY / "alice.v1.key", passphrase, overwrite=True)
-    cast.coordinator.save(DIRECTORY / "coordinator.v1.key", passphrase, overwrite=True)
-    (DIRECTORY / "sealed.v1.bin").write_bytes(seal(b"a key share", passphrase, "key share/test"))
-    (DIRECTORY / "to-alice.v1.age").write_bytes(encrypt_for(alice.member, b"a model share"))
+    (DIRECTORY / "consortium.v2.toml").write_text(dump_consortium(consortium))
+    alice.save(DIRECTORY / "alice-of-v2.v1.key", passphrase, overwrite=True)
+    cast.coordinator.save(DIRECTORY / "coordinator-of-v2.v1.key", passphrase, overwrite=True)
     sealed = seal_envelope(MESSAGES["commitment"], alice, consortium, sequence=42, now_ms=NOW_MS)
-    (DIRECTORY / "envelope.v1.bin").write_bytes(sealed.raw)
+    (DIRECTORY / "envelope-of-v2.v1.bin").write_bytes(sealed.raw)
     expected = {
-        "passphrase": PASSPHRASE,
         "hash": consortium.hash.hex(),
         "roster_hash": consortium.roster_hash.hex(),
         "group_address": consortium.group_address,
         "envelope": {"topic": sealed.topic, "expiry": sealed.expiry, "now_ms": NOW_MS},
-        "signature_over_abc": alice.sign(b"abc").hex(),
-        "messages": {name: encode_message(message).hex() for name, message in MESSAGES.items()},
     }
-    (DIRECTORY / "expected.v1.json").write_text(json.dumps(expected, indent=1, ensure_ascii=False) + "\n")
+    (DIRECTORY / "expected.v2.json").write_text(json.dumps(expected, indent=1, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

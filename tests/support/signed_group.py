@@ -42,7 +42,7 @@ class SignedGroup:
         constant, slope = (1 + secrets.randbelow(ORDER - 1) for _ in range(2))
         self.key = PrivateKey(constant.to_bytes(32, "big"))
         bare = Consortium(
-            version=1,
+            version=2,
             name="desks",
             id=secrets.token_hex(32),
             epoch=1,

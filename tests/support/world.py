@@ -126,7 +126,7 @@ def build_world(
     ]
     coordinator = coordinator or CoordinatorIdentity.generate()
     consortium = Consortium(
-        version=1,
+        version=2,
         name="test-desks",
         id=secrets.token_hex(32),
         epoch=1,
