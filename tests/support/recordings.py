@@ -51,5 +51,5 @@ def _rows(now: datetime, expiry: datetime, forward: float, shift: float) -> list
         for strike, premium, half, sigma in zip(STRIKES, at.premium, width, vol, strict=True):
             name = f"BTC-{expiry.day}{expiry:%b%y}-{strike:.0f}-{'C' if call else 'P'}".upper()
             bid, ask = max(premium - half, 1e-9), premium + half
-            rows.append(f"{now:%Y-%m-%dT%H:%M:%SZ},{name},{forward!r},{bid!r},{ask!r},{sigma!r}")
+            rows.append(f"{now:%Y-%m-%dT%H:%M:%SZ},{name},{forward:.8f},{bid:.10f},{ask:.10f},{sigma:.8f}")
     return rows
