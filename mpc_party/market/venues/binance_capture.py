@@ -35,7 +35,9 @@ class BinanceCapture:
             MarketDataError: not a capture of Binance's combined streams.
         """
         self._capture = capture
+        counts = capture.counts.copy()
         market, symbols = _contents(capture)
+        capture.counts = counts  # this look is no reading
         self.feed = BinanceFeed(market, symbols, partial=True)
         self.messages = 0
         self.malformed: list[int] = []

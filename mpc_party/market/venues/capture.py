@@ -25,6 +25,7 @@ from mpc_party.market.venues.conventions import is_time
 
 MAX_LINE: Final = 4 * 1024 * 1024  # bytes, as large as a message may be on the wire
 MAX_LINES: Final = 50_000_000
+_SENT_AWAY: Final = -1  # instead of a time of receipt
 _BINANCE = re.compile(rb"(\d{16,19}) (.*)", re.DOTALL)
 _DERIBIT = re.compile(rb"(\d{9,10})(?:\.(\d{1,9}))?: (.*)", re.DOTALL)
 _SENT = re.compile(rb"wss?://\S{1,200} (<->?) .*", re.DOTALL)
@@ -103,7 +104,7 @@ class Capture:
                         self.counts["cut-off"] += 1
                         return
                     raise self._refusal(number, "no time of receipt and message")
-                if parsed.received_ns < 0:
+                if parsed.received_ns == _SENT_AWAY:
                     self.counts["sent"] += 1
                     continue
                 if not is_time(parsed.received_ns // 1_000_000):
@@ -123,8 +124,10 @@ class Capture:
             match = _SENT.fullmatch(line)
             if match is None:
                 return None
-            opened = _DERIBIT.fullmatch(line.rpartition(b" ")[2] + b": ") if match[1] == b"<->" else None
-            return RawMessage(number, _nanoseconds(opened) if opened else -1, b"")
+            if match[1] == b"<-":
+                return RawMessage(number, _SENT_AWAY, b"")
+            opened = _DERIBIT.fullmatch(line.rpartition(b" ")[2] + b": ")
+            return None if opened is None else RawMessage(number, _nanoseconds(opened), b"")
         match = _DERIBIT.fullmatch(line)
         return None if match is None else RawMessage(number, _nanoseconds(match), match[3])
 
