@@ -6,7 +6,7 @@ rounds, `reports` reads what came of them, `audit` asks whether a report follows
 
 import typer
 
-from coordinator.cli import audit, local, reports, rounds, setting_up
+from coordinator.cli import audit, drift, local, reports, rounds, setting_up
 from mpc_party.console import configure_logging, run
 
 app = typer.Typer(
@@ -38,6 +38,7 @@ app.command(name="round")(rounds.run_one)
 app.command()(rounds.serve)
 app.command()(reports.history)
 app.command()(reports.verify)
+app.command()(drift.drift)
 app.command()(audit.auditor)
 app.command()(audit.audit)
 app.command()(local.broker)
