@@ -29,12 +29,13 @@ _WARM_UP = 20  # seconds of quotes before a window, so that it begins with one
 class HestonMarket:
     """A market that runs on the wall clock, determined by its seed: a source of chains and of order flow.
 
-    The first call simulates up to four weeks, in about 0.2 s; later ones take 20 ms for a chain and 12 ms for the
+    The first call simulates up to four weeks, in about 0.2 s; later ones take 10 ms for a chain and 12 ms for the
     flow (median, one core), and a new day 10 ms more.
 
     Args:
         seed: of the whole market; its venues share it.
-        venue: "a", "b" or "c" for what that venue shows; None for the consolidated screen of all.
+        venue: "a", "b" or "c" for what that venue shows, on the spot that it sees; None for all of them: the best of
+            their options' quotes, on the market's own spot, and the order flow of all.
 
     Raises:
         MarketDataError: there is no such venue.
@@ -68,9 +69,9 @@ class HestonMarket:
         """
         _require_moment(observed_at)
         variance = self._path.variance(observed_at // STEP_SECONDS)
-        spots = [self._spot(venue, observed_at) for venue in self._venues]
+        spot = self._spot(self._venues[0], observed_at)
         listing = self._listed(observed_at // 86_400)
-        return screen(observed_at, self.underlying, listing, spots, variance, self._venues)
+        return screen(observed_at, self.underlying, listing, spot, variance, self._venues)
 
     def flow(self, observed_at: int) -> FlowFeatures:
         """The order flow over the 300 s up to any moment from 2020 to 2099.

@@ -1,6 +1,7 @@
 """Option chains of the simulated market: what is listed on a day, what it is worth, what the venues quote."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -44,7 +45,7 @@ def list_options(day: int, spot: float, variance: float) -> Listing:
 
 @dataclass(frozen=True)
 class _Columns:
-    """A call and a put per strike, by expiry and strike: (n,) each, and premiums (venues, n)."""
+    """A call and a put per strike, by expiry and strike: (n,) each; premiums as fractions of the forward."""
 
     expiry: NDArray[np.int64]
     strike: Array
@@ -54,32 +55,23 @@ class _Columns:
 
 
 def screen(
-    observed_at: int,
-    underlying: str,
-    listing: Listing,
-    spots: list[float],
-    variance: float,
-    venues: list[Venue],
+    observed_at: int, underlying: str, listing: Listing, spot: float, variance: float, venues: Sequence[Venue]
 ) -> ChainSnapshot:
-    """The chain on the screen of the given venues, whose spots are `spots`: best bid and best ask.
+    """The chain at one spot: the best of the bids and asks that these venues make around the model's prices.
 
-    The forwards and mark vols are the first venue's. Where a late venue's quote crosses another's, the first venue's
-    own quote stands: such crosses are gone before anybody can act on a screen.
+    All price on the same spot, so that nothing on a screen of several can be bought from one venue and sold to another.
     """
-    columns = _price(observed_at, listing, spots, variance)
+    columns = _price(observed_at, listing, spot, variance)
     time = years(columns.expiry, observed_at)
     moneyness = columns.strike / columns.forward
     vol = _mark_vols(columns, moneyness, time)
     vega = greeks(moneyness, np.nan_to_num(vol, nan=1.0), time, columns.call).vega
     bids, asks = [], []
-    for venue, price in zip(venues, columns.premium, strict=True):
+    for venue in venues:
         half = np.maximum(0.5 * venue.tick, venue.spread * np.nan_to_num(vol) * vega)
-        bid = np.floor((price - half) / venue.tick) * venue.tick
-        bids.append(np.where(bid > 0.0, bid, -np.inf))
-        asks.append(np.ceil((price + half) / venue.tick) * venue.tick)
+        bids.append(np.floor((columns.premium - half) / venue.tick) * venue.tick)
+        asks.append(np.ceil((columns.premium + half) / venue.tick) * venue.tick)
     bid, ask = np.max(bids, axis=0), np.min(asks, axis=0)
-    crossed = bid >= ask
-    bid, ask = np.where(crossed, bids[0], bid), np.where(crossed, asks[0], ask)
     return ChainSnapshot(
         observed_at,
         underlying,
@@ -87,38 +79,35 @@ def screen(
         columns.strike,
         columns.call,
         columns.forward,
-        np.where(np.isfinite(bid), bid, np.nan),
+        np.where(bid > 0.0, bid, np.nan),
         ask,
         vol,
     )
 
 
-def _price(observed_at: int, listing: Listing, spots: list[float], variance: float) -> _Columns:
+def _price(observed_at: int, listing: Listing, spot: float, variance: float) -> _Columns:
     expiry, strike, forward, prices = [], [], [], []
-    for moment, listed in zip(listing.expiries, listing.strikes, strict=True):
-        time = float(years(np.array([moment], dtype=np.int64), observed_at)[0])
-        forwards = np.array([round(spot * math.exp(CARRY * time), 2) for spot in spots])
-        moneyness = listed / forwards[:, None]
-        calls = np.ones(moneyness.size, dtype=np.bool_)
-        # One call for all venues: the characteristic function is the same.
-        call = premium(moneyness.ravel(), variance, time, calls, MODEL).reshape(moneyness.shape)
-        both = np.stack([call, call - 1.0 + moneyness], axis=-1).reshape(len(spots), -1)
-        prices.append(np.maximum(both, 0.0))
+    times = years(np.array(listing.expiries, dtype=np.int64), observed_at).tolist()
+    for moment, listed, time in zip(listing.expiries, listing.strikes, times, strict=True):
+        at = round(spot * math.exp(CARRY * time), 2)
+        moneyness = listed / at
+        call = premium(moneyness, variance, time, np.ones(len(listed), dtype=np.bool_), MODEL)
+        prices.append(np.maximum(np.stack([call, call - 1.0 + moneyness], axis=1).ravel(), 0.0))
         expiry.append(np.full(2 * len(listed), moment, dtype=np.int64))
         strike.append(np.repeat(listed, 2))
-        forward.append(np.full(2 * len(listed), forwards[0]))
+        forward.append(np.full(2 * len(listed), at))
     count = sum(map(len, strike))
     return _Columns(
         np.concatenate(expiry),
         np.concatenate(strike),
         np.arange(count) % 2 == 0,
         np.concatenate(forward),
-        np.concatenate(prices, axis=1),
+        np.concatenate(prices),
     )
 
 
 def _mark_vols(columns: _Columns, moneyness: Array, time: Array) -> Array:
-    """The first venue's implied vols, the same for the put and the call of a strike."""
+    """Implied vols of the model's prices, the same for the put and the call of a strike."""
     otm = columns.call == (moneyness >= 1.0)
-    vols = implied_vol(columns.premium[0][otm], moneyness[otm], time[otm], columns.call[otm])
+    vols = implied_vol(columns.premium[otm], moneyness[otm], time[otm], columns.call[otm])
     return np.repeat(vols, 2)
