@@ -26,6 +26,7 @@ from models.policy.config import PolicyConfig
 from models.slices import slices
 from models.training import candidates_for, walk, walk_forward_metrics
 from mpc_party.hedging.model import MINIMUM_VARIANCE, encode_weights
+from mpc_party.market.errors import MarketDataError
 from mpc_party.market.intervals import HedgingRows
 from mpc_party.protocol.errors import ConfigError
 from mpc_party.protocol.files import write_atomic
@@ -56,6 +57,7 @@ def evaluate(
 
     Raises:
         ConfigError: a model that cannot be dealt, no market for one that needs it, or a folder that cannot be written.
+        MarketDataError: a market on which nothing can be measured.
     """
     encode_weights(model.kind, model.weights, FRACTION_BITS)
     if model.kind == MINIMUM_VARIANCE and history is None:
@@ -92,8 +94,13 @@ def _on_market(
             "to": history.times[-1],
             "moments": len(history.times),
         },
-        "model": hedging_metrics(history.rows, adjustments, rounded, "model"),
     }
+    try:
+        metrics["model"] = hedging_metrics(history.rows, adjustments, rounded, "model")
+    except ValueError as error:
+        raise MarketDataError(
+            f"market {source[:80]!a}: {error}", remedy="give a market whose options change in value"
+        ) from None
     if model.kind == MINIMUM_VARIANCE:
         say("Fitting before every interval, for comparison ...")
         candidates = candidates_for(None)

@@ -43,7 +43,7 @@ def hedging_metrics(
         and deltas rounded as in a report. "intervals_better": the share of intervals in which the model's squared
         errors add up to less. "gain_without_largest": without the 5 intervals of the largest plain errors.
         "by_expiry" (days), "by_call_delta", "by_type": lists of {"group", "rows", "share" (of plain squared errors),
-        "gain", "low", "high"}; groups without rows are left out, and "low" and "high" are null where there are too few.
+        "gain", "low", "high"}; groups without rows or errors are left out, and "low" and "high" are null where there are too few.
 
     Raises:
         ValueError: fewer than two intervals, or no errors at all.
@@ -113,9 +113,9 @@ def _grouped(
         if unit == "days" and index == len(edges) - 2:
             name = f"from {low:g} days"
         inside = [(value(interval) >= low) & (value(interval) < high) for interval in rows]
-        if not any(mask.any() for mask in inside):
-            continue
         plain = np.array([float((r.error[m] ** 2).sum()) for r, m in zip(rows, inside, strict=True)])
+        if not plain.sum() > 0:
+            continue
         model = np.array([float((e[m] ** 2).sum()) for e, m in zip(errors, inside, strict=True)])
         seen = np.array([bool(mask.any()) for mask in inside])
         enough = np.count_nonzero(seen) >= 10

@@ -8,6 +8,15 @@ The half-life and the ridge are not chosen on what they are judged by: before ev
 candidate whose own past errors, each of them out of sample, add up to the least so far. (Dawid, "Statistical theory: the
 prequential approach", Journal of the Royal Statistical Society A 147, 1984: to judge a forecaster by its forecasts.)
 
+Measured on two months of a BTC chain (January and February 2026, four moments a day: 230 intervals, 94,564 rows) at the
+venue's marks, by `mpc-models train`: the errors' variance is 21.5 % below plain delta's, with a 95 % interval from -22 to
+38 % that does not exclude 0, at any block length from 4 to 40 intervals (lower ends -19 to -23 %, upper ends 35 to
+39 %). Three intervals of one crash make 54 % of plain delta's squared errors, and there the model gains most;
+without the five largest intervals it loses 13 %. A half-life of 90 days alone, the best on the first quarter, gives 15.2 %,
+and 7 days 21.1 %. At the middle of quotes the gain is 3.1 % (-1.1 to 9.7 %), as most of those errors are the quotes' own
+jumps; a fit to the middles, judged at the marks, gains 22.8 %. Weights of rows were compared on the first quarter only:
+1 / T, 1 / sqrt(T), or less for large moves gained 0.001 to 0.02 less than none, and 1 / density^2 the same.
+
 Source of the model: Hull, White, "Optimal delta hedging for options", Journal of Banking and Finance 82, 2017, section 5;
 there the window is three years of days, here a recording may hold two months, which is what the weighting is for.
 """

@@ -13,11 +13,10 @@ START = 1_767_254_400  # 2026-01-01T08:00:00Z
 STEP = 6 * 3600
 DAYS = (30, 58, 121)
 STRIKES = tuple(range(60_000, 130_000, 5_000))
-MOVE = 0.006
 
 
-def write_recording(path, weights=(-0.4, 0.5, -0.2), moments=40, noise=0.0005, seed="recording"):
-    """One forward for all expiries; a vol per strike and expiry, moved by move * (a + b d + c d^2) / sqrt(T)."""
+def write_recording(path, weights=(-0.4, 0.5, -0.2), moments=40, noise=0.0005, seed="recording", move=0.006):
+    """One forward for all expiries; a vol per strike and expiry, moved by dF/F * (a + b d + c d^2) / sqrt(T)."""
     expiry = np.repeat(np.array([START + day * 86_400 for day in DAYS]), len(STRIKES))
     strike = np.tile(np.array(STRIKES, dtype=np.float64), len(DAYS))
     vol, forward, moves = np.full(strike.shape, 0.5), 90_000.0, normal(f"{seed}/moves", moments)
@@ -43,9 +42,9 @@ def write_recording(path, weights=(-0.4, 0.5, -0.2), moments=40, noise=0.0005, s
                         f"{forward:.6f}", f"{at.premium[row] - half[row]:.8f}", f"{at.premium[row] + half[row]:.8f}",
                         f"{vol[row]:.8f}",
                     ])  # fmt: skip
-            move = MOVE * moves[index]
+            change = move * moves[index]
             delta = greeks(strike / forward, vol, time, calls).delta
             shock = noise * normal(f"{seed}/vols/{index}", len(vol))
-            vol = vol + move * (delta[:, None] ** np.arange(3) @ np.array(weights)) / np.sqrt(time) + shock
-            forward *= 1 + move
+            vol = vol + change * (delta[:, None] ** np.arange(3) @ np.array(weights)) / np.sqrt(time) + shock
+            forward *= 1 + change
     return path
