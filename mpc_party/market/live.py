@@ -56,7 +56,8 @@ class LiveChain:
         self._board = TickerBoard(currency)
         self._flow = FlowWindow()
         self._changed = threading.Condition()
-        self._first_ticker: float | None = None
+        self._first_ticker: float | None = None  # monotonic
+        self._complete_at: int | None = None  # Unix seconds
         self._closed = False
         self._max_quote_age = max_quote_age
         self._patience = patience
@@ -94,13 +95,12 @@ class LiveChain:
             return Counter(self._protocol.dropped) + self._board.dropped + self._flow.dropped
 
     def next_time(self, after: int, now: int) -> int:
-        """The present second, or the one after `after`; waits for the first data.
+        """The present second, or the one after `after`; waits for the first second by which the chain is there.
 
         Raises:
             MarketDataError: MARKET_DATA_STALE: none came in time.
         """
-        self._wait_for_data()
-        return max(after + 1, now)
+        return max(after + 1, now, self._wait_for_data())
 
     def at(self, observed_at: int) -> ChainSnapshot:
         """What the venue showed at a moment just past, with the time at which each quote was seen.
@@ -143,11 +143,12 @@ class LiveChain:
             elif isinstance(event, TopOfBook | Trade) and event.instrument == self._perpetual:
                 self._flow.take(event)
 
-    def _wait_for_data(self) -> None:
+    def _wait_for_data(self) -> int:
+        """Wait for the chain to be there, and return the first whole second (Unix) by which it was."""
         deadline = time.monotonic() + self._patience
         told = 0.0
         with self._changed:
-            while not self._is_there():
+            while (second := self._there_since()) is None:
                 now = time.monotonic()
                 if self._closed:
                     raise self._stale("the source is closed")
@@ -157,12 +158,19 @@ class LiveChain:
                     told = now
                     self._tell()
                 self._changed.wait(min(0.1, deadline - now))
+            return second
 
-    def _is_there(self) -> bool:
+    def _there_since(self) -> int | None:
         if self._first_ticker is None or self._closed:
-            return False
-        listed = len(self._protocol.instruments)
-        return len(self._board) >= ENOUGH * listed or time.monotonic() - self._first_ticker >= SETTLING
+            return None
+        if self._complete_at is None:
+            settled = time.monotonic() - self._first_ticker >= SETTLING
+            if settled or len(self._board) >= ENOUGH * len(self._protocol.instruments):
+                self._complete_at = int(time.time()) + 1
+        # A question about the second before would be about a moment at which nothing had been heard.
+        return (
+            self._complete_at if self._complete_at is not None and time.time() >= self._complete_at else None
+        )
 
     def _tell(self) -> None:
         listed, heard = len(self._protocol.instruments), len(self._board)
