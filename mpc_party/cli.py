@@ -234,6 +234,7 @@ def refit(
     and --intervals. Each gets a new consortium file, the same at all, and its share of the new model; the ones
     before stay beside as `.previous`. Start `run` again, and send the operator the consortium file.
     """
+    from mpc_party.console import stderr
     from mpc_party.member.home import PartyHome
     from mpc_party.member.refitting import RefitOptions, parse_utc, run_refit
     from mpc_party.protocol.passphrase import passphrase_from
@@ -254,8 +255,9 @@ def refit(
         listen=listen,
     )
     passphrase = passphrase_from(file=passphrase_file, prompt="Passphrase")
-    with working("Opening the folder ...") as say:
-        refitted = run_refit(folder, passphrase, options, say=say)
+    with working("Opening the folder ...") as show:
+        # A scheduler's log gets the states as lines.
+        refitted = run_refit(folder, passphrase, options, say=show if stderr.is_terminal else tell)
     model = refitted.record.model
     if json:
         print_json({"model": model, "consortium": str(folder.consortium_file)})

@@ -118,7 +118,7 @@ def run_refit(
         require_supported(consortium)
         parameters = refit_parameters(desk.source.underlying, options)
         if options.at is not None:
-            wait_until(options.at, say)
+            wait_until(options.at, options.wait, say)
         say("reading history")
         equations = desk_equations(desk, parameters, consortium.program.max_quote_age)
     finally:
@@ -278,19 +278,20 @@ def share_is_kept(folder: PartyHome) -> Iterator[None]:
         ) from None
 
 
-def wait_until(moment: int, say: Callable[[str], None]) -> None:
-    """Wait for a time, Unix seconds, by the wall clock.
+def wait_until(moment: int, patience: float, say: Callable[[str], None]) -> None:
+    """Wait for a time, Unix seconds, by the wall clock. Past by less than `patience`, the others' wait, it is no wait.
 
     Raises:
-        ConfigError: it is past, or more than a week ahead.
+        ConfigError: it is past by more, or more than a week ahead.
     """
     left = moment - time.time()
-    if not 0 <= left <= LONGEST_WAIT_UNTIL:
+    if not -patience <= left <= LONGEST_WAIT_UNTIL:
         raise ConfigError(
             f"--at {utc(moment)} is {'past' if left < 0 else 'more than a week ahead'}",
             remedy="give a UTC time such as 2026-01-31T18:00Z, the same at all members",
         )
-    say(f"waiting until {utc(moment)}")
+    if left > 0:
+        say(f"waiting until {utc(moment)}")
     while (left := moment - time.time()) > 0:
         time.sleep(min(left, 1.0))  # the wall clock may be set while we wait
 

@@ -287,17 +287,21 @@ def test_waiting_until_a_time(monkeypatch):
     clock, said = [1000.0], []
     monkeypatch.setattr(time, "time", lambda: clock[0])
     monkeypatch.setattr(time, "sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds))
-    wait_until(1003, said.append)
+    wait_until(1003, 60.0, said.append)
     assert clock == [1003.0]
     assert said == ["waiting until 1970-01-01T00:16:43Z"]
+    # A process that was slow to start is not too late as long as the others wait.
+    wait_until(1000, 3.0, said.append)
+    assert clock == [1003.0]
+    assert len(said) == 1
     with pytest.raises(ConfigError, match="is past"):
-        wait_until(1002, said.append)
+        wait_until(999, 3.0, said.append)
     with pytest.raises(ConfigError, match="more than a week"):
-        wait_until(1003 + 8 * 86_400, said.append)
+        wait_until(1003 + 8 * 86_400, 60.0, said.append)
 
 
 def test_a_refit_begins_at_its_time_and_not_before(world, options, monkeypatch):
-    monkeypatch.setattr(refitting, "wait_until", lambda moment, say: say(f"it is {moment}"))
+    monkeypatch.setattr(refitting, "wait_until", lambda moment, _patience, say: say(f"it is {moment}"))
     monkeypatch.setattr(ceremony, "POLL_SECONDS", 0.1)
     said = {}
     sit(world, replace(options, at=123, wait=0.1), 0, said=said)
