@@ -33,8 +33,8 @@ def drift(
     """Say whether the model hedges better or worse than plain delta, from the settled reports of the history.
 
     Each option that stands in two consecutive reports gives an error for either hedge; the gain is the share of plain
-    delta's squared error that the model saves, with an interval at 98 % that allows for moves that options share
-    and that come in clusters. Uses what is published and nothing else.
+    delta's squared error that the model saves, net of convexity and decay, with an interval at 98 % that allows
+    for moves that options share and that come in clusters. Uses what is published and nothing else.
 
     Exit status: 1 where the model is worse, 0 where it is better or nothing can be said.
     """
@@ -60,6 +60,8 @@ def drift(
             )
         else:
             tell(f": {found.reports} reports and no interval to judge by")
+        if result.gross_gain is not None:
+            tell(f"gain with convexity counted as an error of both hedges: {result.gross_gain:+.1%}")
         if found.other:
             tell(f"{found.other} reports of other models left out")
         tell(f"Next: {found.advice()}")

@@ -50,7 +50,7 @@ class Venue:
 
 VENUES = (
     Venue("a", tick=0.0001, spread=0.010, lag=0, basis=0.0, spot_spread=2e-5, size=0.4),
-    Venue("b", tick=0.0005, spread=0.008, lag=2, basis=1e-4, spot_spread=5e-5, size=0.2),
-    Venue("c", tick=0.0002, spread=0.020, lag=4, basis=2e-4, spot_spread=1e-4, size=0.1),
+    Venue("b", tick=0.0005, spread=0.008, lag=2, basis=5e-5, spot_spread=5e-5, size=0.2),
+    Venue("c", tick=0.0002, spread=0.020, lag=4, basis=1e-4, spot_spread=1e-4, size=0.1),
 )
 NAMES = tuple(venue.name for venue in VENUES)
