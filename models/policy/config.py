@@ -83,8 +83,8 @@ class PolicyConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     markets: tuple[MarketName, ...] = ("brownian", "heston")
     steps: Annotated[int, msgspec.Meta(ge=2, le=MAX_STEPS)] = 20
     mixed_scenarios: Annotated[int, msgspec.Meta(ge=0, le=16)] = 3
-    vols: tuple[Annotated[float, msgspec.Meta(ge=0.05, le=2.0)], ...] = (0.2, 0.4, 0.8)
-    maturities: tuple[Annotated[int, msgspec.Meta(ge=2, le=MAX_STEPS)], ...] = (5, 10, 20, 40)
+    vols: tuple[Annotated[float, msgspec.Meta(ge=0.05, le=2.0)], ...] = (0.2, 0.4, 0.8, 1.2)
+    maturities: tuple[Annotated[int, msgspec.Meta(ge=2, le=MAX_STEPS)], ...] = (5, 10, 20, 40, 60)
     moneyness: tuple[Annotated[float, msgspec.Meta(ge=-3.0, le=3.0)], ...] = (-1.0, -0.5, 0.0, 0.5, 1.0)
     epochs: Count = 600
     paths: Annotated[int, msgspec.Meta(ge=100, le=MAX_PATHS)] = 4096

@@ -38,7 +38,9 @@ def evaluate(weights: Sequence[float], config: PolicyConfig, say: Say) -> dict[s
         JSON types: "fraction_bits", "test_paths", "steps", "cost", "charge_final_trade", and by simulator, in
         "simulators": "black_scholes" and "policy" (see `measures`), "es95_difference" (policy minus Black-Scholes,
         negative is better), its "es95_difference_standard_error" by a paired bootstrap over paths, and
-        "at_or_below_black_scholes". "profit_and_loss" has the outcomes of the first 20,000 test paths for a histogram,
+        "at_or_below_black_scholes". "long_position_es95" is of a desk that has bought the option: by "black_scholes"
+        delta, by the "policy" (trained for a sold one, and worse than Black-Scholes here), and by its mirror image,
+        twice the Black-Scholes delta less the policy's hedge ("mirrored_policy"). "profit_and_loss" has the outcomes of the first 20,000 test paths for a histogram,
         by simulator and then by "black_scholes" and "policy". None of it contains a weight.
 
     Raises:
@@ -58,6 +60,14 @@ def evaluate(weights: Sequence[float], config: PolicyConfig, say: Say) -> dict[s
         entry: dict[str, Any] = {
             "black_scholes": measures(inputs.delta, inputs, config),
             "policy": measures(hedge, inputs, config),
+        }
+        entry["long_position_es95"] = {
+            who: measures(held, inputs, config, short=False)["es95"]
+            for who, held in (
+                ("black_scholes", inputs.delta),
+                ("policy", hedge),
+                ("mirrored_policy", 2.0 * inputs.delta - hedge),
+            )
         }
         entry["es95_difference"] = entry["policy"]["es95"] - entry["black_scholes"]["es95"]
         entry["es95_difference_standard_error"] = difference_error(
@@ -104,26 +114,27 @@ def policy_hedge(network: PolicyNetwork, inputs: Inputs) -> Floats:
     return np.asarray(inputs.delta + inputs.density * np.concatenate(parts), dtype=np.float64)
 
 
-def wealth_of(hedge: Floats, inputs: Inputs, config: PolicyConfig) -> Floats:
-    """Profit and loss per path, premium included, (paths,)."""
+def wealth_of(hedge: Floats, inputs: Inputs, config: PolicyConfig, *, short: bool = True) -> Floats:
+    """Profit and loss per path, premium included, (paths,), of the hedged short option; or of the hedged long one."""
+    sign = 1.0 if short else -1.0
     wealth = profit_and_loss(
-        torch.from_numpy(hedge),
+        torch.from_numpy(sign * hedge),
         torch.from_numpy(inputs.spot),
-        torch.from_numpy(inputs.payoff),
+        torch.from_numpy(sign * inputs.payoff),
         config.cost,
         charge_final_trade=config.charge_final_trade,
     )
-    return np.asarray(wealth.numpy() + inputs.premium, dtype=np.float64)
+    return np.asarray(wealth.numpy() + sign * inputs.premium, dtype=np.float64)
 
 
-def measures(hedge: Floats, inputs: Inputs, config: PolicyConfig) -> dict[str, float]:
-    """One hedge in figures, in units of the spot at the start.
+def measures(hedge: Floats, inputs: Inputs, config: PolicyConfig, *, short: bool = True) -> dict[str, float]:
+    """One hedge in figures, in units of the spot at the start; of a short option, or of a long one.
 
     Returns:
         "es95", "es99" (mean of the worst 5 and 1 per cent, as a loss), "mean" and "standard_deviation" of profit and
         loss, "cost" (mean cost of trading), "turnover" (mean units traded, the first trade included).
     """
-    wealth = torch.from_numpy(wealth_of(hedge, inputs, config))
+    wealth = torch.from_numpy(wealth_of(hedge, inputs, config, short=short))
     cost = trading_cost(
         torch.from_numpy(hedge),
         torch.from_numpy(inputs.spot),

@@ -19,16 +19,20 @@ from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from itertools import product
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
+from models.paths import MARKETS
 from models.policy.band import whalley_wilmott_width, within_band
+from models.policy.config import Scenario
 from models.policy.evaluation import (
     difference_error,
     held_out_inputs,
@@ -121,8 +125,8 @@ def row(hedge, inputs, config, standard):
 
 
 def table(config, chain, special, others):
-    """All rows of all simulators: {simulator: {hedger: figures}}."""
-    result = {}
+    """All rows of all simulators, {simulator: {hedger: figures}}; and ES95 of a long position in the same form."""
+    result, long = {}, {}
     for scenario in config.references():
         market = scenario.market.name
         inputs = held_out_inputs(config, scenario)
@@ -146,7 +150,32 @@ def table(config, chain, special, others):
             hedges[f"PFHedge {name}{'' if name == 'black-scholes' else ' ' + PREVIOUS}"] = hedge
         standard = wealth_of(inputs.delta, inputs, config)
         result[market] = {name: row(hedge, inputs, config, standard) for name, hedge in hedges.items()}
-    return result
+        policy = hedges["policy, one for the chain"]
+        long[market] = {
+            name: measures(hedge, inputs, config, short=False)["es95"]
+            for name, hedge in (
+                ("Black-Scholes delta", inputs.delta),
+                ("policy", policy),
+                ("mirrored policy", 2.0 * inputs.delta - policy),
+            )
+        }
+    return result, long
+
+
+def across_chain(config, network):
+    """The one network on every option of the mixture, 4,000 paths each: how its ES95 stands to Black-Scholes delta's."""
+    few = msgspec.structs.replace(config, test_paths=4000)
+    ratios = {}
+    for market, vol, steps, moneyness in product(
+        config.markets, config.vols, config.maturities, config.moneyness
+    ):
+        scenario = Scenario(MARKETS[market].at_vol(vol), steps, moneyness)
+        inputs = held_out_inputs(few, scenario)
+        standard, policy = (
+            measures(hedge, inputs, few)["es95"] for hedge in (inputs.delta, policy_hedge(network, inputs))
+        )
+        ratios[scenario.name] = policy / standard - 1.0
+    return ratios
 
 
 def show(result):
@@ -201,13 +230,32 @@ def main():
         for name in config.markets
     }
     others = pfhedge_hedges(arguments.pfhedge, config, arguments.epochs, arguments.training_paths)
-    result = table(config, chain, special, others)
+    result, long = table(config, chain, special, others)
+    ratios = across_chain(config, chain)
     if arguments.json:
         print(
-            json.dumps({"training_seconds": seconds, "settings": msgspec.to_builtins(config), "rows": result})
+            json.dumps(
+                {
+                    "training_seconds": seconds,
+                    "settings": msgspec.to_builtins(config),
+                    "rows": result,
+                    "chain": ratios,
+                }
+            )
         )
         return
     show(result)
+    for market, figures in long.items():
+        print(
+            f"ES95 of a bought option, {market}: "
+            + ", ".join(f"{k} {BASIS * v:.2f}" for k, v in figures.items())
+        )
+    worst = sorted(ratios, key=ratios.get)[-5:]
+    print(
+        f"The chain's network on {len(ratios)} options: ES95 at or below Black-Scholes delta's on "
+        f"{sum(ratio <= 0.0 for ratio in ratios.values())}, median {100 * statistics.median(ratios.values()):+.1f} %; "
+        f"the last five: " + ", ".join(f"{name} {100 * ratios[name]:+.1f} %" for name in worst)
+    )
     print(
         f"{config.test_paths} test paths; {time.monotonic() - started:.0f} s in all, {seconds:.0f} s of them for "
         "the chain's network."
