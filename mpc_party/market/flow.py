@@ -117,7 +117,7 @@ class FlowWindow(Secret):
             raise ValueError(f"a window of {seconds} seconds")
         self.dropped: Counter[str] = Counter()
         self._seconds = seconds
-        self._length = seconds + SLACK + _QUOTE_AGE
+        self._length = seconds + SLACK + _QUOTE_AGE + 1
         self._newest: int | None = None
         # By second, in a ring: e, |e|, s q, q, price * q.
         self._sums = [[0.0] * self._length for _ in range(5)]

@@ -2,6 +2,8 @@
 
 import json
 import math
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +20,8 @@ from mpc_party.protocol.errors import Reason
 from tests.support.venues.binance_messages import MS, best_quote, trade
 
 T0 = MS // 1000
+DATA = Path(os.environ.get("HEDGE_DATA", Path(__file__).parents[2].parent / "shared/data"))
+REAL = DATA / "deribit_ws_capture.txt"
 
 
 def ticker(at, name, bid=0.02, ask=0.021, vol=52.0, forward=60_000.0, **changes):
@@ -163,6 +167,30 @@ class TestChain:
     def test_an_at_sign_in_a_path(self, chain_file, tmp_path):
         path = chain_file.rename(tmp_path / "me@home.txt")
         assert open_captured_chain(str(path)).underlying == "BTC"
+
+
+@pytest.mark.skipif(
+    not REAL.is_file(), reason=f"the capture is not ours to redistribute: no file {REAL} (set HEDGE_DATA)"
+)
+@pytest.mark.parametrize(("underlying", "options"), [("BTC", 7), ("ETH", 3)])
+def test_the_real_capture(underlying, options):
+    source = open_source(f"capture:{REAL}@{underlying}")
+    assert source.messages == 137  # 135 notifications, an answer, and the connection
+    assert not source.dropped
+    time, chains = 0, []
+    while True:
+        try:
+            time = source.next_time(time, 0)
+        except MarketDataError:
+            break
+        chains.append(source.at(time))
+    assert len(chains) == 32
+    assert {len(chain) for chain in chains} == {options}
+    for chain in chains:
+        assert (chain.seen_at <= chain.observed_at).all()
+        assert (chain.observed_at - chain.seen_at <= 10).all()
+    moves = [np.log(chain.forward / chains[0].forward) for chain in chains]
+    assert 0 < np.abs(moves).max() < 0.01
 
 
 def flow_file(write, name, market="spot", seconds=120, start=T0, scale=1.0):

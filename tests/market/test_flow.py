@@ -142,6 +142,52 @@ class TestImbalance:
         assert features.realised_vol is None or features.realised_vol > 0
 
 
+def by_the_definition(events, observed_at, seconds):
+    """Imbalance and forward of the events of a window, one after the other."""
+    inside = [e for e in events if observed_at - seconds <= e.received_ns // NS < observed_at]
+    pressures, last = [], {}
+    for event in sorted((e for e in events if isinstance(e, TopOfBook)), key=lambda e: e.received_ns):
+        before = last.get(event.venue)
+        last[event.venue] = event
+        if before is None or event.received_ns - before.received_ns > 10 * NS or event not in inside:
+            continue
+        pressures.append(
+            event.bid_amount * (event.bid >= before.bid)
+            - before.bid_amount * (event.bid <= before.bid)
+            - event.ask_amount * (event.ask <= before.ask)
+            + before.ask_amount * (event.ask >= before.ask)
+        )
+    trades = [e for e in inside if isinstance(e, Trade)]
+    ratios = []
+    if sum(map(abs, pressures)) > 0:
+        ratios.append(sum(pressures) / sum(map(abs, pressures)))
+    volume = sum(e.amount for e in trades)
+    if volume > 0:
+        ratios.append(sum(e.amount if e.buyer_initiated else -e.amount for e in trades) / volume)
+    forward = sum(e.amount * e.price for e in trades) / volume if volume > 0 else None
+    return (sum(ratios) / len(ratios) if ratios else 0.0), forward
+
+
+@given(st.data())
+def test_the_window_is_the_definition(data):
+    """By the second and in a ring, or one by one over everything: the same, at every moment on the way."""
+    window, events, now = FlowWindow(70), [], float(T0)
+    for _ in range(data.draw(st.integers(1, 40))):
+        now += data.draw(st.sampled_from([0.0, 0.3, 1.0, 4.0, 10.0, 11.0, 60.0, 200.0]))
+        venue, amount = data.draw(st.sampled_from("ab")), float(data.draw(st.integers(1, 9)))
+        price = float(data.draw(st.integers(95, 105)))
+        if data.draw(st.booleans()):
+            events.append(trade(now, price, amount, buy=data.draw(st.booleans()), venue=venue))
+        else:
+            events.append(top(now, price, amount, price + 1, float(data.draw(st.integers(1, 9))), venue))
+        window.take(events[-1])
+        asked = int(now) + data.draw(st.integers(-SLACK, 5))
+        features = window.features(asked)
+        imbalance, forward = by_the_definition(events, asked, 70)
+        assert features.imbalance == pytest.approx(imbalance, abs=1e-9)
+        assert features.forward == (None if forward is None else pytest.approx(forward))
+
+
 class TestRealisedVol:
     def test_of_a_path_with_a_known_one(self):
         steps = normal("flow-7", 3600) * 0.6 / math.sqrt(365 * 86_400)
@@ -226,7 +272,7 @@ class TestTime:
         window = window_of(trade(T0 + 1000, 100, 1, buy=True), trade(T0 + 990, 200, 1, buy=True))
         assert window.features(T0 + 1001).forward == 150
         assert not window.dropped
-        window.take(trade(T0 + 1000 - 370, 300, 1, buy=True))
+        window.take(trade(T0 + 1000 - 371, 300, 1, buy=True))
         assert window.dropped == {"late": 1}
         assert window.features(T0 + 1001).forward == 150
 
@@ -262,8 +308,8 @@ class TestWhatIsNotUsed:
         for i in range(5000):
             window.take(trade(T0 + i * 1.7, 100, 1, buy=True))
             window.take(top(T0 + i * 1.7, 100, 1, 101, 1))
-        assert all(len(column) == 370 for column in window._sums)
-        assert [len(feed.mids) for feed in window._feeds.values()] == [370]
+        assert all(len(column) == 371 for column in window._sums)
+        assert [len(feed.mids) for feed in window._feeds.values()] == [371]
 
     @pytest.mark.parametrize("seconds", [0, 64, -300, 86_401])
     def test_windows_of_no_use(self, seconds):

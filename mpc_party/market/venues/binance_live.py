@@ -61,7 +61,8 @@ def parse_endpoints(text: str) -> tuple[Endpoint, ...] | None:
                     Endpoint(MARKETS["usdm"], symbol, None),
                     Endpoint(MARKETS["coinm"], coin, None),
                 ]
-    if len({coin_of(endpoint.symbol) for endpoint in endpoints}) > 1 or len(set(endpoints)) < len(endpoints):
+    symbols = {(endpoint.market.name, endpoint.symbol) for endpoint in endpoints}
+    if len({coin_of(symbol) for _, symbol in symbols}) > 1 or len(symbols) < len(endpoints):
         raise MarketDataError(
             f"order flow of several coins, or twice of one symbol: {text[:80]!r}",
             reason=Reason.CONFIG_INVALID,

@@ -190,6 +190,7 @@ class TestEndpoints:
         [
             ("BTCUSDT,ETHUSDT", "several coins"),
             ("BTCUSDT,usdm/BTCUSDT", "twice"),
+            ("spot/BTCUSDT,spot/BTCUSDT@wss://mirror.example", "twice"),
             ("BTCUSDT@ws://mirror.example", "not encrypted"),
             ("BTCUSDT@ws://127.0.0.1.evil.example", "not encrypted"),
             ("BTCUSDT@ws://localhost@evil.example", "not encrypted"),
