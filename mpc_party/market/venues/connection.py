@@ -10,6 +10,7 @@ import secrets
 import socket as sockets
 import threading
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -56,6 +57,7 @@ class Disconnect(NamedTuple):
 
 
 Action = Send | Emit | Fetch | Disconnect
+_Page = tuple[str, bytes | None]  # tag and body
 
 
 def require_venue_url(url: str) -> None:
@@ -69,7 +71,13 @@ def require_venue_url(url: str) -> None:
         host, _ = parts.hostname, parts.port
     except ValueError:
         parts, host = urlsplit(""), None
-    if parts.scheme not in {"ws", "wss"} or not host or not url.isascii() or not url.isprintable():
+    if (
+        parts.scheme not in {"ws", "wss"}
+        or not host
+        or not url.isascii()
+        or not url.isprintable()
+        or " " in url
+    ):
         raise MarketDataError(
             f"no WebSocket URL: {one_line(url, 80)!a}",
             reason=Reason.CONFIG_INVALID,
@@ -168,6 +176,7 @@ class VenueConnection:
         self._thread = threading.Thread(target=self._run, name=f"venue {protocol.url}", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()
+        self._pages: asyncio.Queue[_Page] = asyncio.Queue()
         self._closing = threading.Event()
         self._connected = False
         self._messages = self._bytes = self._connections = 0
@@ -240,7 +249,8 @@ class VenueConnection:
             )
             pause = min(2 * pause, self._timing.longest_pause)
             await asyncio.wait({stopping}, timeout=wait)
-        stopping.cancel()
+        # A connection given up in the middle of its handshake closes its socket in the loop's next turns.
+        await asyncio.sleep(0.01)
 
     async def _session(self) -> None:
         """One connection from beginning to end; whatever ends it stands in `_last_error` afterwards."""
@@ -267,20 +277,31 @@ class VenueConnection:
         except Exception as error:  # noqa: BLE001 - a bug in a parser must not end the thread in silence
             self._protocol.dropped["internal"] += 1
             self._last_error = f"internal: {type(error).__name__}"
-            _log.exception("venue protocol failed", url=self._protocol.url)
+            # Where, but not with what: a traceback may show more than a log should.
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            _log.error(
+                "venue protocol failed",
+                url=self._protocol.url,
+                error=type(error).__name__,
+                where=f"{where.filename}:{where.lineno}",
+            )
 
     async def _converse(self, socket: ClientConnection) -> None:
+        pages: asyncio.Queue[_Page] = asyncio.Queue()
+        self._pages = pages
         await self._perform(socket, self._protocol.connected(time.monotonic()))
-        ticking = asyncio.create_task(self._tick(socket))
-        reading = asyncio.create_task(self._read(socket))
+        tasks = [
+            asyncio.create_task(work)
+            for work in (self._tick(socket), self._read(socket), self._hand_in(socket, pages))
+        ]
         try:
-            done, _ = await asyncio.wait({ticking, reading}, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
-                task.result()  # both end by an exception only
+                task.result()  # they end by an exception only
         finally:
-            ticking.cancel()
-            reading.cancel()
-            await asyncio.gather(ticking, reading, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _read(self, socket: ClientConnection) -> None:
         while True:
@@ -294,6 +315,11 @@ class VenueConnection:
             await asyncio.sleep(self._timing.timer)
             await self._perform(socket, self._protocol.timer(time.monotonic()))
 
+    async def _hand_in(self, socket: ClientConnection, pages: asyncio.Queue[_Page]) -> None:
+        while True:
+            tag, body = await pages.get()
+            await self._perform(socket, self._protocol.fetched(tag, body, time.time_ns(), time.monotonic()))
+
     async def _perform(self, socket: ClientConnection, actions: Iterable[Action]) -> None:
         for action in actions:
             if isinstance(action, Emit):
@@ -302,35 +328,19 @@ class VenueConnection:
                 async with asyncio.timeout(self._timing.send_timeout):
                     await socket.send(action.text)
             elif isinstance(action, Fetch):
-                self._fetch(socket, action)
+                self._fetch(action)
             else:
                 raise _Ended(action.cause)
 
-    def _fetch(self, socket: ClientConnection, action: Fetch) -> None:
-        loop = asyncio.get_running_loop()
-
-        async def hand_in(body: bytes | None) -> None:
-            try:
-                await self._perform(
-                    socket, self._protocol.fetched(action.tag, body, time.time_ns(), time.monotonic())
-                )
-            except _Ended as ended:
-                self._last_error = ended.cause
-                await socket.close()
-            except _WORST:
-                pass  # the connection is gone; its reader says so
-
-        def done(body: bytes | None) -> None:
-            if self._connected and socket.state.name == "OPEN":  # an answer to a question of this connection
-                hands.add(task := loop.create_task(hand_in(body)))
-                task.add_done_callback(hands.discard)
+    def _fetch(self, action: Fetch) -> None:
+        """Get the page in a thread of its own. The queue is this connection's: a page for an earlier one gets lost."""
+        loop, pages = asyncio.get_running_loop(), self._pages
 
         def work() -> None:
             body = fetch(action.url, self._max_message)
             with suppress(RuntimeError):  # closed meanwhile
-                loop.call_soon_threadsafe(done, body)
+                loop.call_soon_threadsafe(pages.put_nowait, (action.tag, body))
 
-        hands: set[asyncio.Task[None]] = set()
         threading.Thread(target=work, name=f"fetch {action.tag}", daemon=True).start()
 
 
