@@ -119,12 +119,15 @@ def train(
 ) -> None:
     """Train a model, and write its weights to a file for `evaluate` and `deal`.
 
-    minimum-variance-quadratic learns from --market how implied vols move with the forward. It is fitted anew before
-    every interval from the intervals before it, so that the gain in hedging-error variance that is printed, with its
-    95 % interval, is out of sample; the file gets the fit after the last. Where that interval holds 0, this market
-    does not show that the model is better than plain delta.
+    minimum-variance-quadratic learns from --market how implied vols move with
+    the forward. It is fitted anew before every interval from the intervals
+    before it, so that the gain in hedging-error variance that is printed,
+    with its 95 % interval, is out of sample; the file gets the fit after the
+    last. Where that interval holds 0, this market does not show that the
+    model is better than plain delta.
 
-    quadratic-policy-6-16-16 learns on simulated paths to hedge under costs; minutes on one core.
+    quadratic-policy-6-16-16 learns on simulated paths to hedge under costs;
+    minutes on one core.
     """
     from mpc_party.protocol.errors import ConfigError
 
@@ -173,15 +176,17 @@ def evaluate(
     end: ToOption = None,
     json: JsonOption = False,
 ) -> None:
-    """See what a model is worth against plain Black-Scholes delta, in figures and plots.
+    """See what a model is worth against plain delta, in figures and plots.
 
-    On --market: the gain in hedging-error variance over all intervals, by expiry, delta and type, with 95 % intervals,
-    as hedged by these very weights (which may have seen this market: --from a moment after training shows a forecast)
-    and, for minimum-variance-quadratic, by fits before every interval. A policy is also run on simulated test paths
-    under costs.
+    On --market: the gain in hedging-error variance over all intervals, by
+    expiry, delta and type, with 95 % intervals, as hedged by these very
+    weights (which may have seen this market: --from a moment after training
+    shows a forecast) and, for minimum-variance-quadratic, by fits before
+    every interval. A policy is also run on simulated test paths under costs.
 
-    metrics.json (its keys: models/evaluation.py) holds no weight, but what a few numbers say of a small model narrows
-    it down, and the plot of deltas shows it: keep the folder to yourself.
+    metrics.json (its keys: models/evaluation.py) holds no weight, but what a
+    few numbers say of a small model narrows it down, and the plot of deltas
+    shows it: keep the folder to yourself.
     """
     from models.evaluation import METRICS_FILE
     from models.evaluation import evaluate as evaluate_model
