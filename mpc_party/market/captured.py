@@ -122,9 +122,9 @@ class CapturedChain:
         self, feed: DeribitFeed, underlying: str | None = None
     ) -> Generator[OptionTicker, None, None]:
         """The tickers of the file, of all underlyings or one, by receipt."""
-        self.messages = 0
         for _, received_ns, data in self._capture.messages():
-            self.messages += 1
+            if underlying is None:  # the first reading
+                self.messages += 1
             if not data:  # a new connection
                 feed.restart()
                 continue

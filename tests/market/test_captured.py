@@ -184,11 +184,11 @@ def test_the_real_capture(underlying, options):
         except MarketDataError:
             break
         chains.append(source.at(time))
-    assert len(chains) == 32
+    assert len(chains) == {"BTC": 32, "ETH": 30}[underlying]
     assert {len(chain) for chain in chains} == {options}
     for chain in chains:
         assert (chain.seen_at <= chain.observed_at).all()
-        assert (chain.observed_at - chain.seen_at <= 10).all()
+        assert (chain.observed_at - chain.seen_at <= 20).all()
     moves = [np.log(chain.forward / chains[0].forward) for chain in chains]
     assert 0 < np.abs(moves).max() < 0.01
 
