@@ -107,7 +107,7 @@ class OwnExposure(Secret, msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
 def seal_opening(
     consortium: Consortium, own: int, proposal: Proposal, snapshot: Snapshot, position_scale: float
 ) -> bytes:
-    """The record for `Journal.record_snapshot`, for this member's eyes only. About 10 kB for 680 instruments.
+    """The record for `Journal.record_snapshot`, for this member's eyes only. About 6 kB and 0.5 ms for 680 instruments.
 
     Args:
         consortium: the file in force.

@@ -128,16 +128,13 @@ class Journal:
                 "DELETE FROM openings WHERE id <= (SELECT max(id) FROM openings) - ?", (self._keep_rounds,)
             )
 
-    def record_snapshot(
-        self, round_number: int, commitment: bytes, salt: bytes | None = None, *, opening: bytes | None = None
-    ) -> None:
+    def record_snapshot(self, round_number: int, commitment: bytes, *, opening: bytes) -> None:
         """Keep this party's commitment to its input, and what opens it, before the commitment leaves.
 
         Args:
             round_number: an open round.
             commitment: 32 bytes.
-            salt: what version 1 kept; None where there is an opening.
-            opening: sealed by `mpc_party.audit.seal_opening`.
+            opening: sealed by `mpc_party.audit.opening.seal_opening`.
 
         Raises:
             RoundError: PROPOSAL_REFUSED, if the round is not open or has another commitment.
@@ -149,12 +146,10 @@ class Journal:
             if stored is not None and stored != commitment:
                 raise RoundError(f"round {round_number} has another commitment to its snapshot")
             connection.execute(
-                "UPDATE rounds SET snapshot = ?, snapshot_salt = ? WHERE epoch = ? AND round = ?",
-                (commitment, salt, self._epoch, round_number),
+                "UPDATE rounds SET snapshot = ? WHERE epoch = ? AND round = ?",
+                (commitment, self._epoch, round_number),
             )
-            if (
-                opening is not None and stored is None
-            ):  # the first opening of a commitment is as good as the next
+            if stored is None:  # the first opening of a commitment is as good as the next
                 connection.execute(
                     "INSERT INTO openings (epoch, round, opening) VALUES (?, ?, ?)",
                     (self._epoch, round_number, opening),
@@ -167,7 +162,7 @@ class Journal:
 
         Args:
             round_number: a round of this epoch with an opening; without one, nothing is kept.
-            exposure: sealed by `mpc_party.audit.seal_exposure`; None where nothing was opened to this party.
+            exposure: sealed by `mpc_party.audit.opening.seal_exposure`; None where nothing was opened to this party.
             commitments: the committee's, 32 bytes each, in its order. They are public. The report has their Merkle
                 root only; with the list, an audit can say whose opening does not fit.
 

@@ -26,7 +26,7 @@ class RoundState(StrEnum):
 
 @dataclass(frozen=True)
 class SnapshotCommitment:
-    """A commitment to the party's input of a round, and the salt that version 1 of the journal kept. Keep it private."""
+    """A commitment to the party's input of a round. `salt`: only in rounds written by version 1; keep it private."""
 
     commitment: bytes
     salt: bytes | None = field(default=None, repr=False)

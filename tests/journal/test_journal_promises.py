@@ -65,26 +65,20 @@ def test_after_an_abort_nothing_is_approved_or_spent(journal):
     journal.record_outcome(1, RoundState.ABORTED, reason=Reason.PEER_CLOSED)
     refused(Reason.PROPOSAL_REFUSED, journal.approve_digest, 1, hash_of(10))
     refused(Reason.PROPOSAL_REFUSED, journal.spend_nonce, 1, hash_of(20))
-    refused(Reason.PROPOSAL_REFUSED, journal.record_snapshot, 1, hash_of(30), b"salt")
+    refused(Reason.PROPOSAL_REFUSED, lambda: journal.record_snapshot(1, hash_of(30), opening=b"sealed"))
     assert not journal.rounds()[0].nonce_spent
 
 
 def test_a_snapshot_is_committed_to_once(journal):
     journal.promise_round(1, hash_of(1))
     assert journal.snapshot(1) is None
-    journal.record_snapshot(1, hash_of(30), b"salt")
-    journal.record_snapshot(1, hash_of(30), b"salt")
+    journal.record_snapshot(1, hash_of(30), opening=b"sealed")
+    journal.record_snapshot(1, hash_of(30), opening=b"sealed")
     assert "another commitment" in refused(
-        Reason.PROPOSAL_REFUSED, journal.record_snapshot, 1, hash_of(31), b"salt"
+        Reason.PROPOSAL_REFUSED, lambda: journal.record_snapshot(1, hash_of(31), opening=b"sealed")
     )
-    assert journal.snapshot(1) == SnapshotCommitment(hash_of(30), b"salt")
+    assert journal.snapshot(1) == SnapshotCommitment(hash_of(30))
     assert journal.snapshot(2) is None
-
-
-def test_the_salt_is_not_shown(journal):
-    journal.promise_round(1, hash_of(1))
-    journal.record_snapshot(1, hash_of(30), b"a very private salt")
-    assert "private" not in repr(journal.snapshot(1))
 
 
 PATHS = {"promised": [], "signed": ["signed"], "settled": ["settled"], "aborted": ["aborted"]}
