@@ -10,10 +10,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import torch
 
+from mpc_party.audit.opening import OwnExposure, seal_exposure, seal_opening
 from mpc_party.daemon.proposal_check import check_clock, check_market, check_reference, check_structure
-from mpc_party.hedging.exposure import Exposure, check_exposure, scaled_positions
+from mpc_party.hedging.exposure import check_exposure, scaled_positions
 from mpc_party.hedging.outputs import Opened, check_inputs, check_range, report_columns
 from mpc_party.hedging.program import compute
 from mpc_party.hedging.public import PublicInputs, public_inputs
@@ -113,7 +115,8 @@ def prepare(party: PartyContext, proposal: Proposal, digest: bytes, last_observe
     snapshot = Snapshot(fit.coefficients, flow, positions, program.fraction_bits)
     commitment = snapshot.commitment(consortium.hash, proposal.round, party.own)
     party.journal.promise_round(proposal.round, digest)
-    party.journal.record_snapshot(proposal.round, commitment, snapshot.market_salt)
+    sealed = seal_opening(consortium, party.own, proposal, snapshot, scale)
+    party.journal.record_snapshot(proposal.round, commitment, opening=sealed)
     _ = public.digest  # derived here, while the other parties are still fitting
     elapsed = 1e3 * (time.perf_counter() - started)
     return Preparation(
@@ -151,7 +154,7 @@ def run_round(party: PartyContext, ready: Preparation, commitments: tuple[bytes,
             opened, rounds = _compute(party, ready, links)
             check_inputs(opened, [consortium.names[member] for member in proposal.committee])
             check_range(ready.public, opened)
-            _keep_exposure(party, ready, opened)
+            exposure = _own_exposure(ready, opened)
             report = build_report(
                 party, ready, commitments, pack_params(report_columns(ready.public, opened))
             )
@@ -161,6 +164,9 @@ def run_round(party: PartyContext, ready: Preparation, commitments: tuple[bytes,
             watch.lap("approve")
             signature = run_signature(links, approved)
             watch.lap("sign")
+            party.journal.record_exposure(
+                proposal.round, seal_exposure(consortium.members[party.own], exposure), commitments
+            )
         finally:
             presignature.discard()
         stats = links.stats
@@ -268,13 +274,11 @@ def _held(party: PartyContext) -> Positions:
     return Positions({}) if party.positions is None else read_positions(party.positions)
 
 
-def _keep_exposure(party: PartyContext, ready: Preparation, opened: Opened) -> Exposure | None:
-    """Check what was opened to this party alone, and keep it where only this party reads it."""
-    if opened.exposure is None:
-        return None
-    unit = 2.0**-opened.fraction_bits
+def _own_exposure(ready: Preparation, opened: Opened) -> OwnExposure:
+    """Check what was opened to this party alone, and bring it to the units of its contracts."""
+    unit = np.float64(2.0**-opened.fraction_bits)
     check_exposure(ready.public, opened.table * unit, ready.snapshot.positions * unit, opened.exposure)
-    return opened.exposure.times(ready.position_scale)
+    return OwnExposure.of(opened.exposure.times(ready.position_scale), ready.positions_left_out)
 
 
 class _Watch:

@@ -41,6 +41,9 @@ class Exposure(Secret):
         return Exposure(self.delta * scale, self.gamma * scale, self.vega * scale, self.scenario_loss * scale)
 
 
+NO_EXPOSURE = Exposure(0.0, 0.0, 0.0, 0.0)  # of who holds nothing
+
+
 def scaled_positions(public: PublicInputs, contracts: Floats) -> tuple[Floats, float]:
     """Contracts (n,) as position words in [-1, 1], and the scale that undoes the division (1 where there are none)."""
     forward = public.grid.forward[public.expiry_index]

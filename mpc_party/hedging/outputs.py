@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpc_party.hedging.chebyshev import output_values
-from mpc_party.hedging.exposure import Exposure
+from mpc_party.hedging.exposure import NO_EXPOSURE, Exposure
 from mpc_party.hedging.model import MODEL_REACH
 from mpc_party.hedging.public import VOL_UNIT, PublicInputs
 from mpc_party.hedging.scenarios import short_losses
@@ -49,13 +49,13 @@ class Opened:
         table: int64 ring integers of shape (7, n), fixed point with `fraction_bits`; equal at all parties.
         fraction_bits: of the fixed point.
         violations: per committee position, how many of its inputs were out of range; equal at all parties.
-        exposure: this party's own; None where the program was not asked.
+        exposure: this party's own.
     """
 
     table: Words
     fraction_bits: int
     violations: tuple[int, ...] = (0, 0, 0)
-    exposure: Exposure | None = None
+    exposure: Exposure = NO_EXPOSURE
 
     def decoded(self, column: Column) -> NDArray[np.float64]:
         """One column in float64."""

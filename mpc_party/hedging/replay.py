@@ -27,7 +27,7 @@ def replay(public: PublicInputs, market: Sequence[Words], kind: str, weights: Fl
         kind: of the model.
         weights: its weights as dealt, decoded.
     """
-    unit = 2.0**-public.program.fraction_bits
+    unit = np.float64(2.0**-public.program.fraction_bits)
     inputs = np.median(np.stack(market), axis=0) * unit
     surface, flow = inputs[:-1], inputs[-1]
     u = (public.surface_map * unit * surface[public.expiry_index]).sum(axis=1)
