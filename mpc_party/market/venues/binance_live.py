@@ -3,6 +3,7 @@
 import re
 import threading
 import time
+from collections import Counter
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -15,7 +16,7 @@ from mpc_party.market.venues.events import Event, TopOfBook, Trade
 from mpc_party.protocol.errors import Reason
 from mpc_party.protocol.files import one_line
 
-FIRST_WAIT: Final = 15.0  # seconds for the first event after the start
+FIRST_WAIT: Final = 3.0  # seconds for the first event after the start: a round may be waiting
 OLDEST: Final = 30  # seconds without an event, beyond which the feed is dead
 AHEAD: Final = 5  # seconds by which a moment asked about may be ahead of our clock
 _PART = re.compile(r"(?:(spot|usdm|coinm)/)?([A-Z0-9_]{2,32})(?:@(wss?://[!-~]{1,200}))?", re.ASCII)
@@ -144,20 +145,23 @@ class BinanceFlow:
 
     def _unheard(self) -> MarketDataError:
         causes = [health.last_error for health in self.health.values() if health.last_error is not None]
+        dropped = sum((Counter(protocol.dropped) for protocol in self.protocols), Counter[str]())
         hosts = ", ".join(sorted({p.url.partition("/stream?")[0] for p in self.protocols}))
+        detail = causes[0] if causes else "nothing heard"
+        remedy = (
+            "check that this machine may reach it (DNS, firewall, proxy); or give another address, "
+            "binance:spot/BTCUSDT@wss://HOST, or capture:FILE, or go without a trade feed"
+        )
         if any("HTTP 451" in cause or "HTTP 403" in cause for cause in causes):
             remedy = (
                 "Binance refuses to serve this address: give one that may be used from here, "
                 "such as binance:spot/BTCUSDT@wss://HOST, or go without a trade feed"
             )
-        else:
-            remedy = (
-                "check that this machine may reach it (DNS, firewall, proxy); or give another address, "
-                "binance:spot/BTCUSDT@wss://HOST, or capture:FILE, or go without a trade feed"
-            )
+        elif dropped["future"] + dropped["stale"] > 0:
+            detail = f"{dropped['future']} messages from the future and {dropped['stale']} of long ago"
+            remedy = "set this machine's clock right"
         return MarketDataError(
-            f"no order flow from {one_line(hosts)}"
-            + (f" ({one_line(causes[0], 120)})" if causes else " (nothing heard)"),
+            f"no order flow from {one_line(hosts)} ({one_line(detail, 120)})",
             reason=Reason.MARKET_DATA_STALE,
             remedy=remedy,
         )
