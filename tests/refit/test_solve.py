@@ -28,7 +28,7 @@ from tests.support.refits import desk_equations
 from tests.support.secure_parties import generator_of, run_secure
 
 NAMES = ("alice", "bob", "carol")
-ERROR = 6e-5  # of each of a, b, c at a ridge of 1/32 and more: four units of 16 bits
+ERROR = 1e-4  # of each of a, b, c at a ridge of 1/32 and more
 
 
 def run_solve(inputs, ridge=0.05, *, seed=0, bits=16, keep=None, tamper=None):
@@ -84,7 +84,7 @@ def test_the_weights_are_those_of_the_pooled_solution(ridge):
 def test_the_lowest_ridge_is_still_accurate():
     desks = [desk_equations(seed) for seed in range(3)]
     found = value(run_solve([desk.root for desk in desks], LOWEST_RIDGE))
-    assert np.abs(found - pooled_weights(desks, LOWEST_RIDGE)).max() < 4 * ERROR
+    assert np.abs(found - pooled_weights(desks, LOWEST_RIDGE)).max() < 2 * ERROR
 
 
 @pytest.mark.parametrize("bits", [12, 16, 20])

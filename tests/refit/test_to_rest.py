@@ -72,6 +72,17 @@ def test_components_add_up_and_all_members_compute_one_commitment(members):
             assert all(parts == other.held[subset] for other in shares.values() if other.member not in subset)
 
 
+@pytest.mark.parametrize("members", [3, 4, 7])
+def test_bytes_are_what_the_conversion_says(members):
+    _, links = convert(members, [0.5, 0.25, 0.125])
+    parts = (members - 1) * (3 * 8 + 32)
+    for link in links:
+        sizes = {kind: [len(d) for _, k, d in link.received if k is kind] for kind in FrameKind}
+        # A committee member lacks one component, which two others hold; the others lack all three.
+        assert sizes[FrameKind.CEREMONY] == ([parts] * 2 if link.own < 3 else [2 * parts] * 3)
+        assert sizes[FrameKind.CHECK] == [32 * (members - 1)] * (members - 1)
+
+
 @pytest.mark.parametrize("committee", [(0, 1, 2), (1, 2, 4), (0, 3, 4)])
 def test_any_three_members_may_have_computed(committee):
     links = local_mesh(range(5))
