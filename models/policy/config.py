@@ -14,6 +14,7 @@ Say = Callable[[str], None]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Positive = Annotated[float, msgspec.Meta(gt=0.0)]
 MarketName = Literal["brownian", "heston"]
+DEFAULT_SEED = 1
 MAX_STEPS = 500
 MAX_PATHS = 1_000_000
 
@@ -48,7 +49,8 @@ class PolicyConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """How to train and to test a policy network. The defaults train for minutes on one core.
 
     Attributes:
-        seed: of everything: initial weights, training, validation and test paths.
+        seed: of everything: initial weights, training, validation and test paths. Whoever knows it and the other
+            settings can train the same weights: for a model to be dealt, draw one, of 53 bits, and keep it secret.
         loss: what is minimised, per scenario relative to Black-Scholes delta's on the same paths: the mean of the worst
             `tail` of outcomes, or the entropic risk at `risk_aversion` over Black-Scholes delta's standard deviation.
         tail: the tail of the expected shortfall: 0.05 is ES95.
@@ -74,7 +76,7 @@ class PolicyConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         threads: processor threads that PyTorch may use.
     """
 
-    seed: Annotated[int, msgspec.Meta(ge=0, le=2**53)] = 1
+    seed: Annotated[int, msgspec.Meta(ge=0, le=2**53)] = DEFAULT_SEED
     loss: Literal["expected-shortfall", "entropic"] = "expected-shortfall"
     tail: Annotated[float, msgspec.Meta(gt=0.0, le=0.5)] = 0.05
     risk_aversion: Positive = 1.0

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from models.paths import MARKETS
-from models.policy.config import PolicyConfig, Say, Scenario
+from models.policy.config import DEFAULT_SEED, PolicyConfig, Say, Scenario
 from models.policy.features import call_inputs
 from models.policy.network import PolicyNetwork, quantised
 from models.policy.risk import entropic_risk, expected_shortfall, profit_and_loss
@@ -58,8 +58,12 @@ def train(config: PolicyConfig, say: Say) -> TrainedPolicy:
 
     Args:
         config: see `PolicyConfig`.
-        say: is given a line of progress at every check.
+        say: is given a line of progress at every check, and one before when the seed is the default.
     """
+    if config.seed == DEFAULT_SEED:
+        say(
+            "the seed is the default one, with which anybody can train these weights; set another to keep them secret"
+        )
     before = torch.get_num_threads()
     torch.set_num_threads(config.threads)
     try:

@@ -53,7 +53,8 @@ def test_the_repr_shows_no_weight(trained):
 
 
 def test_progress_and_metrics_are_told(trained):
-    policy, said = trained
+    policy, (warning, *said) = trained
+    assert "anybody can train these weights" in warning
     assert [line.split()[1] for line in said] == ["20", "40", "60"]
     assert policy.metrics["epochs"] == 60
     assert policy.metrics["validation_risk_ratio"] < 0.95
@@ -71,6 +72,12 @@ def test_the_seed_determines_the_result():
     first, again, other = (train(msgspec.structs.replace(brief, seed=seed), quiet) for seed in (1, 1, 2))
     assert first.weights == again.weights
     assert first.weights != other.weights
+
+
+def test_a_seed_of_ones_own_needs_no_warning():
+    said = []
+    train(msgspec.structs.replace(SMALL, seed=2, epochs=1, paths=100, validation_paths=100), said.append)
+    assert len(said) == 1
 
 
 def test_training_that_gets_no_better_stops_and_leaves_black_scholes(monkeypatch):
