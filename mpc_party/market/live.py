@@ -182,9 +182,10 @@ class LiveChain:
         health = self._connection.health
         state = "connected" if health.connected else "not connected"
         cause = f", last error: {health.last_error}" if health.last_error else ""
+        dropped = ", ".join(f"{count} {name}" for name, count in Counter(health.dropped).most_common(3))
         return MarketDataError(
             f"{self._protocol.url}: {what} ({state}, {health.messages} messages, "
-            f"{sum(health.dropped.values())} dropped{cause})",
+            f"dropped: {dropped or 'none'}{cause})",
             reason=Reason.MARKET_DATA_STALE,
             remedy="see that the venue can be reached from here and that this machine's clock is set",
         )

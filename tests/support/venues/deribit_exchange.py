@@ -6,6 +6,7 @@ Every connection has a thread of its own; tests push notifications from theirs. 
 from __future__ import annotations
 
 import json
+import math
 import threading
 import time
 from contextlib import suppress
@@ -14,6 +15,7 @@ from typing import Any, Self
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import Server, ServerConnection, serve
 
+from mpc_party.market.chain import ChainSnapshot
 from mpc_party.market.recorded import parse_instrument_name
 from mpc_party.market.recorder import instrument_name
 
@@ -104,6 +106,7 @@ class DeribitExchange:
         self.perpetual = perpetual
         self.levels = {"bids": {FORWARD - 0.5: 1000.0, FORWARD - 1.0: 5000.0}, "asks": {FORWARD: 2000.0}}
         self.change_id = 1000
+        self._shown: dict[str, dict[str, Any]] = {}
         self._open: dict[ServerConnection, set[str]] = {}
         self._tested: dict[ServerConnection, float] = {}
         self._changed = threading.Condition()
@@ -166,6 +169,33 @@ class DeribitExchange:
 
     def tick(self, name: str, **changes: object) -> None:
         self.push(f"ticker.{name}.100ms", ticker(name, **changes))
+
+    def show(self, chain: ChainSnapshot, currency: str = "BTC") -> None:
+        """List and quote this chain, from now on and to everybody, as options on `currency`."""
+        columns = (
+            chain.expiry,
+            chain.strike,
+            chain.call,
+            chain.forward,
+            chain.bid,
+            chain.ask,
+            chain.mark_vol,
+        )
+        shown = {
+            instrument_name(currency, expiry, strike, call=call): {
+                "underlying_price": forward,
+                "best_bid_price": None if math.isnan(bid) else bid,
+                "best_ask_price": ask,
+                "mark_iv": 100.0 * vol,
+            }
+            for expiry, strike, call, forward, bid, ask, vol in zip(
+                *(c.tolist() for c in columns), strict=True
+            )
+        }
+        with self._changed:
+            self.names, self._shown = list(shown), shown
+        for name, numbers in shown.items():
+            self.tick(name, **numbers)
 
     def trade(
         self, sequence: int, *, price: float = FORWARD, amount: float = 900.0, direction: str = "buy"
@@ -280,7 +310,8 @@ class DeribitExchange:
         """What is sent at once to a new subscriber."""
         kind, _, rest = channel.partition(".")
         if kind == "ticker":
-            return ticker(rest.rpartition(".")[0])
+            name = rest.rpartition(".")[0]
+            return ticker(name, **self._shown.get(name, {}))
         if kind == "book":
             return {
                 "type": "snapshot",
