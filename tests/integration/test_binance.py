@@ -76,9 +76,9 @@ class TestFlow:
                 name = exchange.symbol.lower()
                 assert exchange.streams == [[f"{name}@bookTicker", f"{name}@trade", f"{name}@depth@100ms"]]
             spot.trade(price="60000.00", quantity="1.0", buyer_is_maker=False)
-            usdm.trade(price="61000.00", quantity="1.0", buyer_is_maker=True)
+            usdm.trade(price="61300.00", quantity="1.0", buyer_is_maker=True)
             coinm.trade(price="62000.00", quantity="620", buyer_is_maker=False)
-            until(lambda: flow.flow(next_second()).forward == pytest.approx(61_000))
+            until(lambda: flow.flow(next_second()).forward == pytest.approx(61_100))
             features = flow.flow(next_second())
             assert features.imbalance == pytest.approx(1 / 3)
             assert features.realised_vol is None
