@@ -4,8 +4,9 @@ What each state means, and what to do:
 
     waiting until TIME      `--at`: nothing has begun; Ctrl-C leaves everything as it is
     reading history         this desk's own view of the market, on this machine only
-    waiting for NAME        that member has not started `mpc-party refit` yet, is still reading, or is unreachable
-    solving                 about 80 exchanges, well below a second; an abort names who broke which rule, nothing is stored
+    waiting for NAME        that member has not started `mpc-party refit` yet, is still reading, or is unreachable; where it
+                            is refused instead, one of the two has an older consortium file: `mpc-party join` the newest
+    solving                 about 80 exchanges, 40 ms over loopback; an abort names who broke which rule, nothing is stored
     attesting               the new share lies beside the old one; every member signs the same commitment
     done                    consortium file and share are the new ones; all members' files are identical
 
@@ -24,8 +25,8 @@ Files, in the order in which they are written:
     model-share.age             model-share.next.age, renamed
 
 Between the last two, the share that fits is the one beside, and whoever opens a share looks there too
-(`PartyHome.model_share`). So a process that is killed leaves the old pair or the new pair. The previous pair stays until the next refit: to
-go back, all members `mpc-party join consortium.previous.toml --model-share model-share.previous.age`.
+(`PartyHome.model_share`). So a process that is killed leaves the old pair or the new pair. The previous pair stays until
+the next refit: to go back, all members `mpc-party join consortium.previous.toml --model-share model-share.previous.age`.
 """
 
 import hashlib

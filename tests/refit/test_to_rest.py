@@ -1,15 +1,27 @@
 """Shares at rest that nobody dealt: complete, fresh, checked by all, and useless to a single member."""
 
 import itertools
+import json
+from pathlib import Path
 
+import msgspec
 import numpy as np
+import pyrage
 import pytest
 import torch
 from scipy.stats import chi2
 
 from mpc_party.mesh.exchange import FrameKind
 from mpc_party.protocol.errors import ConsortiumError, Reason
-from mpc_party.protocol.model_share import VERSION, ModelHeader, open_share, subsets
+from mpc_party.protocol.model_share import (
+    VERSION,
+    ModelHeader,
+    component_leaf,
+    model_commitment,
+    open_share,
+    seal_share,
+    subsets,
+)
 from mpc_party.refit.agreement import model_header
 from mpc_party.refit.equations import pooled_weights
 from mpc_party.refit.to_rest import to_rest
@@ -20,6 +32,7 @@ from tests.support.refits import PARAMETERS, desk_equations, identities, rebuild
 from tests.support.secure_parties import give, repeatable_entropy
 
 MANY = 4096
+GOLDEN = Path(__file__).parents[1] / "protocol" / "golden"
 BITS = 16
 
 
@@ -109,6 +122,21 @@ def test_files_are_read_as_dealt_ones_are_and_any_committee_computes_with_them(m
     for committee in itertools.combinations(range(members), 3):
         first, second, _ = (committee_components(opened[m], committee) for m in committee)
         assert np.abs((first[0] + first[1] + second[1]) / 2.0**BITS - expected).max() < 6e-5
+
+
+def test_parts_give_the_bytes_of_the_file_that_a_dealer_wrote():
+    """The golden file's parts, put together without a dealer: the same content, leaves and commitment."""
+    facts = json.loads((GOLDEN / "model-share.v1.json").read_text())
+    plain = bytes.fromhex(facts["plaintext"])
+    _, fields, member, leaves, components = msgspec.msgpack.decode(plain)
+    head = ModelHeader(*fields)
+    held = {tuple(subset): (salt, words) for subset, salt, words in components}
+    for subset, (salt, words) in held.items():
+        assert component_leaf(subset, salt, words) == leaves[subset[0]]
+    assert model_commitment(head, leaves).hex() == facts["commitment"]
+    identity = pyrage.x25519.Identity.generate()
+    sealed = seal_share(head, member, leaves, held, str(identity.to_public()))
+    assert bytes(pyrage.decrypt(sealed, [identity])) == plain
 
 
 def test_a_file_is_for_its_member_alone():
