@@ -138,12 +138,14 @@ def train(
     from models.history import read_history
     from models.minimum_variance import LEAST_HISTORY
     from models.model_file import save_model
+    from models.policy.config import DEFAULT_SEED
     from models.training import load_policy_config, train_minimum_variance, train_policy
 
     with working("Training ...") as say:
         if kind is Kind.POLICY:
             _refuse(kind, market=market, half_life=half_life)
-            trained = train_policy(load_policy_config(config), say)
+            settings = load_policy_config(config)
+            trained, known_seed = train_policy(settings, say), settings.seed == DEFAULT_SEED
         else:
             _refuse(kind, config=config)
             if market is None:
@@ -151,7 +153,7 @@ def train(
             history = read_history(
                 market, price.value, _seconds(start), _seconds(end), 2 * LEAST_HISTORY, say
             )
-            trained = train_minimum_variance(history, half_life, say)
+            trained, known_seed = train_minimum_variance(history, half_life, say), False
         save_model(out, trained.model, overwrite=replace)
     if json:
         print_json({"kind": kind.value, "model": str(out), "metrics": trained.metrics})
@@ -161,6 +163,10 @@ def train(
     else:
         ratio = trained.metrics["validation_risk_ratio"]
         tell(f"Risk on validation paths: {ratio:.4f} of Black-Scholes delta's, costs included")
+    if known_seed:
+        tell(
+            "  Trained with the default seed, so that anybody can train the same weights: set `seed` to deal it."
+        )
     tell(f"Model written to {out}; next: mpc-models evaluate, then mpc-models deal")
 
 

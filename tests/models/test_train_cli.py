@@ -178,6 +178,17 @@ def test_a_policy(tmp_path):
     assert png(tmp_path / "out" / "profit-and-loss.png")
 
 
+@pytest.mark.parametrize(("seed", "warned"), [("", True), ("seed = 77\n", False)])
+def test_a_seed_that_everybody_has_is_said(tmp_path, seed, warned):
+    (tmp_path / "train.toml").write_text(seed + TINY)
+    status, out, said = call(
+        "train", "--kind", POLICY, "--config", tmp_path / "train.toml", "--out", tmp_path / "model.toml"
+    )
+    assert (status, out) == (0, "")
+    assert ("default seed" in said) == warned
+    assert "of Black-Scholes delta's" in said
+
+
 def test_a_policy_on_a_market_too(recording, tmp_path):
     (tmp_path / "train.toml").write_text(TINY)
     save_model(tmp_path / "model.toml", ModelFile(POLICY, (0.0,) * COUNTS[POLICY]))
