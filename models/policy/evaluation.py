@@ -2,7 +2,8 @@
 
 The weights are rounded to 16 fraction bits first, because that is what is dealt. Money is in units of the spot at the
 start; profit and loss includes the premium, which is the Black-Scholes price at the vol of the start. Network and
-arithmetic are in float64, in the clear: the joint computation's own rounding (about 1e-4 of delta) is not in it.
+arithmetic are in float64, in the clear. Fixed point at 16 bits moves a hedge by 2e-5 at most, and an error of 2e-4 in
+the joint computation's delta and density by 2e-4 (emulated on 20,000 points of the features' box, trained network).
 """
 
 from collections.abc import Sequence

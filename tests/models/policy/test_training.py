@@ -9,7 +9,7 @@ from models.policy.config import Scenario
 from models.policy.evaluation import evaluate
 from models.policy.network import PolicyNetwork, quantised
 from models.policy.training import PolicyConfig, train
-from mpc_party.hedging.model import POLICY, encode_weights
+from mpc_party.hedging.model import FEATURES, POLICY, encode_weights, policy_weights
 from mpc_party.protocol.errors import ConfigError
 
 SMALL = PolicyConfig(
@@ -45,6 +45,25 @@ def test_what_is_trained_can_be_dealt(trained):
     weights = trained[0].weights
     encode_weights(POLICY, weights, 16)
     assert weights == quantised(weights)
+
+
+def test_fixed_point_moves_the_hedge_by_little(trained):
+    generator = np.random.default_rng(5)  # noqa: TID251 - no secrets here
+
+    def rounded(values):  # a truncation under sharing is wrong by less than one unit, up or down
+        return np.floor(values * 2**16 + generator.random(values.shape)) / 2**16
+
+    def network(features, kept):
+        parts = policy_weights(np.array(trained[0].weights))
+        first = kept(kept(features @ parts.first.T + parts.first_bias) ** 2)
+        second = kept(kept(first @ parts.second.T + parts.second_bias) ** 2)
+        return kept(second @ parts.last + parts.last_bias)
+
+    low, high = (np.array([getattr(known, end) for known in FEATURES]) for end in ("low", "high"))
+    features = low + (high - low) * generator.random((5000, 6))
+    density = features[:, 1]
+    off = density * (network(rounded(features), rounded) - network(features, lambda values: values))
+    assert 0.0 < np.abs(off).max() < 1e-4
 
 
 def test_the_repr_shows_no_weight(trained):
