@@ -93,6 +93,9 @@ def disclosure_of(
         auditor: age recipient.
         commitments: the committee's, in its order, or none.
         model: content of the member's model share.
+
+    Raises:
+        AuditError: the opening's proposal is damaged.
     """
     return Disclosure(
         version=VERSION,
@@ -101,7 +104,7 @@ def disclosure_of(
         epoch=opening.epoch,
         round=opening.round,
         member=opening.member,
-        proposal=opening.proposal,
+        proposal=opening.encoded_proposal(),
         market=opening.market,
         market_salt=opening.market_salt,
         positions_leaf=opening.positions_leaf(),

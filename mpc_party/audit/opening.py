@@ -1,8 +1,9 @@
 """What a party keeps of a round for itself: the opening of its commitment, and its own net exposure.
 
-Both are MessagePack, compressed with zlib and encrypted (age, X25519) to the member's own encryption key: a copy of the
-journal shows neither market data nor positions without the member's identity. An opening is on the disk before the commitment
-leaves; who later discloses the round cannot choose another one, because the commitment binds.
+Both are MessagePack, encrypted (age, X25519) to the member's own encryption key: a copy of the journal shows neither market
+data nor positions without the member's identity. Of an opening only the proposal, which is public, is compressed: the size
+of the record follows from the book and says nothing of how many positions there are. An opening is on the disk before
+the commitment leaves; who later discloses the round cannot choose another one, because the commitment binds.
 """
 
 import math
@@ -22,15 +23,22 @@ from mpc_party.protocol.consortium import Consortium, Member
 from mpc_party.protocol.errors import ConsortiumError, MessageError
 from mpc_party.protocol.files import one_line
 from mpc_party.protocol.identity import encrypt_for
-from mpc_party.protocol.messages import Bytes32, Proposal, Uint64, decode_message, encode_message
+from mpc_party.protocol.messages import (
+    MAX_PAYLOAD,
+    Bytes32,
+    Proposal,
+    Uint64,
+    decode_message,
+    encode_message,
+)
 from mpc_party.protocol.secret import Secret
 
 Words = NDArray[np.int64]
 T = TypeVar("T", bound=msgspec.Struct)
 
 VERSION: Final = 1
-MAX_CONTENT: Final = 256 * 1024  # a proposal has at most 64 KiB, the words of 1,024 positions 8
 WORD_BYTES: Final = 8
+_POSITION: Final = np.dtype("<i4")  # within 2^20: positions are within 1, at 20 fraction bits or fewer
 REMEDY_JOURNAL: Final = "the journal is damaged or not this member's; restore it from a backup"
 
 
@@ -39,9 +47,9 @@ class RoundOpening(
 ):
     """All that opens one round's commitment of one member. Secret; shows nothing.
 
-    `consortium`: hash of the file in force. `member`: index in it. `proposal`: its encoding. `market`, `positions`: ring
-    integers, 8 bytes each, little-endian, of shape (expiries + 1, 3) and (instruments,). `position_scale`: the member's
-    own, contracts per 1.0 of a position word.
+    `consortium`: hash of the file in force. `member`: index in it. `proposal`: its encoding, compressed with zlib. `market`,
+    `positions`: ring integers, little-endian, of shape (expiries + 1, 3) in 8 bytes each, and (instruments,) in 4.
+    `position_scale`: the member's own, contracts per 1.0 of a position word.
     """
 
     version: int
@@ -64,7 +72,7 @@ class RoundOpening(
 
     def position_words(self) -> Words:
         """The positions, int64 (n,)."""
-        return words_of(self.positions)
+        return np.frombuffer(self.positions, dtype=_POSITION).astype(np.int64)
 
     def market_leaf(self) -> bytes:
         """32 bytes: the part of the commitment that an audit opens."""
@@ -80,9 +88,28 @@ class RoundOpening(
             self.consortium, self.round, self.member, self.market_leaf(), self.positions_leaf()
         )
 
+    def encoded_proposal(self) -> bytes:
+        """The proposal's encoding.
+
+        Raises:
+            AuditError: it is damaged.
+        """
+        try:
+            inflate = zlib.decompressobj()
+            encoded = inflate.decompress(self.proposal, MAX_PAYLOAD)
+        except zlib.error:
+            inflate = None
+        if inflate is None or not inflate.eof:
+            raise AuditError("an opening whose proposal is damaged", remedy=REMEDY_JOURNAL)
+        return encoded
+
     def decoded_proposal(self) -> Proposal:
-        """The proposal of the round."""
-        return proposal_of(self.proposal)
+        """The proposal of the round.
+
+        Raises:
+            AuditError: it is damaged.
+        """
+        return proposal_of(self.encoded_proposal())
 
 
 class OwnExposure(Secret, msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="exposure"):
@@ -122,11 +149,11 @@ def seal_opening(
         epoch=proposal.epoch,
         round=proposal.round,
         member=own,
-        proposal=encode_message(proposal),
+        proposal=zlib.compress(encode_message(proposal), 1),
         expiries=len(snapshot.market) - 1,
         market=bytes_of(snapshot.market),
         market_salt=snapshot.market_salt,
-        positions=bytes_of(snapshot.positions),
+        positions=snapshot.positions.astype(_POSITION).tobytes(),
         positions_salt=snapshot.positions_salt,
         fraction_bits=consortium.program.fraction_bits,
         position_scale=float(position_scale),
@@ -151,14 +178,9 @@ def open_opening(sealed: bytes, decrypt: Callable[[bytes], bytes]) -> RoundOpeni
             remedy="use the release that wrote it",
         )
     proposal = opening.decoded_proposal()
-    shapes = (
-        len(proposal.expiries),
-        (opening.expiries + 1) * COLUMNS * WORD_BYTES,
-        len(proposal.instruments),
-    )
-    if shapes != (opening.expiries, len(opening.market), len(opening.positions) // WORD_BYTES) or (
-        len(opening.positions) % WORD_BYTES
-    ):
+    sizes = (len(proposal.expiries), len(opening.market), len(opening.positions))
+    market, positions = (opening.expiries + 1) * COLUMNS * WORD_BYTES, len(proposal.instruments)
+    if sizes != (opening.expiries, market, positions * _POSITION.itemsize):
         raise AuditError("an opening whose numbers do not fit its proposal", remedy=REMEDY_JOURNAL)
     return opening
 
@@ -206,21 +228,15 @@ def proposal_of(encoded: bytes) -> Proposal:
 
 
 def _seal(member: Member, content: msgspec.Struct) -> bytes:
-    return encrypt_for(member, zlib.compress(msgspec.msgpack.encode(content), 1))
+    return encrypt_for(member, msgspec.msgpack.encode(content))
 
 
 def _open(sealed: bytes, decrypt: Callable[[bytes], bytes], kind: type[T], what: str) -> T:
     try:
-        compressed = decrypt(sealed)
+        content = decrypt(sealed)
     except ConsortiumError:
         raise AuditError(f"the {what} does not decrypt with this identity", remedy=REMEDY_JOURNAL) from None
     try:
-        inflate = zlib.decompressobj()
-        content = inflate.decompress(compressed, MAX_CONTENT)
-        if not inflate.eof:
-            raise AuditError(
-                f"the {what} is cut off or longer than {MAX_CONTENT} bytes", remedy=REMEDY_JOURNAL
-            )
         return msgspec.msgpack.decode(content, type=kind)
-    except (zlib.error, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise AuditError(f"the {what} is malformed ({one_line(str(error))})", remedy=REMEDY_JOURNAL) from None
