@@ -8,6 +8,7 @@ can be reached by simulating at most four weeks.
 """
 
 import math
+import threading
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,7 @@ STEP_SECONDS = 5
 STEPS_A_DAY = 86_400 // STEP_SECONDS
 DAYS_A_RUN = 28
 STEPS_A_RUN = DAYS_A_RUN * STEPS_A_DAY
+_SHOCK_DAYS = 4  # held: a window needs two at most
 _FIRST_SPREAD = 0.4  # of the log of a run's first variance around the long run's
 
 
@@ -44,7 +46,7 @@ def run_start(step: int) -> int:
 class HestonPath:
     """Spot and variance by step; a step is Unix time // 5. Days are simulated when they are asked for, and kept.
 
-    The drift of the log spot is the carry's, so that every forward is a martingale.
+    The drift of the log spot is the carry's, so that every forward is a martingale. Several threads may ask at once.
     """
 
     def __init__(self, seed: int) -> None:
@@ -54,6 +56,7 @@ class HestonPath:
             tuple[Array, Array]
         ] = []  # log spot and variance of the run's days, STEPS_A_DAY + 1 each
         self._shocks: dict[int, Array] = {}
+        self._lock = threading.RLock()  # over what is kept
 
     def spot(self, step: int) -> float:
         """The spot at a step, quote currency."""
@@ -78,11 +81,12 @@ class HestonPath:
     def _at(self, step: int) -> tuple[tuple[Array, Array], int]:
         day, index = divmod(step, STEPS_A_DAY)
         run, wanted = divmod(day, DAYS_A_RUN)
-        if run != self._run:
-            self._run, self._days = run, []
-        while len(self._days) <= wanted:
-            self._days.append(self._simulate(run * DAYS_A_RUN + len(self._days)))
-        return self._days[wanted], index
+        with self._lock:
+            if run != self._run:
+                self._run, self._days = run, []
+            while len(self._days) <= wanted:
+                self._days.append(self._simulate(run * DAYS_A_RUN + len(self._days)))
+            return self._days[wanted], index
 
     def _simulate(self, day: int) -> tuple[Array, Array]:
         if self._days:
@@ -121,12 +125,13 @@ class HestonPath:
         return normal(f"{self._seed}/heston/variance/{day}", STEPS_A_DAY)
 
     def _spot_shocks(self, day: int) -> Array:
-        found = self._shocks.get(day)
-        if found is None:
-            own = normal(f"{self._seed}/heston/spot/{day}", STEPS_A_DAY)
-            other = math.sqrt(1.0 - MODEL.correlation**2)
-            found = MODEL.correlation * self._variance_shocks(day) + other * own
-            if len(self._shocks) >= 4:
-                self._shocks.clear()
-            self._shocks[day] = found
-        return found
+        with self._lock:
+            found = self._shocks.get(day)
+            if found is None:
+                own = normal(f"{self._seed}/heston/spot/{day}", STEPS_A_DAY)
+                other = math.sqrt(1.0 - MODEL.correlation**2)
+                found = MODEL.correlation * self._variance_shocks(day) + other * own
+                if len(self._shocks) >= _SHOCK_DAYS:
+                    self._shocks.clear()
+                self._shocks[day] = found
+            return found

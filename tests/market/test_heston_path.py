@@ -1,6 +1,7 @@
 """The simulated path: one for all who know the seed, with the moments of its model."""
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -39,6 +40,14 @@ def test_what_was_asked_before_does_not_matter():
     for step in (GOLDEN_STEP, RUN, RUN + 5 * STEPS_A_DAY):
         assert used.spot(step) == fresh.spot(step)
         assert used.variance(step) == fresh.variance(step)
+
+
+def test_threads_that_ask_at_once_are_told_the_same():
+    alone, shared = HestonPath(9), HestonPath(9)
+    steps = [RUN + day * STEPS_A_DAY + 5 for day in (6, 2, 5, 0, 6, 3)] + [RUN - 5, RUN + 9]
+    with ThreadPoolExecutor(len(steps)) as pool:
+        answers = list(pool.map(shared.spot, steps, timeout=60))
+    assert answers == [alone.spot(step) for step in steps]
 
 
 def test_seeds_differ():
