@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 
-from mpc_party.market import DeskView, Grid, MarketDataError, SimulatedMarket, clean, fit_surface, open_source
+from mpc_party.market import DeskView, MarketDataError, SimulatedMarket, clean, open_source
 from mpc_party.market.live import LiveChain
 from mpc_party.market.venues.connection import Timing
 from mpc_party.protocol.errors import Reason
@@ -91,17 +91,9 @@ def test_a_whole_market_comes_through_as_it_is(exchange):
             getattr(chain, column), getattr(market, column)[order], equal_nan=column in {"bid", "ask"}
         )
     assert np.allclose(chain.mark_vol, market.mark_vol[order], rtol=1e-14)
-    usable, _ = clean(quotes, chain.forwards(), chain.observed_at, max_age=30)
-    expiry = np.unique(chain.expiry)
-    grid = Grid(
-        chain.observed_at, expiry, np.array(list(chain.forwards().values())), np.full(len(expiry), 0.45)
-    )
-    fit = fit_surface(grid, usable, band=0.5)
-    index = np.searchsorted(expiry, chain.expiry)
-    fitted = 0.45 * np.exp(np.sum(grid.basis(index, chain.strike) * fit.coefficients[index], axis=1))
-    near = np.abs(grid.standardised(index, chain.strike)) < 1.5
-    # Hours before expiry a tick is many vols, and a quadratic does not follow.
-    assert np.median(np.abs(np.log(fitted / chain.mark_vol))[near]) < 0.02
+    usable, dropped = clean(quotes, chain.forwards(), chain.observed_at, max_age=30)
+    assert set(dropped) <= {"missing", "no-vol"}  # no bid far out of the money, no vol deep in it
+    assert len(usable) > 0.8 * len(chain)
 
 
 def test_a_new_ticker_is_seen(exchange, live):
