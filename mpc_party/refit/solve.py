@@ -21,8 +21,8 @@ at a ridge of 1/32 and more (8e-5 was the greatest of 500 random systems, well a
 1.5e-5). Words that are truncated were below 2^42.5 for all inputs in range that were tried, so that one of the 240 at
 most goes wild once in 2^13 refits. That is found out, and all run it again.
 
-What a liar can do: its R and q are those of some market, R of trace 1 and |q| at most 1/2, where real desks have about
-0.1. On two months of a real BTC chain, ridge 0.05 and three desks, the worst such input found moved the adjustment over the
+What a liar can do: its R and q are those of some market, R of norm 1 and |q| at most 1/2, where real desks have about
+0.1; and w'Mw is at most the sum of all |q|^2, whatever the inputs. On two months of a real BTC chain, ridge 0.05 and three desks, the worst such input found moved the adjustment over the
 density by 0.33 in the root mean square over d (0.7 at most), where the honest model has 0.13. Without the bounds
 nothing short of |a| + |b| + |c| <= 8 would stop it. A pooled fit is not robust as the median of a round is: look at a
 new model's errors, and keep the one before.

@@ -24,7 +24,7 @@ from mpc_party.protocol.errors import ConfigError, ConsortiumError, Reason
 from mpc_party.refit import history
 from mpc_party.refit.equations import Equations, pooled_weights
 from mpc_party.refit.solve import Scheme
-from tests.support.party_homes import SECRET, at_stage, contents, without
+from tests.support.party_homes import SECRET, at_stage, contents, make_world, without
 from tests.support.recordings import write_recording
 from tests.support.refits import rebuild
 
@@ -130,6 +130,22 @@ def test_the_first_model_of_a_consortium_may_be_a_refit(world, options):
     for index, name in enumerate(world.consortium.names):
         assert share_of(world, index).commitment.hex() == outcomes[0].consortium.model
         assert not world.home(name).next_model_share_file.exists()
+
+
+def test_a_fourth_member_puts_in_its_data_and_gets_its_share(tmp_path, options):
+    """It computes nothing: what it sends ahead waits on its links until the committee asks for it."""
+    four = make_world(tmp_path / "four", count=4)
+    outcomes = sit(four, options, 0, 1, 2, 3)
+    assert len({outcome.consortium.model for outcome in outcomes.values()}) == 1
+    parameters, source = refit_parameters("BTC", options), open_source(options.market)
+    desks = [
+        history.desk_equations(DeskView(source, name, noise=0.0), parameters, 600)
+        for name in four.consortium.names
+    ]
+    shares = [share_of(four, index) for index in range(4)]
+    for pair in ((0, 3), (1, 2), (2, 3)):
+        found = rebuild([shares[index] for index in pair])
+        assert np.abs(found - pooled_weights(desks, parameters.ridge)).max() < 6e-5
 
 
 # What ends it

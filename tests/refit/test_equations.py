@@ -9,6 +9,7 @@ from mpc_party.market.intervals import LEGENDRE
 from mpc_party.protocol.errors import ConsortiumError, Reason
 from mpc_party.refit.equations import EXPLAINED_REACH, SIZE, TO_POWERS, Equations, equations, pooled_weights
 from tests.support.refits import TRUE_WEIGHTS, desk_equations, desk_sums
+from tests.support.secure_parties import generator_of
 
 
 def parts(one: Equations):
@@ -51,6 +52,21 @@ def test_pooling_is_the_sum_of_normalised_equations_in_any_order(first, second, 
     expected = TO_POWERS @ np.linalg.solve(matrix, vector)
     assert np.allclose(pooled_weights(desks, ridge), expected, atol=1e-9)
     assert np.allclose(pooled_weights(desks[::-1], ridge), expected, atol=1e-9)
+
+
+@given(st.integers(0, 10**6), st.floats(1 / 128, 1.0), st.integers(1, 3))
+def test_no_input_within_the_bounds_pulls_further_than_its_q(seed, ridge, rank):
+    """w'Mw <= sum of |q|^2, whatever the inputs: so a liar is held by |q| <= 1/2 in the norm of the pooled data."""
+    generator = generator_of(seed)
+    root = np.zeros((3, 3))
+    root[:rank] = generator.normal(size=(rank, 3))
+    root /= np.linalg.norm(root)
+    explained = generator.normal(size=3)
+    explained *= EXPLAINED_REACH / np.linalg.norm(explained)
+    desks = [desk_equations(1), desk_equations(2), Equations(np.column_stack([root, explained]))]
+    weights = np.linalg.solve(TO_POWERS, pooled_weights(desks, ridge))
+    matrix = sum(r.T @ r for r, _ in map(parts, desks)) + ridge * np.eye(3)
+    assert weights @ matrix @ weights <= sum((q**2).sum() for _, q in map(parts, desks)) + 1e-12
 
 
 def test_a_direction_of_which_nothing_is_known_is_left_at_nothing():
