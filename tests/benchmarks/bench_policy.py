@@ -11,7 +11,7 @@ and ES95 when the last hedge is sold at the same cost too. The premium is includ
 Trains first: one network for the chain (both simulators, several vols, maturities, strikes: the default settings), and
 one for each simulator. `--pfhedge` names a Python that has PFHedge 0.23 (it needs numpy < 2), which trains its hedgers
 on its own simulation of the same markets with ExpectedShortfall(0.05), 200 epochs of 10,000 paths.
-`make bench` runs this with --quick, whose figures mean little.
+`--quick` trains briefly and tests on few paths, to see that it runs.
 """
 
 # ruff: noqa: T201 - it prints what it measures

@@ -123,3 +123,17 @@ def test_realised_vol_is_that_of_the_trailing_window():
         window = returns[:, max(0, step - REALISED_WINDOW) : step]
         ratio = np.sqrt((window**2).mean(axis=1) / STEP_YEARS) / paths.vol[:, step]
         np.testing.assert_allclose(paths.realised[:, step], np.clip(np.log(ratio), -1, 1), atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("name", "spot", "vol"),
+    [
+        ("brownian", [1.0169081372641167, 1.0178524617539524], [0.2, 0.2]),
+        ("heston", [0.9753806312640905, 0.9584298112030053], [0.20465558612822413, 0.2130807500924244]),
+    ],
+)
+def test_paths_of_a_label_never_change(name, spot, vol):
+    # trained networks and published figures stand on these: from one commit, to be kept by all later ones
+    paths = MARKETS[name].simulate("golden", 2, 2)
+    np.testing.assert_allclose(paths.spot[:, -1], spot, rtol=1e-10)
+    np.testing.assert_allclose(paths.vol[:, -1], vol, rtol=1e-10)
