@@ -8,9 +8,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from mpc_party.journal import RoundState
+from mpc_party.journal import Journal, RoundState
 from mpc_party.protocol.errors import Reason, RoundError
-from tests.support.journals import ALLOWED_OUTCOMES, hash_of, open_journal
+from tests.journal.golden.regenerate import CONSORTIUM
+from tests.support.journals import ALLOWED_OUTCOMES, hash_of
+
+KEPT = 2
 
 
 class JournalMachine(RuleBasedStateMachine):
@@ -23,6 +26,7 @@ class JournalMachine(RuleBasedStateMachine):
         super().__init__()
         self.promised: dict[int, dict] = {}
         self.spent: dict[bytes, int] = {}
+        self.openings: dict[int, tuple[bytes, bytes | None]] = {}  # newest last
 
     @initialize()
     def start(self):
@@ -30,7 +34,10 @@ class JournalMachine(RuleBasedStateMachine):
 
         self.directory = tempfile.TemporaryDirectory()
         self.path = Path(self.directory.name) / "journal.db"
-        self.journal = open_journal(self.path)
+        self.journal = self.open()
+
+    def open(self):
+        return Journal.open(self.path, consortium=CONSORTIUM, epoch=1, keep_rounds=KEPT)
 
     def teardown(self):
         self.journal.close()
@@ -48,9 +55,33 @@ class JournalMachine(RuleBasedStateMachine):
         outcome = self.attempt(self.journal.promise_round, number, proposal)
         if number > max(self.promised, default=0):
             assert outcome is None
-            self.promised[number] = {"digest": None, "state": RoundState.PROMISED}
+            self.promised[number] = {"digest": None, "state": RoundState.PROMISED, "snapshot": None}
+            self.openings = dict(list(self.openings.items())[-KEPT:])
         else:
             assert outcome is Reason.ROUND_ALREADY_PROMISED
+
+    @rule(number=rounds, commitment=values, opening=st.binary(min_size=1, max_size=8))
+    def commit(self, number, commitment, opening):
+        outcome = self.attempt(lambda: self.journal.record_snapshot(number, commitment, opening=opening))
+        entry = self.promised.get(number)
+        if (
+            entry is None
+            or entry["state"] is not RoundState.PROMISED
+            or entry["snapshot"] not in {None, commitment}
+        ):
+            assert outcome is Reason.PROPOSAL_REFUSED
+        else:
+            assert outcome is None
+            if entry["snapshot"] is None:
+                entry["snapshot"] = commitment
+                self.openings[number] = (opening, None)
+
+    @rule(number=rounds, exposure=st.binary(min_size=1, max_size=8))
+    def expose(self, number, exposure):
+        outcome = self.attempt(self.journal.record_exposure, number, exposure)
+        assert outcome is (None if number in self.promised else Reason.PROPOSAL_REFUSED)
+        if number in self.openings:
+            self.openings[number] = (self.openings[number][0], exposure)
 
     @rule(number=rounds, digest=values)
     def approve(self, number, digest):
@@ -89,7 +120,7 @@ class JournalMachine(RuleBasedStateMachine):
     @rule()
     def restart(self):
         self.journal.close()
-        self.journal = open_journal(self.path)
+        self.journal = self.open()
 
     @invariant()
     def the_journal_knows_what_the_model_knows(self):
@@ -101,6 +132,11 @@ class JournalMachine(RuleBasedStateMachine):
             number: (entry["digest"], entry["state"], number in self.spent.values())
             for number, entry in self.promised.items()
         }
+        for number, entry in self.promised.items():
+            snapshot = self.journal.snapshot(number)
+            assert (snapshot and snapshot.commitment) == entry["snapshot"]
+            record = self.journal.opening(number)
+            assert (record and (record.opening, record.exposure)) == self.openings.get(number)
 
 
 TestJournalMachine = JournalMachine.TestCase

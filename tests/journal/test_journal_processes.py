@@ -58,6 +58,8 @@ while True:
     number += 1
     journal.promise_round(number, number.to_bytes(32, "big"))
     print("promised", number, flush=True)
+    journal.record_snapshot(number, number.to_bytes(32, "big"), opening=b"opening of %d" % number)
+    print("committed", number, flush=True)
     journal.approve_digest(number, number.to_bytes(32, "big"))
     print("approved", number, flush=True)
     journal.spend_nonce(number, number.to_bytes(32, "big"))
@@ -94,6 +96,8 @@ def test_what_was_written_before_a_kill_is_known_after_it(path, stop_after):
         assert all(
             records[number].digest == hash_of(number) for number in range(1, said.get("approved", 0) + 1)
         )
+        for number in range(1, said.get("committed", 0) + 1):
+            assert journal.opening(number).opening == b"opening of %d" % number
         assert all(records[number].nonce_spent for number in range(1, said.get("spent", 0) + 1))
         for number in range(1, said["promised"] + 1):
             refused(Reason.ROUND_ALREADY_PROMISED, journal.promise_round, number, hash_of(number))
