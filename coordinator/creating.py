@@ -9,9 +9,9 @@ import msgspec
 from mpc_party.protocol.card import load_card
 from mpc_party.protocol.consortium import Consortium, Program
 from mpc_party.protocol.consortium_file import dump_consortium, parse_consortium
+from mpc_party.protocol.consortium_rules import VERSION
 from mpc_party.protocol.errors import ConfigError
 
-VERSION = 1
 FIRST_EPOCH = 1
 
 

@@ -37,6 +37,9 @@ class Derived(IntEnum):
 
 
 FIRST_SCENARIO = 8
+LARGEST_GAMMA_SCALE = (
+    1024.0  # an hour at a vol of 0.09: beyond, a net gamma says nothing and needs room in the ring
+)
 
 
 def to_ring(values: Floats, fraction_bits: int) -> Words:
@@ -90,8 +93,8 @@ class PublicInputs:
 
     @property
     def gamma_scale(self) -> Floats:
-        """(n,): forward * gamma is this times the shape of gamma."""
-        return np.asarray(1.0 / (self.reference_vol * np.sqrt(self.time)), dtype=np.float64)
+        """(n,): forward * gamma is this times the shape of gamma; in exposures, where 1,024 is the most, at most that."""
+        return np.minimum(1.0 / (self.reference_vol * np.sqrt(self.time)), LARGEST_GAMMA_SCALE)
 
     @property
     def median_reference_vol(self) -> float:

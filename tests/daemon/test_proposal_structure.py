@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mpc_party.daemon.proposal_check import SHORTEST_LIFE, check_structure
-from mpc_party.hedging.public import public_inputs
+from mpc_party.hedging.public import Derived, public_inputs
 from mpc_party.protocol.consortium import Consortium
 from mpc_party.protocol.errors import Reason, RoundError
 from mpc_party.protocol.messages import Expiry, Instrument, Proposal, decode_message, encode_message
@@ -165,6 +165,10 @@ def test_what_passes_gives_public_inputs(data):
     assert decode_message(encode_message(made)) == made
     check_structure(made, consortium())
     public = public_inputs(made, PROGRAM)
-    assert np.abs(public.coefficients).max() < 2**20
+    of_owners = np.abs(
+        public.coefficients[[Derived.GAMMA, Derived.VEGA]]
+    )  # 1,024 times; sqrt of 2^40 seconds
+    assert of_owners.max() < 2**26
+    assert np.delete(np.abs(public.coefficients), [Derived.GAMMA, Derived.VEGA], axis=0).max() < 2**20
     assert np.abs(public.surface_map).max() < 2**20
     assert len(public.digest) == 32

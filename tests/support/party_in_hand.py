@@ -109,7 +109,7 @@ class Work:
         party.journal.promise_round(proposal.round, digest)
         self.prepared.append((proposal.round, last_observed))
         fit = SimpleNamespace(borrowed=0, clipped=0)
-        return Preparation(proposal, digest, None, None, OWN, fit, Counter(stale=1), 1.0, 0.0)
+        return Preparation(proposal, digest, None, None, OWN, fit, 1.0, 0, Counter(stale=1), 1.0, 0.0)
 
     def run_round(self, _party, ready, commitments):
         self.ran.append((ready.proposal.round, commitments))
