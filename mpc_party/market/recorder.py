@@ -2,10 +2,11 @@
 
 A moment is written at once or not at all: in a `.gz` file as a compressed member of its own (a gzip file is a sequence
 of members), and whatever stops the writing in the middle has the file cut back to where it was. Numbers are written so
-that the same ones are read.
+that the same ones are read; when each quote was seen is not kept.
 """
 
 import csv
+import fcntl
 import gzip
 import io
 import math
@@ -58,7 +59,8 @@ class ChainRecorder:
         self._underlying = underlying
         self._packed = path.suffix == ".gz"
         self.last = self.rows = 0
-        self._fresh = not path.exists() or path.stat().st_size == 0
+        self._size = path.stat().st_size if path.exists() else 0
+        self._fresh = self._size == 0
         if self._fresh:
             return
         recording = RecordedChain(path)
@@ -82,7 +84,8 @@ class ChainRecorder:
         """Write one moment, down to the disk; returns how many bytes that took.
 
         Raises:
-            MarketDataError: it is not later than the last one, of another underlying, or the file is full.
+            MarketDataError: it is not later than the last one, of another underlying, the file is full, or somebody
+                else has written to it.
             OSError: the disk says no; the file is as it was before.
         """
         if chain.underlying != self._underlying or chain.observed_at <= self.last or not len(chain):
@@ -123,7 +126,14 @@ class ChainRecorder:
     def _write(self, data: bytes) -> None:
         descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
             before = os.fstat(descriptor).st_size
+            if before != self._size:
+                raise MarketDataError(
+                    f"{self._path}: somebody else has written to it",
+                    reason=Reason.ALREADY_RUNNING,
+                    remedy="give every recorder a file of its own",
+                )
             try:
                 rest = memoryview(data)
                 while rest:
@@ -132,6 +142,7 @@ class ChainRecorder:
             except BaseException:  # an interruption too: half a moment would make the whole file unreadable
                 os.ftruncate(descriptor, before)
                 raise
+            self._size = before + len(data)
         finally:
             os.close(descriptor)
 

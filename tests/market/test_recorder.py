@@ -13,6 +13,7 @@ from mpc_party.market import MarketDataError, RecordedChain, SimulatedMarket
 from mpc_party.market import recorder as module
 from mpc_party.market.recorded import parse_instrument_name
 from mpc_party.market.recorder import ChainRecorder, instrument_name
+from mpc_party.protocol.errors import Reason
 
 MARKET = SimulatedMarket(5)
 FIRST = 1_767_258_000
@@ -83,6 +84,17 @@ def test_whatever_stops_the_writing_the_file_is_as_before(tmp_path, monkeypatch,
     monkeypatch.setattr(module.os, "write", write)
     recorder.append(MARKET.at(FIRST + 2))
     assert RecordedChain(path).times == (FIRST, FIRST + 2)
+
+
+def test_two_recorders_do_not_write_to_one_file(tmp_path):
+    path = tmp_path / "chain.csv"
+    one, other = ChainRecorder(path, "SIM"), ChainRecorder(path, "SIM")
+    one.append(MARKET.at(FIRST))
+    with pytest.raises(MarketDataError, match="somebody else") as caught:
+        other.append(MARKET.at(FIRST))
+    assert caught.value.reason is Reason.ALREADY_RUNNING
+    one.append(MARKET.at(FIRST + 1))
+    assert RecordedChain(path).times == (FIRST, FIRST + 1)
 
 
 @pytest.mark.parametrize("moment", [FIRST, FIRST - 1])

@@ -266,6 +266,9 @@ class VenueConnection:
                 close_timeout=1.0,
                 compression=None,
                 user_agent_header=None,
+                proxy=True
+                if self._protocol.url.startswith("wss:")
+                else None,  # the machine's own proxy, if it has one
             ) as socket:
                 _send_at_once(socket)
                 self._connected, self._connections = True, self._connections + 1
