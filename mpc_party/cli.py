@@ -272,9 +272,7 @@ def disclose(
     round_number: Annotated[int, typer.Option("--round", help="The round to open.", min=1)],
     auditor: Annotated[str, typer.Option(help="Who may read it: the auditor's age recipient, age1...")],
     out: Annotated[Path, typer.Option(help="Where to write the disclosure.")],
-    epoch: Annotated[
-        int | None, typer.Option(help="Epoch of the round.", show_default="the consortium file's")
-    ] = None,
+    epoch: Annotated[int | None, typer.Option(help="Its epoch; else the one in force.", min=1)] = None,
     consortium: Annotated[
         Path | None, typer.Option(help="The consortium file of that round, if another is in force now.")
     ] = None,
@@ -303,7 +301,7 @@ def disclose(
     disclosed = disclose(
         folder,
         passphrase_from(file=passphrase_file, prompt="Passphrase, to disclose it"),
-        consortium=file,
+        consortium=None if consortium is None else file,
         round_number=round_number,
         epoch=epoch,
         auditor=auditor,

@@ -3,6 +3,7 @@
 Both read the journal beside a running party, and need the passphrase: what the journal keeps is encrypted to the identity.
 """
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ from mpc_party.console import tell
 from mpc_party.journal import OpeningRecord, read_opening
 from mpc_party.member.home import PartyHome
 from mpc_party.protocol.consortium import Consortium
+from mpc_party.protocol.consortium_file import load_consortium
 from mpc_party.protocol.consortium_rules import check_recipient
-from mpc_party.protocol.errors import ConfigError, Reason
+from mpc_party.protocol.errors import ConfigError, ConsortiumError, Reason
 from mpc_party.protocol.files import read_limited, write_atomic
 from mpc_party.protocol.identity import Identity
 from mpc_party.protocol.model_share import MAX_FILE, check_share, share_content
@@ -97,7 +99,7 @@ def disclose(
     folder: PartyHome,
     passphrase: Passphrase,
     *,
-    consortium: Consortium,
+    consortium: Consortium | None,
     round_number: int,
     epoch: int | None,
     auditor: str,
@@ -109,11 +111,11 @@ def disclose(
     Args:
         folder: of the member.
         passphrase: of its identity.
-        consortium: the file in force at the round.
+        consortium: the file in force at the round; None for the one in the folder, or the one that a refit left there.
         round_number: a round whose opening the journal keeps.
         epoch: of the round; None for that of the consortium file.
         auditor: age recipient.
-        model_share: the share in force at the round; None for the one in the folder.
+        model_share: the share in force at the round; None for whichever in the folder fits.
         out: where to write; not over another file.
 
     Raises:
@@ -121,24 +123,24 @@ def disclose(
     """
     check_auditor(auditor)
     identity = folder.identity(passphrase)
-    own = identity.require_member(consortium)
-    wanted = consortium.epoch if epoch is None else epoch
+    files = _consortium_files(folder) if consortium is None else [consortium]
+    wanted = files[0].epoch if epoch is None else epoch
     record = _kept(folder, wanted, round_number)
     opening = open_opening(record.opening, identity.decrypt)
-    if opening.consortium != consortium.hash:
+    group = next((file for file in files if file.hash == opening.consortium), None)
+    if group is None:
         raise ConfigError(
             f"round {round_number} was run under another consortium file, {opening.consortium.hex()[:16]}...",
             reason=Reason.CONSORTIUM_MISMATCH,
             remedy="give the file that was in force with --consortium, and its model share with --model-share",
         )
+    own = identity.require_member(group)
     found = (opening.epoch, opening.round, opening.member, opening.commitment())
     if found != (wanted, round_number, own, record.commitment):
         raise AuditError(
             f"what is kept of round {round_number} does not open its commitment", remedy=REMEDY_JOURNAL
         )
-    content = _share_content(folder, identity, model_share)
-    commitment = None if consortium.model is None else bytes.fromhex(consortium.model)
-    share = check_share(content, member=own, commitment=commitment)
+    content, weights = _share_content(folder, identity, group, own, model_share)
     disclosure = disclosure_of(opening, auditor, record.commitments, content)
     write_atomic(out, seal_disclosure(disclosure, identity), secret=True, overwrite=False)
     proposal = opening.decoded_proposal()
@@ -149,7 +151,7 @@ def disclose(
         auditor=auditor,
         expiries=len(proposal.expiries),
         instruments=len(proposal.instruments),
-        weights=share.header.count,
+        weights=weights,
         commitments=bool(record.commitments),
         path=out,
     )
@@ -183,6 +185,28 @@ def _kept(folder: PartyHome, epoch: int, round_number: int) -> OpeningRecord:
     return record
 
 
-def _share_content(folder: PartyHome, identity: Identity, model_share: Path | None) -> bytes:
-    file = folder.model_share_file if model_share is None else model_share
-    return share_content(read_limited(file, MAX_FILE, "model share"), identity.decrypt)
+def _consortium_files(folder: PartyHome) -> list[Consortium]:
+    """The file in force, and the one before the last refit where there is one."""
+    files = [folder.consortium()]
+    previous = folder.path / "consortium.previous.toml"
+    if folder.has(previous):
+        with suppress(ConsortiumError):
+            files.append(load_consortium(previous))
+    return files
+
+
+def _share_content(
+    folder: PartyHome, identity: Identity, consortium: Consortium, own: int, model_share: Path | None
+) -> tuple[bytes, int]:
+    """The content of the share that fits the consortium file, and the number of weights."""
+    commitment = None if consortium.model is None else bytes.fromhex(consortium.model)
+    beside = (folder.next_model_share_file, folder.path / "model-share.previous.age")
+    files = [folder.model_share_file, *(file for file in beside if folder.has(file))]
+    failure: ConsortiumError | None = None
+    for file in files if model_share is None else [model_share]:
+        try:
+            content = share_content(read_limited(file, MAX_FILE, "model share"), identity.decrypt)
+            return content, check_share(content, member=own, commitment=commitment).header.count
+        except ConsortiumError as error:
+            failure = failure or error
+    raise failure or ConfigError(f"no model share in {folder.path}")

@@ -175,6 +175,11 @@ def test_of_three_proposals_none_is_proven(scene):
     refused(scene, given, match="proposals disclosed differ")
 
 
+def test_of_two_proposals_none_is_proven_until_a_third_is_disclosed(scene):
+    given = scene.disclosures(delta={"proposal": other_reference(scene)})
+    refused(scene, given[1:], match="proposals disclosed differ")
+
+
 def test_a_share_of_the_model_that_was_not_dealt_names_its_member(scene):
     content = bytearray(scene.shares[3])
     content[-1] ^= 1

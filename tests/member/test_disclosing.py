@@ -211,6 +211,23 @@ def test_after_the_consortium_file_has_changed_the_old_one_opens_the_round(bob, 
     assert bob.disclose(auditor.recipient, tmp_path / "d", *options)[0] == 0
 
 
+def test_a_round_before_the_last_refit_is_disclosed_with_what_the_refit_left(bob, auditor, tmp_path):
+    home = bob.home.path
+    (home / "consortium.previous.toml").write_bytes(bob.home.consortium_file.read_bytes())
+    (home / "model-share.previous.age").write_bytes(bob.home.model_share_file.read_bytes())
+    save_consortium(bob.home.consortium_file, msgspec.structs.replace(bob.consortium, model="77" * 32))
+    bob.home.model_share_file.write_bytes(b"the share of the refitted model")
+    assert bob.disclose(auditor.recipient, tmp_path / "d")[0] == 0
+    disclosure = open_disclosure((tmp_path / "d").read_bytes(), auditor, bob.consortium.members)
+    assert disclosure.consortium == bob.consortium.hash
+    commitment = bytes.fromhex(bob.consortium.model)
+    assert check_share(disclosure.model, member=1, commitment=commitment).member == 1
+    (home / "model-share.previous.age").unlink()
+    status, _, said = bob.disclose(auditor.recipient, tmp_path / "e")
+    assert status == 2
+    assert "does not decrypt" in said
+
+
 def test_what_does_not_open_its_commitment_is_not_signed(bob, auditor, tmp_path):
     """A journal that somebody else has written to: the member would be the one who is blamed."""
     other = seal_opening(bob.consortium, 1, bob.proposal, bob.snapshot, 2.5)  # of round 1
