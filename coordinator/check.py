@@ -11,16 +11,25 @@ import numpy as np
 from eth_hash.auto import keccak
 from numpy.typing import NDArray
 
+from mpc_party.hedging.scenarios import short_losses
 from mpc_party.market.black76 import Greeks, greeks, years
+from mpc_party.protocol.consortium import Program
 from mpc_party.protocol.errors import ReportError
 from mpc_party.protocol.report import HedgeReport
-from mpc_party.protocol.words import split_words, unpack_forwards, unpack_instrument, unpack_params
+from mpc_party.protocol.words import (
+    MARGIN_ABSENT,
+    split_words,
+    unpack_forwards,
+    unpack_instrument,
+    unpack_params,
+)
 
 Floats = NDArray[np.float64]
 
 DELTA_TOLERANCE = 1e-3
 DENSITY_TOLERANCE = 1e-3  # of the normal density, which vega is sqrt(T) times
 PREMIUM_TOLERANCE = 1e-3
+MARGIN_TOLERANCE = 1e-3
 GAMMA_SHAPE_TOLERANCE = 4e-3  # of gamma * reference vol * sqrt(T)
 ROUNDING = 2e-6  # the report's own units
 
@@ -30,8 +39,8 @@ class DecodedReport:
     """A report with its book, column by column: one row is one instrument, in the book's order.
 
     `expiry` Unix seconds; `strike` and `forward` quote currency; `iv` annual fraction; `bs_delta`, `hedge_delta` in
-    units of the forward; `gamma` forward * gamma; `vega` vega / forward per 1.00 of vol; `premium` price / forward.
-
+    units of the forward; `gamma` forward * gamma; `vega` vega / forward per 1.00 of vol; `premium` price / forward;
+    margins of one short option as fractions of the forward, NaN where they were not computed.
     """
 
     underlying: str
@@ -46,6 +55,8 @@ class DecodedReport:
     gamma: Floats
     vega: Floats
     premium: Floats
+    maintenance_margin: Floats
+    initial_margin: Floats
 
     def __len__(self) -> int:
         return len(self.expiry)
@@ -105,6 +116,8 @@ def decode_book(report: HedgeReport, book: bytes) -> DecodedReport:
         gamma=_scaled(columns["gamma"], 1e-6),
         vega=_scaled(columns["vega"], 1e-8),
         premium=_scaled(columns["premium"], 1e-8),
+        maintenance_margin=_margin(columns["maintenance_margin"]),
+        initial_margin=_margin(columns["initial_margin"]),
     )
 
 
@@ -125,12 +138,13 @@ def max_delta_error(decoded: DecodedReport) -> float:
     return sanity_errors(decoded).delta
 
 
-def require_sane(decoded: DecodedReport, band: float) -> SanityErrors:
-    """Refuse a report whose greeks are not those of its vol.
+def require_sane(decoded: DecodedReport, program: Program) -> SanityErrors:
+    """Refuse a report whose greeks or margins are not those of its vol.
 
     Args:
         decoded: the report and its book.
-        band: the program's half-width of log(vol / reference): gamma's error scales with vol / reference.
+        program: the consortium's: gamma's error scales with vol / reference, so with its band; margins are those of
+            its scenarios. A report without any margin, as earlier versions made, passes without them.
 
     Raises:
         ReportError: names the quantity, its error and the bound.
@@ -140,14 +154,32 @@ def require_sane(decoded: DecodedReport, band: float) -> SanityErrors:
         ("delta", errors.delta, DELTA_TOLERANCE),
         ("vega / (forward sqrt(T))", errors.density, DENSITY_TOLERANCE),
         ("premium / forward", errors.premium, PREMIUM_TOLERANCE),
-        ("gamma * vol * sqrt(T)", errors.gamma_shape, GAMMA_SHAPE_TOLERANCE * float(np.exp(band))),
+        ("gamma * vol * sqrt(T)", errors.gamma_shape, GAMMA_SHAPE_TOLERANCE * float(np.exp(program.band))),
     ):
         # Written so that NaN fails, too.
         if not error <= bound + ROUNDING:
             raise ReportError(
                 f"{name} is off by {error:.3g} from Black-76 at the reported vol, above {bound:.3g}"
             )
+    _require_margins(decoded, program)
     return errors
+
+
+def _require_margins(decoded: DecodedReport, program: Program) -> None:
+    if np.isnan(decoded.maintenance_margin).all() and np.isnan(decoded.initial_margin).all():
+        return
+    losses = short_losses(
+        decoded.strike / decoded.forward, decoded.iv, decoded.time, decoded.call, program.scenarios
+    ).max(axis=0)
+    ratio = program.initial_margin_percent / 100
+    for name, error in (
+        ("maintenance margin", _largest(decoded.maintenance_margin - np.maximum(losses, 0.0))),
+        ("initial margin", _largest(decoded.initial_margin - ratio * decoded.maintenance_margin)),
+    ):
+        if not error <= MARGIN_TOLERANCE + ROUNDING:
+            raise ReportError(
+                f"the {name} is off by {error:.3g} from that of the scenarios, above {MARGIN_TOLERANCE:.3g}"
+            )
 
 
 def at_the_money_vols(decoded: DecodedReport) -> dict[int, float]:
@@ -162,6 +194,10 @@ def at_the_money_vols(decoded: DecodedReport) -> dict[int, float]:
 
 def _scaled(values: NDArray[np.int64], unit: float) -> Floats:
     return values.astype(np.float64) * unit
+
+
+def _margin(values: NDArray[np.int64]) -> Floats:
+    return np.where(values == MARGIN_ABSENT, np.nan, values * 1e-6)
 
 
 def _largest(errors: Floats) -> float:

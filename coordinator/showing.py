@@ -64,7 +64,19 @@ def show_history(rows: Sequence[RoundRow]) -> None:
 def show_report(decoded: DecodedReport, limit: int = 8) -> None:
     """The head of a report's table: instruments nearest to the money."""
     table = Table(box=None, pad_edge=False)
-    for heading in ("expiry", "strike", "", "forward", "vol", "delta", "hedge", "gamma", "vega", "premium"):
+    for heading in (
+        "expiry",
+        "strike",
+        "",
+        "forward",
+        "vol",
+        "delta",
+        "hedge",
+        "gamma",
+        "vega",
+        "premium",
+        "margin",
+    ):
         table.add_column(heading, justify="left" if heading in {"expiry", ""} else "right", no_wrap=True)
     nearest = np.argsort(np.abs(np.log(decoded.strike / decoded.forward)), kind="stable")[:limit]
     for i in sorted(nearest):
@@ -79,6 +91,7 @@ def show_report(decoded: DecodedReport, limit: int = 8) -> None:
             f"{decoded.gamma[i]:.3f}",
             f"{decoded.vega[i]:.4f}",
             f"{decoded.premium[i]:.4f}",
+            f"{decoded.maintenance_margin[i]:.4f}",
         )
     stderr.print(table)
 

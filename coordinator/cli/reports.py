@@ -75,7 +75,7 @@ def verify(
     group = load_consortium(path)
     file = load_report_file(report)
     decoded = verify_report_file(file, group)
-    errors = require_sane(decoded, group.program.band)
+    errors = require_sane(decoded, group.program)
     if json:
         print_json(
             {

@@ -6,8 +6,10 @@ import pytest
 from scipy.stats import norm
 
 from coordinator.check import at_the_money_vols, decode_book, max_delta_error, require_sane, sanity_errors
+from mpc_party.hedging.scenarios import short_losses
+from mpc_party.protocol.consortium import Program
 from mpc_party.protocol.errors import ReportError
-from mpc_party.protocol.words import pack_params
+from mpc_party.protocol.words import MARGIN_ABSENT, pack_params
 from tests.support.signed_group import CHAIN_START, SignedGroup, book_words, flat_columns
 
 
@@ -20,6 +22,9 @@ def group():
 def signed(group):
     proposal = group.proposal(1)
     return proposal, group.report(proposal)
+
+
+PROGRAM = Program()
 
 
 def with_columns(proposal, report, **changes):
@@ -39,7 +44,7 @@ def test_the_delta_of_one_option_is_black_76s_computed_by_hand(signed):
 
 def test_an_exact_report_is_off_by_its_rounding_only(signed):
     proposal, report = signed
-    errors = require_sane(decode_book(report, book_words(proposal)), band=1.4)
+    errors = require_sane(decode_book(report, book_words(proposal)), program=PROGRAM)
     assert 0 < errors.delta <= 0.5e-6
     assert errors.premium <= 0.5e-8 + 1e-15
 
@@ -73,7 +78,36 @@ def test_a_greek_that_is_not_its_vols_is_refused(signed, column, shift, name):
     values[row] += shift
     changed = with_columns(proposal, report, **{column: values})
     with pytest.raises(ReportError, match=name):
-        require_sane(decode_book(changed, book_words(proposal)), band=1.4)
+        require_sane(decode_book(changed, book_words(proposal)), program=PROGRAM)
+
+
+def margins(proposal, report) -> dict[str, np.ndarray]:
+    decoded = decode_book(report, book_words(proposal))
+    losses = short_losses(
+        decoded.strike / decoded.forward, decoded.iv, decoded.time, decoded.call, PROGRAM.scenarios
+    ).max(axis=0)
+    maintenance = np.rint(1e6 * losses).astype(np.int64)
+    return {"maintenance_margin": maintenance, "initial_margin": maintenance * 125 // 100}
+
+
+def test_margins_are_those_of_the_scenarios(signed):
+    proposal, report = signed
+    exact = margins(proposal, report)
+    require_sane(decode_book(with_columns(proposal, report, **exact), book_words(proposal)), PROGRAM)
+    for name, shift in (("maintenance_margin", -1100), ("initial_margin", 1100)):
+        wrong = {key: value.copy() for key, value in exact.items()}
+        wrong[name][5] += shift
+        with pytest.raises(ReportError, match=name.replace("_", " ")):
+            require_sane(decode_book(with_columns(proposal, report, **wrong), book_words(proposal)), PROGRAM)
+
+
+def test_margins_for_some_instruments_only_are_refused(signed):
+    proposal, report = signed
+    some = {name: values.copy() for name, values in margins(proposal, report).items()}
+    for values in some.values():
+        values[3] = MARGIN_ABSENT
+    with pytest.raises(ReportError, match="maintenance margin"):
+        require_sane(decode_book(with_columns(proposal, report, **some), book_words(proposal)), PROGRAM)
 
 
 def test_a_book_that_is_not_the_reports_is_refused(group, signed):
