@@ -283,10 +283,10 @@ def disclose(
     passphrase_file: PassphraseFile = None,
     json: Json = False,
 ) -> None:
-    """Open your part of a past round to an auditor: your market inputs, and your share of the model.
+    """Open your market inputs of a round and your share of the model to an auditor.
 
-    The file is encrypted to the auditor's key and signed with yours. Positions and exposure stay closed. With the
-    disclosures of t + 1 members the auditor has the whole model.
+    The file is encrypted to the auditor's key and signed with yours. Positions
+    and exposure stay closed. From t + 1 members the auditor has the whole model.
     """
     from mpc_party.member.disclosing import announcement, check_auditor, disclose
     from mpc_party.member.home import PartyHome
@@ -324,7 +324,7 @@ def exposure(
 ) -> None:
     """Show this member's own net exposure, which a round opened to nobody else.
 
-    In contracts times forwards of the round's first expiry; of the positions that were in the round's book.
+    In contracts times forwards of the first expiry; of positions in the book.
     """
     from mpc_party.member.disclosing import own_exposure, show_exposure
     from mpc_party.member.home import PartyHome

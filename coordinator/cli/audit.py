@@ -14,9 +14,10 @@ def auditor(
     out: Annotated[Path, typer.Option(help="Where to write the key; mode 0600.")] = Path("auditor.key"),
     json: Json = False,
 ) -> None:
-    """Make an auditor's key and print its recipient, for members to give to `mpc-party disclose --auditor`.
+    """Make an auditor's key; print the recipient for `mpc-party disclose`.
 
-    The key opens everything that members disclose to it. Keep it to yourself; its file is not sealed.
+    The key opens everything that members disclose to it. Keep it to yourself;
+    its file is not sealed.
     """
     from datetime import UTC, datetime
 
@@ -44,16 +45,20 @@ def audit(
     home: Home = DEFAULT_HOME,
     json: Json = False,
 ) -> None:
-    """Replay a past round in the clear, and say whether its report follows from the committed inputs and weights.
+    """Replay a past round in the clear: does its report follow from its inputs?
 
-    Checks each disclosure's signature, that the disclosed inputs are those committed to before the round and the weights
-    those dealt, and compares every field of every instrument. A member whose disclosure contradicts its commitment is
-    named. Where all fit and the report differs, the computation was spoiled by one of the committee, and it cannot be
-    told by whom. Whether inputs were honest views of the market is not checked.
+    Checks each disclosure's signature, that the disclosed inputs are those
+    committed to before the round and the weights those dealt, and compares
+    every field of every instrument. A member whose disclosure contradicts its
+    commitment is named. Where all fit and the report differs, the computation
+    was spoiled by one of the committee, and it cannot be told by whom. Whether
+    inputs were honest views of the market is not checked.
 
-    You see the committee's market inputs of that round and the model's weights; nobody's positions.
+    You see the committee's market inputs of that round and the model's
+    weights; nobody's positions.
 
-    Exit status: 0 it follows; 1 it does not, or a disclosure was refused; 2 a file is missing or wrong.
+    Exit status: 0 it follows; 1 it does not, or a disclosure was refused; 2 a
+    file is missing or wrong.
     """
     from coordinator.auditing import audit as audit_round
     from coordinator.auditing import read_disclosures, refusal, show_finding
