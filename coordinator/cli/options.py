@@ -24,7 +24,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Market = Annotated[
     str,
     typer.Option(
-        envvar="MPC_MARKET", help="Where instruments and forwards come from: recorded:FILE or simulated:SEED."
+        envvar="MPC_MARKET",
+        help="Where instruments and forwards come from: recorded:FILE, capture:FILE, simulated:SEED, heston:SEED or deribit:BTC.",
     ),
 ]
 BrokerOption = Annotated[
