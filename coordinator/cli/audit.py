@@ -45,7 +45,7 @@ def audit(
     home: Home = DEFAULT_HOME,
     json: Json = False,
 ) -> None:
-    """Replay a past round in the clear: does its report follow from its inputs?
+    """Replay a disclosed round, and say whether its report follows from it.
 
     Checks each disclosure's signature, that the disclosed inputs are those
     committed to before the round and the weights those dealt, and compares
