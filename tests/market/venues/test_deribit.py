@@ -299,6 +299,24 @@ def test_a_gap_subscribes_to_that_book_again(subscribed):
     assert subscribed.protocol.dropped == {"book-gap": 1, "book-waiting": 1}
 
 
+def test_a_gap_while_a_subscription_is_under_way_waits_for_its_answer(talk):
+    talk.connect()
+    (first,) = talk.answer("public/get_instruments", [listing(name) for name in NAMES])
+    push(talk, CHANNEL, snapshot(10))
+    assert push(talk, CHANNEL, change(12, 11)) == []
+    (off,) = talk.answer("public/subscribe", first["params"]["channels"])
+    assert (off["method"], off["params"]) == ("public/unsubscribe", {"channels": [CHANNEL]})
+
+
+def test_an_option_that_is_listed_anew_is_subscribed_to_anew(subscribed):
+    for listed, expected in ((NAMES[1:], 0), (NAMES, 1)):
+        subscribed.protocol._heard = subscribed.now + REFRESH
+        subscribed.wait(REFRESH + 1)
+        requests = subscribed.answer("public/get_instruments", [listing(name) for name in listed])
+        assert len(requests) == expected
+    assert requests[0]["params"]["channels"] == [f"ticker.{NAMES[0]}.100ms"]
+
+
 def test_a_book_that_keeps_breaking_is_asked_for_in_measure(subscribed):
     push(subscribed, CHANNEL, snapshot(10))
     assert len(push(subscribed, CHANNEL, change(12, 11))) == 1
