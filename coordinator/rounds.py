@@ -75,8 +75,11 @@ def run_rounds(
     consortium.require_ready()
     identity = folder.identity(passphrase_from(file=passphrase_file, prompt="Passphrase"))
     identity.require_role(consortium)
-    source = MarketBook(open_source(options.market))
     with ExitStack() as stack:
+        market = open_source(options.market)
+        if (close := getattr(market, "close", None)) is not None:
+            stack.callback(close)  # a live source has threads and a connection
+        source = MarketBook(market)
         say = stack.enter_context(working("Connecting ...")) if show_progress else None
         metrics = stack.enter_context(Metrics(options.metrics_port))
         contract = Settlement(options.rpc_url, consortium, identity.evm_account())

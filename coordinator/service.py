@@ -312,7 +312,8 @@ class CoordinatorService:
         self._round = now = RunningRound(action.round, action.committee, time.monotonic())
         self._history.start(action.round, action.first, action.attempt, names)
         try:
-            market = self._source.observe(int(time.time()), retry=action.attempt > 1)
+            # In a thread: a live source may wait for its venue, and the bus goes on meanwhile.
+            market = await asyncio.to_thread(self._source.observe, int(time.time()), retry=action.attempt > 1)
             book = make_book(market, self._vols, self._consortium.program)
             proposal = book.proposal(
                 action.round, self._consortium.epoch, action.committee, self._schedule.deadline_ms
