@@ -1,14 +1,10 @@
 """Deribit's protocol by hand: which requests it sends, and what it makes of every kind of answer."""
 
-import json
-
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from mpc_party.market import MarketDataError
 from mpc_party.market.venues import deribit as module
-from mpc_party.market.venues.connection import Disconnect, Emit, Send
+from mpc_party.market.venues.connection import Disconnect, Emit
 from mpc_party.market.venues.deribit import (
     ANSWER_DEADLINE,
     BATCH,
@@ -19,48 +15,7 @@ from mpc_party.market.venues.deribit import (
 )
 from mpc_party.protocol.errors import Reason
 from tests.support.venues.deribit_exchange import listing, option_names, ticker
-
-PERPETUAL = "BTC-PERPETUAL"
-NAMES = option_names(strikes=3)
-NS = 1_000_000
-
-
-class Talk:
-    """A conversation with a protocol, at a time of our own."""
-
-    def __init__(self, protocol):
-        self.protocol = protocol
-        self.now = 100.0
-        self.sent = []
-
-    def connect(self):
-        return self._sort(self.protocol.connected(self.now))
-
-    def tell(self, body, received_ns=None):
-        data = body if isinstance(body, bytes) else json.dumps({"jsonrpc": "2.0", **body}).encode()
-        when = body["received_ns"] if received_ns is None and "received_ns" in body else received_ns
-        return self._sort(self.protocol.message(data, when or 0, self.now))
-
-    def answer(self, method, result):
-        return self.tell({"id": self.last(method)["id"], "result": result})
-
-    def refuse(self, method, code, message):
-        return self.tell(
-            {"id": self.last(method)["id"], "error": {"code": code, "message": message, "data": [1]}}
-        )
-
-    def wait(self, seconds):
-        self.now += seconds
-        return self._sort(self.protocol.timer(self.now))
-
-    def last(self, method):
-        return next(request for request in reversed(self.sent) if request["method"] == method)
-
-    def _sort(self, actions):
-        done = list(actions)
-        new = [json.loads(action.text) for action in done if isinstance(action, Send)]
-        self.sent += new
-        return new + [action for action in done if not isinstance(action, Send)]
+from tests.support.venues.deribit_talk import CHANNEL, NAMES, PERPETUAL, Talk, change, push, snapshot
 
 
 @pytest.fixture
@@ -75,29 +30,6 @@ def subscribed(talk):
     (request,) = talk.answer("public/get_instruments", [listing(name) for name in NAMES])
     assert talk.answer("public/subscribe", request["params"]["channels"]) == []
     return talk
-
-
-def push(talk, channel, data, received_ns=None):
-    body = {"method": "subscription", "params": {"channel": channel, "data": data}}
-    return talk.tell(body, received_ns if received_ns is not None else data["timestamp"] * NS)
-
-
-def snapshot(change_id):
-    return {
-        "type": "snapshot",
-        "timestamp": 1_800_000_000_000,
-        "instrument_name": PERPETUAL,
-        "change_id": change_id,
-        "bids": [["new", 99.0, 10.0]],
-        "asks": [["new", 100.0, 10.0]],
-    }
-
-
-def change(change_id, previous):
-    return snapshot(change_id) | {"type": "change", "prev_change_id": previous}
-
-
-CHANNEL = f"book.{PERPETUAL}.100ms"
 
 
 def test_a_new_connection_asks_for_heartbeats_and_the_list(talk):
@@ -355,57 +287,3 @@ def test_what_is_no_currency(currency):
     with pytest.raises(MarketDataError, match="no currency") as caught:
         DeribitProtocol(currency)
     assert caught.value.reason is Reason.CONFIG_INVALID
-
-
-JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(max_size=9),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
-    max_leaves=8,
-)
-LISTED = st.lists(st.sampled_from(NAMES), unique=True).map(lambda names: [listing(name) for name in names])
-RESULTS = JSON | LISTED | st.lists(st.sampled_from([CHANNEL, f"ticker.{NAMES[0]}.100ms"]))
-ERRORS = st.fixed_dictionaries({"code": st.integers() | st.text(max_size=3), "message": st.text(max_size=9)})
-BOOKS = st.builds(change, st.integers(9, 14), st.integers(9, 14)) | st.builds(snapshot, st.integers(9, 14))
-HAPPENINGS = st.one_of(
-    st.tuples(st.just("answer"), st.integers(-1, 3), st.fixed_dictionaries({"result": RESULTS})),
-    st.tuples(st.just("answer"), st.integers(-1, 3), st.fixed_dictionaries({"error": ERRORS})),
-    st.tuples(st.just("push"), st.sampled_from([CHANNEL, "ticker.x.100ms", "x"]), BOOKS | JSON),
-    st.tuples(st.just("raw"), st.binary(max_size=30) | JSON.map(lambda value: json.dumps(value).encode())),
-    st.tuples(st.just("wait"), st.floats(0, 30)),
-    st.tuples(st.just("connect")),
-)
-
-
-@settings(max_examples=150, deadline=None)
-@given(st.lists(HAPPENINGS, max_size=25))
-def test_whatever_happens_the_protocol_stays_in_order(happenings):
-    talk = Talk(DeribitProtocol("BTC", books=(PERPETUAL,)))
-    talk.connect()
-    for what, *arguments in happenings:
-        sent = len(talk.sent)
-        if what == "answer":
-            back, body = arguments
-            talk.tell({"id": talk.sent[max(0, sent - 1 - back)]["id"] if back >= 0 else 10**6, **body}, 1)
-        elif what == "push":
-            push(talk, *arguments, received_ns=1_800_000_000_000 * NS)
-        elif what == "raw":
-            talk.tell(arguments[0], 1)
-        elif what == "wait":
-            talk.wait(*arguments)
-        else:
-            talk.connect()
-        under_way = [p for p in talk.protocol._pending.values() if p.channels]
-        assert len(under_way) <= 1
-        assert len(talk.sent) - sent <= 3
-        assert talk.protocol.instruments <= frozenset(NAMES)
-        broken = talk.protocol.feed.books.broken
-        assert broken <= {CHANNEL}
-        assert not any(
-            channel.startswith("book.") and channel != CHANNEL for channel in talk.protocol._mending
-        )
-    ids = [request["id"] for request in talk.sent]
-    assert len(set(ids)) == len(ids)

@@ -10,45 +10,18 @@ from hypothesis import strategies as st
 
 from mpc_party.market.venues import deribit_messages as wire
 from mpc_party.market.venues.deribit_feed import AHEAD_MS, OLDEST_MS, DeribitFeed
-from mpc_party.market.venues.events import IndexPrice, OptionTicker, TopOfBook, Trade
-
-NOW_MS = 1_800_000_000_000
-NAME = "BTC-29JAN27-90000-C"
-PERPETUAL = "BTC-PERPETUAL"
-HEAD = '{"jsonrpc":"2.0","method":"subscription","params":{"channel":'
-# As on the wire: field order, nulls and zeros for what is not there, greeks and statistics that nobody reads here.
-TICKER = (
-    '{"underlying_price":90744.81,"underlying_index":"BTC-29JAN27","timestamp":1800000000000,"stats":{"volume":null,'
-    '"price_change":null,"low":null,"high":null},"state":"open","settlement_price":0.24,"open_interest":4.6,'
-    '"min_price":0.0165,"max_price":0.0329,"mark_price":0.0233509,"mark_iv":80.02,"last_price":0.0229,'
-    '"interest_rate":0.0,"instrument_name":"BTC-29JAN27-90000-C","index_price":90201.67,"greeks":{"vega":85.22269,'
-    '"theta":-21.12703,"rho":-94.98694,"gamma":0.00002,"delta":0.52256},"estimated_delivery_price":90201.67,'
-    '"bid_iv":79.63,"best_bid_price":0.0232,"best_bid_amount":0.8,"best_ask_price":0.0236,"best_ask_amount":4.8,'
-    '"ask_iv":80.98}'
+from mpc_party.market.venues.events import IndexPrice, OptionTicker, Trade
+from tests.support.venues.deribit_notifications import (
+    HEAD,
+    INDEX,
+    NAME,
+    NOW_MS,
+    PERPETUAL,
+    TICKER,
+    TRADES,
+    changed,
+    take,
 )
-TRADES = (
-    '[{"trade_seq":30289442,"trade_id":"48079269","timestamp":1800000000000,"tick_direction":2,"price":90000.0,'
-    '"mark_price":90010.2,"instrument_name":"BTC-PERPETUAL","index_price":90002.0,"direction":"sell","amount":900.0,'
-    '"contracts":90.0}]'
-)
-BOOK = (
-    '{"type":"snapshot","timestamp":1800000000000,"instrument_name":"BTC-PERPETUAL","change_id":2000,'
-    '"bids":[["new",89999.5,9000.0],["new",89999.0,450.0]],"asks":[["new",90000.0,1800.0]]}'
-)
-INDEX = '{"timestamp":1800000000000,"price":90201.67,"index_name":"btc_usd"}'
-
-
-def take(feed, channel, data, received_ms=NOW_MS):
-    text = data if isinstance(data, str | bytes) else json.dumps(data)
-    encoded = text if isinstance(text, bytes) else text.encode()
-    message = wire.decode_message(
-        HEAD.encode() + json.dumps(channel).encode() + b',"data":' + encoded + b"}}"
-    )
-    return feed.notification(message.params.channel, message.params.data, received_ms * 1_000_000)
-
-
-def changed(text, **changes):
-    return json.loads(text) | changes
 
 
 def ticker(feed, received_ms=NOW_MS, **changes):
@@ -251,109 +224,6 @@ def test_an_index():
     assert take(feed, "deribit_price_index.btc_usd", changed(INDEX, price=-1.0)) == []
     assert take(feed, "deribit_price_index.btc_usd", changed(INDEX, timestamp=NOW_MS - OLDEST_MS - 1)) == []
     assert feed.dropped == Counter({"unknown-instrument": 1, "out-of-range": 1, "stale": 1})
-
-
-CHANNEL = f"book.{PERPETUAL}.100ms"
-
-
-def book_change(change_id, previous, bids=(), asks=(), **changes):
-    return {
-        "type": "change",
-        "timestamp": NOW_MS,
-        "prev_change_id": previous,
-        "instrument_name": PERPETUAL,
-        "change_id": change_id,
-        "bids": list(bids),
-        "asks": list(asks),
-    } | changes
-
-
-@pytest.fixture
-def with_book():
-    feed = DeribitFeed()
-    (top,) = take(feed, CHANNEL, BOOK)
-    assert top == TopOfBook(
-        venue="deribit",
-        instrument=PERPETUAL,
-        venue_ms=NOW_MS,
-        received_ns=NOW_MS * 1_000_000,
-        bid=89999.5,
-        ask=90000.0,
-        bid_amount=pytest.approx(9000 / 89999.5),
-        ask_amount=0.02,
-        update_id=2000,
-    )
-    return feed
-
-
-def test_a_book_from_snapshot_and_changes(with_book):
-    book = with_book.books.books[PERPETUAL]
-    assert (
-        take(with_book, CHANNEL, book_change(2003, 2000, bids=[["change", 89999.0, 500.0]])) == []
-    )  # not the best
-    (top,) = take(
-        with_book,
-        CHANNEL,
-        book_change(2009, 2003, bids=[["delete", 89999.5, 0.0]], asks=[["new", 89999.75, 10.0]]),
-    )
-    assert (top.bid, top.ask) == (89999.0, 89999.75)
-    assert book.change_id == 2009
-    assert not with_book.dropped
-
-
-def test_a_quiet_books_snapshot_may_be_old():
-    feed = DeribitFeed()
-    assert take(feed, CHANNEL, changed(BOOK, timestamp=NOW_MS - 10 * OLDEST_MS))
-    assert feed.books.books[PERPETUAL].usable
-
-
-def test_a_gap_empties_the_book_once_until_its_new_snapshot(with_book):
-    books = with_book.books
-    assert take(with_book, CHANNEL, book_change(2010, 2009, bids=[["new", 89999.75, 1.0]])) == []
-    assert (books.gaps, books.broken, books.books[PERPETUAL].usable) == (1, {CHANNEL}, False)
-    books.broken.clear()  # a new subscription is on its way, and so are changes of the old one
-    for change_id in (2011, 2012):
-        assert take(with_book, CHANNEL, book_change(change_id, change_id - 1)) == []
-    assert (books.gaps, books.broken) == (1, set())
-    assert with_book.dropped == Counter({"book-gap": 1, "book-waiting": 2})
-    assert take(with_book, CHANNEL, changed(BOOK, change_id=2012))
-    assert take(with_book, CHANNEL, book_change(2013, 2012, bids=[["new", 89999.75, 1.0]]))
-    assert books.books[PERPETUAL].usable
-
-
-@pytest.mark.parametrize(
-    ("data", "cause"),
-    [
-        (book_change(2001, None), "book-gap"),
-        (book_change(2001, 2000, bids=[["new", 90000.0, 1.0]]), "book-crossed"),
-        (book_change(2001, 2000, bids=[["new", -1.0, 1.0]]), "book-refused"),
-        (book_change(2001, 2000, bids=[["new", 1.0, 0.0]]), "book-refused"),
-        (book_change(2001, 2000, bids=[["new", 1.0, True]]), "book-refused"),
-        (book_change(2001, 2000, bids=[["new", "1.0", 1.0]]), "book-refused"),
-        (book_change(2001, 2000, bids=[["add", 1.0, 1.0]]), "book-refused"),
-        (book_change(2001, 2000, bids=[["new", 1.0]]), "book-refused"),
-        (book_change(2001, 2000, type="update"), "book-refused"),
-        (book_change(2**70, 2000), "book-refused"),
-        (book_change(2001, 2000, timestamp=5), "book-refused"),
-        (book_change(2001, 2000, instrument_name="ETH-PERPETUAL"), "book-refused"),
-        ("[]", "book-refused"),
-    ],
-    ids=str,
-)
-def test_a_book_that_lacks_a_message_is_not_used(with_book, data, cause):
-    assert take(with_book, CHANNEL, data) == []
-    assert with_book.dropped == Counter({cause: 1})
-    assert not with_book.books.books[PERPETUAL].usable
-    assert with_book.books.broken == {CHANNEL}
-
-
-def test_a_new_connection_forgets_books_and_not_trades(with_book):
-    assert take(with_book, f"trades.{PERPETUAL}.100ms", TRADES)
-    with_book.restart()
-    assert with_book.books.books == {}
-    assert take(with_book, CHANNEL, book_change(2001, 2000)) == []
-    assert take(with_book, f"trades.{PERPETUAL}.100ms", TRADES) == []
-    assert with_book.dropped == Counter({"book-gap": 1, "duplicate": 1})
 
 
 @pytest.mark.parametrize(
