@@ -1,7 +1,6 @@
 """The coordinator at work: connects the round's state machine to the bus, the market, the contract and the history.
 
-One asyncio loop; events are taken one by one. What blocks (the contract, through web3) runs in a thread of its own
-that does not keep the process from ending.
+One asyncio loop; events are taken one by one. What blocks (the contract, through web3; a live market) runs in threads.
 """
 
 import asyncio

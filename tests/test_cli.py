@@ -228,6 +228,8 @@ def test_run_hands_its_options_on(world, monkeypatch):
     home = world.home("bob").path
     arguments = {
         "market": "simulated:1",
+        "flow": "heston:2",
+        "positions": "held.csv",
         "desk-seed": "s",
         "coverage": 0.5,
         "noise": 0.02,
@@ -239,7 +241,9 @@ def test_run_hands_its_options_on(world, monkeypatch):
     folder, passphrase, given = seen[0]
     assert folder.path == home
     assert passphrase.reveal() == PASSPHRASE.encode()
-    assert given == running.Options("simulated:1", "s", 0.5, 0.02, "mqtt://b", "0.0.0.0:1")
+    assert given == running.Options(
+        "simulated:1", "heston:2", "held.csv", "s", 0.5, 0.02, "mqtt://b", "0.0.0.0:1"
+    )
 
 
 def test_run_refuses_an_unknown_log_level(world):

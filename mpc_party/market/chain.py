@@ -1,7 +1,7 @@
 """One moment of one option chain, as a venue shows it: columns of equal length, sorted by expiry and strike."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +60,7 @@ class MarketSource(Protocol):
         """
 
 
+@runtime_checkable
 class FlowSource(Protocol):
     """Where a party's own order flow comes from. One that has a `close` is running: whoever opened it closes it."""
 

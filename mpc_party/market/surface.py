@@ -65,7 +65,9 @@ class SurfaceFit(Secret):
     clipped: int  # expiries drawn in to stay within the band
 
     def __repr__(self) -> str:
-        return f"SurfaceFit({len(self.coefficients)} expiries, {self.borrowed} borrowed, {self.clipped} clipped)"
+        return (
+            f"SurfaceFit({len(self.coefficients)} expiries, {self.borrowed} borrowed, {self.clipped} clipped)"
+        )
 
 
 def fit_surface(grid: Grid, quotes: VolQuotes, band: float, span: Floats | None = None) -> SurfaceFit:

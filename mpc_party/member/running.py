@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mpc_party.journal import Journal
 from mpc_party.market import DeskView, open_source
-from mpc_party.market.chain import FlowSource
+from mpc_party.market.chain import FlowSource, MarketSource
 from mpc_party.market.positions import read_positions
 from mpc_party.market.source import open_flow
 from mpc_party.member.connecting import open_mesh
@@ -67,8 +67,9 @@ def run_until_interrupted(folder: PartyHome, passphrase: Passphrase, options: Op
     with ExitStack() as stack:
         desk = desk_view(settings, options)
         _close_at_the_end(stack, desk.source)
-        flow = flow_source(settings, options)
-        _close_at_the_end(stack, flow)
+        flow, own_feed = flow_source(settings, options, desk.source)
+        if own_feed:
+            _close_at_the_end(stack, flow)
         journal = stack.enter_context(
             Journal.open(folder.journal_file, consortium=consortium.id_bytes, epoch=consortium.epoch)
         )
@@ -144,14 +145,18 @@ def desk_view(settings: Settings, options: Options) -> DeskView:
     return DeskView(open_source(market), seed, coverage, noise)
 
 
-def flow_source(settings: Settings, options: Options) -> FlowSource | None:
-    """Where this desk's order flow comes from; None where it has none.
+def flow_source(settings: Settings, options: Options, market: MarketSource) -> tuple[FlowSource | None, bool]:
+    """Where this desk's order flow comes from, and whether that is a feed of its own.
+
+    The feed named, else the market where it has order flow; None where there is neither.
 
     Raises:
         ConsortiumError: there is no such source.
     """
     flow = options.flow or settings.flow
-    return None if flow is None else open_flow(flow)
+    if flow is not None:
+        return open_flow(flow), True
+    return (market if isinstance(market, FlowSource) else None), False
 
 
 def positions_file(settings: Settings, options: Options) -> Path | None:

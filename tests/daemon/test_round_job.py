@@ -389,5 +389,6 @@ def test_no_secret_in_a_repr(parties, proposals):
     ready = prepare(parties.contexts[0], proposals(3), message_hash(proposals(3)), 0)
     shown = repr(parties.contexts[0]) + repr(ready)
     assert "desk 0" not in shown
-    assert ready.snapshot.salt.hex() not in shown
-    assert repr(ready.snapshot.salt) not in shown
+    for salt in (ready.snapshot.market_salt, ready.snapshot.positions_salt):
+        assert salt.hex() not in shown
+        assert repr(salt) not in shown

@@ -1,9 +1,16 @@
 import pytest
 
-from mpc_party.market import SimulatedMarket
+from mpc_party.market import HestonMarket, MarketDataError, SimulatedMarket, open_source
 from mpc_party.member import running
 from mpc_party.member.home import BrokerSettings, DeskSettings, Settings
-from mpc_party.member.running import Options, broker_credentials, desk_view, run_until_interrupted
+from mpc_party.member.running import (
+    Options,
+    broker_credentials,
+    desk_view,
+    flow_source,
+    positions_file,
+    run_until_interrupted,
+)
 from mpc_party.protocol.errors import ConfigError, ConsortiumError, Reason
 from mpc_party.protocol.passphrase import Passphrase
 from tests.support.party_homes import SECRET, at_stage, contents, make_world, without
@@ -16,7 +23,7 @@ def test_the_command_line_comes_before_the_settings():
     view = desk_view(settings, Options())
     assert isinstance(view.source, SimulatedMarket)
     assert (view.seed, view.coverage, view.noise) == ("mine", 0.5, 0.02)
-    view = desk_view(settings, Options("simulated:2", "other", 1.0, 0.0))
+    view = desk_view(settings, Options("simulated:2", desk_seed="other", coverage=1.0, noise=0.0))
     assert (view.seed, view.coverage, view.noise) == ("other", 1.0, 0.0)
 
 
@@ -122,3 +129,26 @@ def test_a_wrong_broker_url_is_refused(world):
     for options in (Options("simulated:3", broker_url="http://x"), Options("simulated:3", listen="x")):
         with pytest.raises(ConfigError):
             run_until_interrupted(world.home("bob"), SECRET, options)
+
+
+def test_order_flow_comes_from_the_feed_named_else_from_the_market():
+    market, plain = open_source("heston:3"), open_source("simulated:3")
+    named, own = flow_source(Settings(flow="heston:4"), Options(), market)
+    assert (type(named), own) == (HestonMarket, True)
+    assert named is not market
+    assert flow_source(Settings(), Options(), market) == (market, False)
+    assert flow_source(Settings(), Options(), plain) == (None, False)
+    over, _ = flow_source(Settings(flow="nowhere:1"), Options(flow="heston:5"), plain)
+    assert isinstance(over, HestonMarket)
+    with pytest.raises(MarketDataError, match="no order flow"):
+        flow_source(Settings(flow="nowhere:1"), Options(), plain)
+
+
+def test_a_positions_file_is_read_before_anything_starts(tmp_path):
+    file = tmp_path / "held.csv"
+    assert positions_file(Settings(), Options()) is None
+    file.write_text("instrument,contracts\n")
+    assert positions_file(Settings(positions=str(file)), Options()) == file
+    file.write_text("nothing of the kind\n")
+    with pytest.raises(MarketDataError, match="line 1"):
+        positions_file(Settings(), Options(positions=str(file)))

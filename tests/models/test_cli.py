@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from models import deal as dealing
 from models.cli import app
 from mpc_party.console import exit_code
-from mpc_party.hedging.model import KIND
+from mpc_party.hedging.model import MINIMUM_VARIANCE
 from mpc_party.protocol import consortium_file as files
 from mpc_party.protocol.consortium_file import load_consortium, save_consortium
 from mpc_party.protocol.errors import ConfigError, ConsortiumError
@@ -20,7 +20,7 @@ from mpc_party.protocol.model_share import open_share
 from tests.support.party_homes import contents
 from tests.support.signed_group import SignedGroup
 
-MODEL = f'kind = "{KIND}"\na = -0.25\nb = 0.4\nc = -0.3\n'
+MODEL = f'kind = "{MINIMUM_VARIANCE}"\na = -0.25\nb = 0.4\nc = -0.3\n'
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +60,10 @@ def check_dealt(group, place):
     for index, identity in enumerate(group.identities):
         data = (place / "out" / f"{identity.name}.model-share.age").read_bytes()
         commitment = bytes.fromhex(consortium.model)
-        assert open_share(data, identity.decrypt, member=index, commitment=commitment).header.kind == KIND
+        assert (
+            open_share(data, identity.decrypt, member=index, commitment=commitment).header.kind
+            == MINIMUM_VARIANCE
+        )
 
 
 def test_deal(group, place):
@@ -121,7 +124,7 @@ def test_an_interrupted_dealing_leaves_the_consortium_as_it_was(group, place, mo
         (MODEL.replace("-0.25", "nan"), "finite"),
         (MODEL.replace("-0.25", "1e400"), "finite"),
         (MODEL.replace("-0.25", "9.0"), "<= 8"),
-        (MODEL.replace(KIND, "network"), "kind"),
+        (MODEL.replace(MINIMUM_VARIANCE, "network"), "kind"),
         (MODEL.replace("c =", "d ="), "d"),
         ("", "kind"),
         ("\0", "line 1"),
