@@ -40,15 +40,16 @@ class _Greeting(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fie
 
 
 def agree(links: Exchange, consortium: Consortium, parameters: RefitParameters) -> bytes:
-    """Compare the parameters, and name this attempt. Collective: all members of the session; one round.
+    """Compare the parameters, and name this attempt. Collective: all members of the session; two rounds.
 
     Returns:
-        32 bytes, the same at all, fresh as long as one member is honest: a hash over the consortium file, the
-        parameters and random bytes of each. Who was told other bytes has another name for the attempt, and then
-        refuses the seeds and the signatures of the others.
+        32 bytes, the same at all honest members, fresh as long as there is one: a hash over the consortium file, the
+        parameters and random bytes of each, which all compare. So whoever has another name for the attempt later
+        on has not been told other bytes, and is rightly named.
 
     Raises:
-        ConsortiumError: PROGRAM_MISMATCH, naming a member that gave something else, and what.
+        ConsortiumError: PROGRAM_MISMATCH, naming a member that gave something else, and what; ECHO_MISMATCH, naming
+            nobody: somebody told members different bytes, which those that are told do not learn from whom.
     """
     greeting = _Greeting(parameters, secrets.token_bytes(_RANDOM_BYTES))
     mine = msgspec.msgpack.encode(greeting)
@@ -72,7 +73,15 @@ def agree(links: Exchange, consortium: Consortium, parameters: RefitParameters) 
     digest = hashlib.sha256(_CEREMONY + consortium.hash + msgspec.msgpack.encode(parameters))
     for member in sorted(said):
         digest.update(said[member].random)
-    return digest.digest()
+    ceremony = digest.digest()
+    echoes = links.exchange(FrameKind.CHECK, dict.fromkeys(links.peers, ceremony), links.peers)
+    if any(echo != ceremony for echo in echoes.values()):
+        raise ConsortiumError(
+            "somebody has told different members different things about this refit",
+            reason=Reason.ECHO_MISMATCH,
+            remedy="nothing is stored; run the refit again, and find out who runs other software",
+        )
+    return ceremony
 
 
 def model_header(consortium: Consortium) -> ModelHeader:

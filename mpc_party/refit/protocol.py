@@ -1,7 +1,7 @@
 """One refit over a session of all members: agreement, private inputs, the solve, shares at rest. No file is touched.
 
     step                   who            rounds
-    agree on parameters    all            1
+    agree on parameters    all            2
     seeds                  committee      1
     inputs                 all            1 (3 with members outside of the committee)
     check of the inputs    committee      12, opens a count per desk

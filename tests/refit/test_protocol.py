@@ -4,13 +4,13 @@ import msgspec
 import numpy as np
 import pytest
 
+from mpc_party.mesh import FrameKind
 from mpc_party.protocol.errors import ConfigError, ConsortiumError, Reason
 from mpc_party.refit.agreement import RefitParameters, agree
-from mpc_party.refit.attestation import attest, check_record, statement
+from mpc_party.refit.attestation import RefitRecord, attest, check_record, statement
 from mpc_party.refit.equations import Equations
 from mpc_party.refit.protocol import compute_refit, require_supported
 from mpc_party.refit.solve import Scheme
-from mpc_party.refit.to_rest import SharesAtRest
 from tests.support.local_mesh import local_mesh, party_outcomes
 from tests.support.refits import PARAMETERS, consortium_of, desk_equations, identities, run_refit
 
@@ -85,25 +85,29 @@ def test_a_second_encoding_is_refused():
     assert outcomes[0].culprit == "bob"
 
 
-def test_members_that_were_told_different_random_bytes_do_not_go_on():
-    """Bob tells alice other random bytes than carol; their names of the attempt differ, and with them their seeds' digests."""
-    links, consortium = local_mesh(range(3)), consortium_of(3)
+@pytest.mark.parametrize("told", [0, 3], ids=["of the committee", "outside"])
+def test_who_tells_members_different_random_bytes_has_no_honest_member_named(told):
+    """Bob tells one member other random bytes than the rest: it must not look as if that member had another attempt."""
+    links, consortium = local_mesh(range(4)), consortium_of(4)
 
     def tamper(peer, kind, data):
-        links[1].tamper = None if peer == 2 else tamper
-        return data[:-1] + bytes([data[-1] ^ 1]) if peer == 0 else data
+        begins = kind is FrameKind.CEREMONY and b"refit" in data[:8]
+        return data[:-1] + bytes([data[-1] ^ 1]) if begins and peer == told else data
 
     links[1].tamper = tamper
 
     def member(link):
         ceremony = agree(link, consortium, PARAMETERS)
-        return compute_refit(link, consortium, ceremony, PARAMETERS, desk_equations(link.own))
+        share = compute_refit(link, consortium, ceremony, PARAMETERS, desk_equations(link.own))
+        sign = identities(4)[link.own].sign
+        return attest(link, consortium, ceremony, PARAMETERS, share.commitment, sign)
 
     outcomes = party_outcomes(links, member)
-    errors = [o for o in outcomes.values() if isinstance(o, ConsortiumError)]
-    assert errors
-    assert {error.reason for error in errors} == {Reason.PROGRAM_MISMATCH}
-    assert not any(isinstance(o, SharesAtRest) for o in outcomes.values())
+    errors = [outcomes[m] for m in (0, 2, 3) if isinstance(outcomes[m], ConsortiumError)]
+    assert isinstance(outcomes[told], ConsortiumError)
+    assert {error.culprit for error in errors} == {None}
+    assert {error.reason for error in errors} == {Reason.ECHO_MISMATCH}
+    assert not any(isinstance(outcomes[m], RefitRecord) for m in (0, 2, 3))
 
 
 # The whole
@@ -117,9 +121,9 @@ def test_rounds_of_a_refit(members):
     # Position 0 has nothing to send or await in some rounds; 1 takes part in all. Agreement, seeds, inputs, check,
     # solve, shares at rest.
     outside = 2 if members > 3 else 0
-    assert run.links[1].rounds == 1 + 1 + 1 + outside + 12 + 42 + 2 * squarings + 3
+    assert run.links[1].rounds == 2 + 1 + 1 + outside + 12 + 42 + 2 * squarings + 3
     for link in run.links[3:]:
-        assert link.rounds == 1 + 1 + 2
+        assert link.rounds == 2 + 1 + 2
     assert max(link.sent_bytes for link in run.links) < 20_000
 
 
