@@ -40,7 +40,7 @@ def test_without_a_seed_a_desks_view_is_its_own_and_new(options):
 )
 def test_numbers_of_no_desk(coverage, noise):
     with pytest.raises(ConfigError, match="coverage must be"):
-        desk_view(Settings(), Options("simulated:1", "s", coverage, noise))
+        desk_view(Settings(), Options("simulated:1", desk_seed="s", coverage=coverage, noise=noise))
 
 
 def test_no_market_names_the_option():
