@@ -12,6 +12,30 @@ Trains first: one network for the chain (both simulators, several vols, maturiti
 one for each simulator. `--pfhedge` names a Python that has PFHedge 0.23 (it needs numpy < 2), which trains its hedgers
 on its own simulation of the same markets with ExpectedShortfall(0.05), 200 epochs of 10,000 paths.
 `--quick` trains briefly and tests on few paths, to see that it runs.
+
+At the default settings and 200,000 test paths, in 1e-4 of the spot:
+                                           Brownian                      Heston
+                                           ES95  difference     cost     ES95  difference     cost
+    Black-Scholes delta                   126.45                18.92   130.88                18.88
+    policy, one for the chain             109.13  -17.32 +- .26 17.14   114.15  -16.73 +- .30 17.20
+    policy, its flow features at 0                                      116.99  -13.89 +- .30 17.11
+    policy, this simulator's own          108.87  -17.58 +- .26 17.17   112.81  -18.07 +- .29 16.95
+    policy, in a desk's band *            108.73  -17.72 +- .27 16.40   113.51  -17.37 +- .31 16.10
+    PFHedge no-transaction-band *         117.83   -8.62 +- .18 15.40   123.43   -7.45 +- .19 14.99
+    PFHedge mlp *                         359.20 +232.75 +-1.05  7.81   330.66 +199.78 +-0.99  9.43
+    PFHedge whalley-wilmott *             344.93 +218.48 +- .66  5.57   315.48 +184.60 +- .66  5.68
+PFHedge's own Black-Scholes hedger agrees with ours to 1e-6. Its Whalley-Wilmott has the default aversion of 1, far from
+what ES95 wants. 200 epochs, its README's number, are too few for its MLP: with `--epochs 1000` it comes to 118.71
+(Brownian) and 116.59 (Heston), the no-transaction-band network to 111.10 (Brownian; Heston not run). Both start from
+random weights, where the policy starts from Black-Scholes and saw 600 batches of 4,096 paths of each simulator and more
+options. So the policy is ahead by 2.0 +- .14 in Brownian; in Heston it owes its lead over the MLP, which sees no flow,
+to its flow features. What the starred hedgers trade less shows in their costs: they know their previous hedge.
+
+The chain's network on 200 options of both simulators (vols 0.2 to 1.2, 5 to 60 days, strikes within one standard
+deviation): ES95 at or below Black-Scholes delta's on 192, 14 % less in the median; worse on 8, all calls out of the
+money over 40 and 60 days in Heston, by up to 13 %. It is for sold options: for a bought one ES95 is 127.5 and 131.2
+(Brownian, Heston) where Black-Scholes delta has 109.0 and 112.1, and its mirror image 97.8 and 104.7.
+Training the chain's network takes 261 s of one core.
 """
 
 # ruff: noqa: T201 - it prints what it measures
@@ -239,6 +263,7 @@ def main():
                     "training_seconds": seconds,
                     "settings": msgspec.to_builtins(config),
                     "rows": result,
+                    "long": long,
                     "chain": ratios,
                 }
             )
