@@ -25,12 +25,12 @@ At the default settings and 200,000 test paths, in 1e-4 of the spot:
     PFHedge mlp *                         359.20 +232.75 +-1.05  7.81   330.66 +199.78 +-0.99  9.43
     PFHedge whalley-wilmott *             344.93 +218.48 +- .66  5.57   315.48 +184.60 +- .66  5.68
 PFHedge's own Black-Scholes hedger agrees with ours to 1e-6. Its Whalley-Wilmott has the default aversion of 1, far from
-what ES95 wants. 200 epochs, its README's number, are too few for its MLP: with `--epochs 1000` it comes to 118.71
-(Brownian) and 116.59 (Heston), the no-transaction-band network to 111.10 (Brownian; Heston not run). The MLP
-starts from random weights and the band from random widths, where the policy starts from Black-Scholes and saw 600
-batches of 4,096 paths of each simulator, and more options. At 1,000 epochs the policy is ahead of the
-best of them by 2.0 +- .14 in Brownian; in Heston it owes its lead over the MLP, which sees no flow, to its flow
-features. What the starred hedgers trade less shows in their costs: they know their previous hedge.
+what ES95 wants. 200 epochs, its README's number, are too few: with `--epochs 1000` its MLP comes to 118.71
+(Brownian) and 116.59 (Heston), its no-transaction-band network to 111.10 and 115.95. The MLP starts from random weights
+and the band from random widths, where the policy starts from Black-Scholes and saw 600 batches of 4,096 paths of each
+simulator, and more options. Against that better band the policy is ahead by 2.0 +- .14 in Brownian and by 1.8 +- .19 in
+Heston; but there only by its flow features, which PFHedge's hedgers do not see: without them it is 1.0 behind.
+What the starred hedgers trade less shows in their costs: they know their previous hedge.
 
 The chain's network on 200 options of both simulators (vols 0.2 to 1.2, 5 to 60 days, strikes within one standard
 deviation): ES95 at or below Black-Scholes delta's on 192, 14 % less in the median; worse on 8, all calls out of the
