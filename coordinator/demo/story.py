@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
+from coordinator.auditing import FOLLOWS
 from coordinator.demo.checks import check_contract, check_journals, check_report
 from coordinator.demo.stage import DemoError, Stage, free_ports
 from coordinator.report_file import load_report_file
@@ -54,7 +55,8 @@ def demo(
     """Run a whole consortium on this machine: keys, ceremony, rounds, contract; and check what comes out.
 
     Every step is a command of a real consortium. Exit status 0 only if every round settled, the contract's words
-    equal the opened ones bit for bit, and every delta is Black-76's within 1e-3.
+    equal the opened ones bit for bit, every delta is Black-76's within 1e-3, and an auditor's replay of the last round in
+    the clear gives its report.
     """
     if chain is not None and not chain.is_file():
         raise DemoError(
@@ -83,6 +85,7 @@ class _Story:
         self._rpc_url = ""
         self._steps = 0
         self._last = 0
+        self._committee: tuple[str, ...] = ()
 
     def tell(self, rounds: int, *, json: bool) -> None:
         self._identities()
@@ -92,6 +95,7 @@ class _Story:
         self._start_parties()
         self._rounds(rounds, json=json)
         self._verify()
+        self._audit()
 
     def _identities(self) -> None:
         self._say(f"Keys: `mpc-party init` for {', '.join(self._names)}")
@@ -238,6 +242,7 @@ class _Story:
             f"ones bit for bit; {approved} journals hold the same digest"
         )
         self._last = number
+        self._committee = tuple(summary["committee"])
 
     def _verify(self) -> None:
         self._say("The last report, offline: `mpc-coordinator verify`")
@@ -245,6 +250,40 @@ class _Story:
             "coordinator", "verify", self._report(self._last), "--consortium", self._file
         )
         self._detail(f"valid: round {verified['round']}, signed by {verified['signer']}")
+
+    def _audit(self) -> None:
+        self._say(
+            "An audit of it: `mpc-coordinator auditor`, `mpc-party disclose` at each member of its committee, "
+            "`mpc-coordinator audit`"
+        )
+        key = self._stage.folder / "auditor.key"
+        recipient = self._stage.command("coordinator", "auditor", "--out", key)["recipient"]
+        files = {name: self._stage.folder / f"{name}.disclosure.age" for name in self._committee}
+        self._stage.together(
+            [
+                (
+                    "mpc_party", "disclose", "--round", self._last, "--auditor", recipient, "--out", file,
+                    "--home", self._home(name),
+                )
+                for name, file in files.items()
+            ]
+        )  # fmt: skip
+        disclosed = [argument for file in files.values() for argument in ("--disclosure", file)]
+        found = self._stage.command(
+            "coordinator",
+            "audit",
+            self._report(self._last),
+            "--key",
+            key,
+            "--consortium",
+            self._file,
+            *disclosed,
+        )
+        if found["verdict"] != FOLLOWS:
+            raise DemoError(f"round {self._last} does not follow from what its committee disclosed")
+        self._detail(
+            f"round {self._last} follows from the committed inputs and the dealt weights: {found['instruments']} instruments"
+        )
 
     def _report(self, number: int) -> Path:
         return self._stage.folder / f"report-{number}.json"
