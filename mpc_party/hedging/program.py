@@ -13,8 +13,8 @@ Steps, with rounds on the mesh for three parties (MV: minimum-variance quadratic
     5. vol ratio, greeks, time value, losses per scenario: linear           1
     6. hedge delta: delta + density * model(features), secret weights       6 (MV), 12 (policy)
     7. worst scenario per instrument and per portfolio, net exposures,      14
-       and, beside them, who put in what is out of range
-    8. open                                                                 1
+       and, beside them, who put in what is out of range, which is opened
+    8. open the rest, if nobody did                                         1
 
     41 rounds with the quadratic, 47 with the network.
 """
@@ -25,10 +25,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mpc_party.hedging.aggregate import median_input, out_of_range
+from mpc_party.hedging.aggregate import median_input
 from mpc_party.hedging.chebyshev import Output
 from mpc_party.hedging.hedge_model import hedge_adjustment
-from mpc_party.hedging.opening import open_round
+from mpc_party.hedging.opening import open_round, open_violations
 from mpc_party.hedging.outputs import Opened
 from mpc_party.hedging.public import FIRST_SCENARIO, Derived, PublicInputs
 from mpc_party.hedging.snapshot import COLUMNS, Snapshot
@@ -78,7 +78,7 @@ def compute(
         worst, exposures, violations = together(
             worst_loss.steps(losses),
             net_exposures.steps(positions, owned, losses),
-            out_of_range.steps(markets),
+            open_violations.steps(markets),
         )
         table = ReplicatedShares.stack(
             [

@@ -89,7 +89,9 @@ def test_shares_are_opened_in_one_place_only():
     assert sorted(openings) == [
         ("opening.py", "open_to"),
         ("opening.py", "open_words_many"),
+        ("opening.py", "open_words_many"),
         ("program.py", "open_round"),
+        ("program.py", "open_violations"),
     ]
 
 
@@ -98,17 +100,16 @@ def test_a_round_opens_the_table_three_counts_and_its_own_four_sums_to_each(join
     assert len(opened) == 3
     expected = 8 * (7 * joint.public.count + 3 + 4)
     for traffic in joint.traffic:
-        assert (
-            traffic.by_operation["open"].rounds == 1 + 3
-        )  # merged into one round: the table's and an owner's each
+        # The counts' round, and merged into one: the table's and an owner's each.
+        assert traffic.by_operation["open"].rounds == 1 + 1 + 3
         assert traffic.by_operation["open"].bytes_sent == expected
 
 
 def test_each_owner_alone_gets_its_exposure(joint, opened):
-    """What a party received last is the table, the counts and four words that complete its own sums and no other's."""
+    """What a party received last is the table and four words that complete its own sums and no other's."""
     for party in range(3):
         data = joint.exchanges[party].received[-1][2]
-        assert len(data) == 8 * (7 * joint.public.count + 3 + 4)
+        assert len(data) == 8 * (7 * joint.public.count + 4)
     exposures = [party.exposure for party in opened]
     assert len({(e.delta, e.gamma, e.vega) for e in exposures}) == 3
     assert all(repr(e) == "Exposure(...)" for e in exposures)
