@@ -57,7 +57,9 @@ class Reason(StrEnum):
     SETTLEMENT_REVERTED = "settlement-reverted"  # the contract refused the report
     REPORT_INVALID = "report-invalid"  # a report or its signature does not verify
     # Audit
-    DISCLOSURE_INVALID = "disclosure-invalid"  # a disclosed round does not fit its commitment, or does not open
+    DISCLOSURE_INVALID = (
+        "disclosure-invalid"  # a disclosed round does not fit its commitment, or does not open
+    )
     # This machine
     JOURNAL_UNUSABLE = "journal-unusable"  # the journal cannot be opened or written
     ALREADY_RUNNING = "already-running"  # another process holds this party's journal
