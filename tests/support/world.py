@@ -33,6 +33,7 @@ from tests.support.local_mesh import LocalExchange, local_mesh, run_parties
 NAMES = ("alice", "bob", "carol", "dave", "erin", "frank", "grace")
 PASSPHRASE = "correct horse"
 WEIGHTS = {"a": -0.25, "b": 0.4, "c": -0.3}
+MODEL = ModelFile(MINIMUM_VARIANCE, tuple(WEIGHTS.values()))
 READY_SECONDS = 60.0
 STOP_SECONDS = 20.0
 
@@ -113,6 +114,7 @@ def build_world(
     program: Program | None = None,
     settle: Callable[[Consortium, CoordinatorIdentity], Settlement] | None = None,
     coordinator: CoordinatorIdentity | None = None,
+    model: ModelFile = MODEL,
 ) -> World:
     """Make identities, a key, a model and all folders, without a process.
 
@@ -145,7 +147,7 @@ def build_world(
 
     results = run_parties(local_mesh(range(count)), ceremony)
     consortium = results[0][1]
-    consortium = deal_model(consortium, ModelFile(MINIMUM_VARIANCE, tuple(WEIGHTS.values())), path / "shares")
+    consortium = deal_model(consortium, model, path / "shares")
     settlement = settle(consortium, coordinator) if settle else Settlement(1337, "0x" + "00" * 19 + "01")
     consortium = msgspec.structs.replace(consortium, settlement=settlement)
     world = World(path, consortium, coordinator, identities)
