@@ -25,6 +25,7 @@ from websockets.exceptions import WebSocketException
 from mpc_party.market.errors import MarketDataError
 from mpc_party.market.venues.events import Event
 from mpc_party.market.venues.fetching import fetch
+from mpc_party.market.venues.lookup import LookupLoop
 from mpc_party.protocol.errors import Reason
 from mpc_party.protocol.files import one_line
 
@@ -177,6 +178,7 @@ class VenueConnection:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()
         self._pages: asyncio.Queue[_Page] = asyncio.Queue()
+        self._fetching: dict[str, threading.Thread] = {}  # by tag
         self._closing = threading.Event()
         self._connected = False
         self._messages = self._bytes = self._connections = 0
@@ -220,7 +222,8 @@ class VenueConnection:
         )
 
     def _run(self) -> None:
-        asyncio.run(self._keep_connected())
+        with asyncio.Runner(loop_factory=LookupLoop) as runner:
+            runner.run(self._keep_connected())
 
     async def _keep_connected(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -336,15 +339,24 @@ class VenueConnection:
                 raise _Ended(action.cause)
 
     def _fetch(self, action: Fetch) -> None:
-        """Get the page in a thread of its own. The queue is this connection's: a page for an earlier one gets lost."""
+        """Get the page in a thread of its own. The queue is this connection's: a page for an earlier one gets lost.
+
+        One thread a tag: while an earlier one still waits for a server that takes its time, the page cannot be had.
+        """
         loop, pages = asyncio.get_running_loop(), self._pages
+        under_way = self._fetching.get(action.tag)
+        if under_way is not None and under_way.is_alive():
+            pages.put_nowait((action.tag, None))
+            return
 
         def work() -> None:
             body = fetch(action.url, self._max_message)
             with suppress(RuntimeError):  # closed meanwhile
                 loop.call_soon_threadsafe(pages.put_nowait, (action.tag, body))
 
-        threading.Thread(target=work, name=f"fetch {action.tag}", daemon=True).start()
+        thread = threading.Thread(target=work, name=f"fetch {action.tag}", daemon=True)
+        self._fetching[action.tag] = thread
+        thread.start()
 
 
 class _Ended(Exception):  # noqa: N818 - the protocol's wish, not an error

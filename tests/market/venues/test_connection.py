@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections import Counter
 from contextlib import contextmanager, suppress
@@ -317,6 +318,18 @@ def test_a_page_for_a_connection_that_is_gone_is_dropped(monkeypatch):
     assert not any(note[0] == "fetched" for note in script.noted)
 
 
+@pytest.mark.integration
+def test_pages_that_never_come_do_not_pile_up_threads(monkeypatch):
+    over = threading.Event()
+    monkeypatch.setattr("mpc_party.market.venues.connection.fetch", lambda *_: over.wait(DEADLINE))
+    with serving(echo) as url:
+        script = Script(url, timer=lambda: [Fetch("stuck", "http://x")])
+        with connecting(script):
+            script.until(("fetched", "stuck", None), 5)
+            assert sum(thread.name == "fetch stuck" for thread in threading.enumerate()) == 1
+            over.set()
+
+
 def test_the_limit_of_a_page_is_a_limit_of_memory(monkeypatch):
     read = []
 
@@ -327,11 +340,14 @@ def test_the_limit_of_a_page_is_a_limit_of_memory(monkeypatch):
         def __exit__(self, *_):
             pass
 
-        def read(self, size):
+        def open(self, *_, **__):
+            return self
+
+        def read1(self, size):
             read.append(size)
             return b"x" * size
 
-    monkeypatch.setattr(fetching.urllib.request, "urlopen", lambda *_, **__: Page())
+    monkeypatch.setattr(fetching.urllib.request, "build_opener", lambda *_: Page())
     assert fetch("https://h/", 10) is None
     assert read == [11]
 
@@ -343,3 +359,34 @@ def test_closed_at_any_moment():
             script = Script(url, connected=lambda: [Send("a")])
             with connecting(script):
                 threading.Event().wait(turn / 2000)  # in the handshake, right after it, ...
+
+
+def test_closed_while_a_name_is_looked_up(monkeypatch):
+    asked, answered = threading.Event(), threading.Event()
+
+    def slow(*_, **__):
+        asked.set()
+        answered.wait(DEADLINE)
+        raise socket.gaierror(socket.EAI_AGAIN, "no answer")
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    connection = VenueConnection(Script("wss://venue.example/"), lambda _: None, timing=QUICK)
+    connection.start()
+    try:
+        assert asked.wait(DEADLINE)
+        connection.close()
+        assert not connection._thread.is_alive()
+    finally:
+        answered.set()
+
+
+def test_a_name_that_is_not_found_is_told(monkeypatch):
+    def unknown(*_, **__):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    failed = threading.Event()
+    monkeypatch.setattr("mpc_party.market.venues.connection._log.warning", lambda *_, **__: failed.set())
+    with connecting(Script("wss://venue.example/")) as connection:
+        assert failed.wait(DEADLINE)
+        assert connection.health.last_error == "gaierror: [Errno -2] Name or service not known"
