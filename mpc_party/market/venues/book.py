@@ -49,11 +49,12 @@ class PriceBook:
             BookError: it is crossed, has a level twice or one without an amount, or too many.
         """
         self.drop()
-        for side, levels in ((self._bids, snapshot.bids), (self._asks, snapshot.asks)):
+        for levels in (snapshot.bids, snapshot.asks):
             if any(not amount > 0 for _, amount in levels) or len({price for price, _ in levels}) != len(
                 levels
             ):
                 raise BookError(f"{_name(snapshot)}: a snapshot with a level that is empty or there twice")
+        for side, levels in ((self._bids, snapshot.bids), (self._asks, snapshot.asks)):
             for price, amount in levels:
                 side.set(price, amount)
         self._check(snapshot)

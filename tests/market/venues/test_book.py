@@ -104,6 +104,14 @@ def test_a_snapshot_with_a_level_that_is_none(book, bids):
     assert not book.usable
 
 
+def test_a_snapshot_refused_for_its_asks_leaves_no_bids(book):
+    with pytest.raises(BookError, match="empty or there twice"):
+        book.load(snapshot(((5.0, 1.0),), ((6.0, 0.0),)))
+    assert not book.usable
+    assert book.bids() == book.asks() == ()
+    assert book.imbalance(1) is None
+
+
 def test_books_of_too_many_levels(monkeypatch):
     monkeypatch.setattr(module, "MAX_LEVELS", 3)
     levels = tuple((float(price), 1.0) for price in range(1, 5))
