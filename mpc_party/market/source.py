@@ -1,8 +1,8 @@
 """Market sources and order flow by name, as programs are told of them; the forms are in `SOURCES` and `FLOWS`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from mpc_party.market.chain import FlowSource, MarketSource
 from mpc_party.market.errors import MarketDataError
@@ -12,7 +12,10 @@ from mpc_party.market.simulated import SimulatedMarket
 from mpc_party.protocol.errors import Reason
 
 
-class SourceKind(NamedTuple):
+T = TypeVar("T")
+
+
+class Kind(NamedTuple, Generic[T]):
     """One kind of source: how its name is written, and what opens it from the part behind the colon.
 
     The opener returns None where that part is not of the form; it raises MarketDataError where the form is right
@@ -20,14 +23,7 @@ class SourceKind(NamedTuple):
     """
 
     form: str
-    open: Callable[[str], MarketSource | None]
-
-
-class FlowKind(NamedTuple):
-    """One kind of order flow, as `SourceKind`."""
-
-    form: str
-    open: Callable[[str], FlowSource | None]
+    open: Callable[[str], T | None]
 
 
 def _recorded(detail: str) -> MarketSource | None:
@@ -78,12 +74,17 @@ def is_seed(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) <= 18
 
 
-SOURCES = {
-    "recorded": SourceKind("recorded:FILE", _recorded),
-    "simulated": SourceKind("simulated:SEED", _simulated),
-    "heston": SourceKind("heston:SEED[@VENUE]", _heston),
-    "deribit": SourceKind("deribit:CURRENCY[@URL]", _deribit),
-    "capture": SourceKind("capture:FILE[@UNDERLYING]", _captured_chain),
+SOURCES: dict[str, Kind[MarketSource]] = {
+    "recorded": Kind("recorded:FILE", _recorded),
+    "simulated": Kind("simulated:SEED", _simulated),
+    "heston": Kind("heston:SEED[@VENUE]", _heston),
+    "deribit": Kind("deribit:CURRENCY[@URL]", _deribit),
+    "capture": Kind("capture:FILE[@UNDERLYING]", _captured_chain),
+}
+FLOWS: dict[str, Kind[FlowSource]] = {
+    "heston": Kind("heston:SEED[@VENUE]", _heston),
+    "binance": Kind("binance:[MARKET/]SYMBOL[@URL][,...]", _binance),
+    "capture": Kind("capture:FILE[,FILE...]", _captured_flow),
 }
 
 
@@ -95,40 +96,22 @@ def open_source(spec: str) -> MarketSource:
     Raises:
         MarketDataError: no such kind of source, or the file breaks its format.
     """
-    name, _, detail = spec.partition(":")
-    kind = SOURCES.get(name)
-    source = None if kind is None else kind.open(detail)
-    if source is None:
-        raise MarketDataError(
-            f"no market source {spec[:80]!r}",
-            reason=Reason.CONFIG_INVALID,
-            remedy=f"give {', '.join(kind.form for kind in SOURCES.values())}",
-        )
-    return source
-
-
-FLOWS: dict[str, FlowKind] = {
-    "heston": FlowKind("heston:SEED[@VENUE]", _heston),
-    "binance": FlowKind("binance:[MARKET/]SYMBOL[@URL][,...]", _binance),
-    "capture": FlowKind("capture:FILE[,FILE...]", _captured_flow),
-}
+    return _open(SOURCES, spec, "market source")
 
 
 def open_flow(spec: str) -> FlowSource:
-    """Open a feed of order flow by its name, one of the forms in `FLOWS`.
+    """Open a feed of order flow by its name, one of the forms in `FLOWS`; as `open_source`."""
+    return _open(FLOWS, spec, "order flow")
 
-    A source that has a `close` is running: whoever opened it closes it.
 
-    Raises:
-        MarketDataError: no such kind of feed, or the file breaks its format.
-    """
+def _open(kinds: Mapping[str, Kind[T]], spec: str, what: str) -> T:
     name, _, detail = spec.partition(":")
-    kind = FLOWS.get(name)
+    kind = kinds.get(name)
     source = None if kind is None else kind.open(detail)
     if source is None:
         raise MarketDataError(
-            f"no order flow {spec[:80]!r}",
+            f"no {what} {spec[:80]!r}",
             reason=Reason.CONFIG_INVALID,
-            remedy=f"give {', '.join(kind.form for kind in FLOWS.values())}",
+            remedy=f"give {', '.join(each.form for each in kinds.values())}",
         )
     return source
