@@ -11,7 +11,6 @@ from mpc_party.market.recorded import RecordedChain
 from mpc_party.market.simulated import SimulatedMarket
 from mpc_party.protocol.errors import Reason
 
-
 T = TypeVar("T")
 
 
