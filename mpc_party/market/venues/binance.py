@@ -12,7 +12,9 @@ SILENCE: Final = (
     30.0  # seconds without a message: a liquid symbol's best quote changes several times a second
 )
 PAGE_DEADLINE: Final = 20.0  # seconds, longer than a fetch takes to fail
-FIRST_PAUSE: Final = 1.0  # seconds between a page that was no use and the next; doubles each time
+FIRST_PAUSE: Final = (
+    1.0  # seconds between a page and the next; doubles each time, until none is needed for a while
+)
 LONGEST_PAUSE: Final = 60.0
 
 
@@ -83,9 +85,8 @@ class BinanceProtocol:
             return
         if body is None:
             self.dropped["page-unreachable"] += 1
-        elif self.feed.page(tag, body, received_ns):
-            self._pause.pop(tag, None)
-            return
+        else:
+            self.feed.page(tag, body, received_ns)
         self._wait(tag, now)
         yield from self._fetches(now)
 
@@ -110,7 +111,12 @@ class BinanceProtocol:
                 yield Fetch(symbol, f"{self._pages}{path}")
 
     def _wait(self, symbol: str, now: float) -> None:
-        """Pages are rationed by the venue: pause before the next, longer each time."""
+        """Pages are rationed by the venue: pause before the next, longer each time, also where they fit.
+
+        A book whose messages never go on from each other would else have a page fetched for every one of them.
+        """
+        if now - self._not_before.get(symbol, now) > LONGEST_PAUSE:  # the last page has served for a while
+            self._pause.pop(symbol, None)
         pause = self._pause.get(symbol, FIRST_PAUSE)
         self._not_before[symbol] = now + pause
         self._pause[symbol] = min(2 * pause, LONGEST_PAUSE)

@@ -4,14 +4,14 @@ import re
 import threading
 import time
 from collections import Counter
+from contextlib import ExitStack
 from typing import Final, NamedTuple
-from urllib.parse import urlsplit
 
 from mpc_party.market.errors import MarketDataError
 from mpc_party.market.flow import WINDOW, FlowFeatures, FlowWindow
 from mpc_party.market.venues.binance import BinanceProtocol
 from mpc_party.market.venues.binance_markets import MARKETS, Market, coin_of, is_symbol
-from mpc_party.market.venues.connection import Health, Timing, VenueConnection
+from mpc_party.market.venues.connection import Health, Timing, VenueConnection, require_venue_url
 from mpc_party.market.venues.events import Event, TopOfBook, Trade
 from mpc_party.protocol.errors import Reason
 from mpc_party.protocol.files import one_line
@@ -41,8 +41,8 @@ def parse_endpoints(text: str) -> tuple[Endpoint, ...] | None:
         None where the text is not of the form.
 
     Raises:
-        MarketDataError: symbols of several coins, the same one twice, or an address without TLS that is not this
-            machine's.
+        MarketDataError: symbols of several coins, the same one twice, or an address that is none, or without TLS
+            and not this machine's.
     """
     endpoints: list[Endpoint] = []
     for part in text.split(","):
@@ -70,17 +70,9 @@ def parse_endpoints(text: str) -> tuple[Endpoint, ...] | None:
             remedy="name every symbol once, all of one coin",
         )
     for endpoint in endpoints:
-        if endpoint.base is not None and not _is_safe(endpoint.base):
-            raise MarketDataError(
-                f"{endpoint.base} is not encrypted: whoever is on the way could change the market",
-                reason=Reason.CONFIG_INVALID,
-                remedy="give a wss:// address",
-            )
+        if endpoint.base is not None:
+            require_venue_url(endpoint.base)
     return tuple(endpoints)
-
-
-def _is_safe(base: str) -> bool:
-    return base.startswith("wss://") or urlsplit(base).hostname in {"127.0.0.1", "::1", "localhost"}
 
 
 class BinanceFlow:
@@ -133,8 +125,9 @@ class BinanceFlow:
 
     def close(self) -> None:
         """Disconnect and end the threads. Idempotent."""
-        for connection in self._connections:
-            connection.close()
+        with ExitStack() as stack:  # one that does not end must not keep the others
+            for connection in self._connections:
+                stack.callback(connection.close)
 
     def _take(self, event: Event) -> None:
         if isinstance(event, TopOfBook | Trade):

@@ -117,6 +117,20 @@ class TestPages:
         assert hear(protocol, depth(first=22, last=30), 2.0) == [PAGE]
         assert protocol.gaps == 1
 
+    def test_gaps_without_end_fetch_pages_in_measure(self, protocol):
+        first, fetched, now = 11, [], 0.0
+        while now < 600.0:
+            # Every message is a gap, and every page fits: no page is refused, and yet no book is of any use.
+            if PAGE in hear(protocol, depth(first=first, last=first + 1), now):
+                fetched.append(now)
+                assert list(protocol.fetched("BTCUSDT", page(last=first), NS, now)) == []
+            first, now = first + 10, now + 0.1
+        assert 5 <= len(fetched) < 20
+        quiet = now + 10 * LONGEST_PAUSE
+        assert PAGE in hear(protocol, depth(first=first, last=first + 1), quiet)
+        assert list(protocol.fetched("BTCUSDT", page(last=first), NS, quiet)) == []
+        assert hear(protocol, depth(first=first + 10, last=first + 11), quiet + FIRST_PAUSE) == [PAGE]
+
     def test_an_answer_to_no_question_is_ignored(self, protocol):
         hear(protocol, depth(first=11, last=20), 0.0)
         assert list(protocol.fetched("BTCUSDT", page(last=15), NS, 1.0)) == []
@@ -194,6 +208,9 @@ class TestEndpoints:
             ("BTCUSDT@ws://mirror.example", "not encrypted"),
             ("BTCUSDT@ws://127.0.0.1.evil.example", "not encrypted"),
             ("BTCUSDT@ws://localhost@evil.example", "not encrypted"),
+            ("BTCUSDT@ws://[x", "no WebSocket URL"),
+            ("BTCUSDT@wss://[x", "no WebSocket URL"),
+            ("BTCUSDT@wss://a.example:99999", "no WebSocket URL"),
         ],
     )
     def test_what_must_not_be(self, text, match):
