@@ -130,7 +130,12 @@ class DeribitProtocol:
         elif message.params is None:
             self.dropped["malformed"] += 1
         elif message.method == "subscription":
-            for event in self._feed.notification(message.params.channel, message.params.data, received_ns):
+            channel = message.params.channel
+            # A message may name any channel; a book broken by it would be asked for by that name.
+            if channel.startswith("book.") and channel not in self._standing:
+                self.dropped["unknown-channel"] += 1
+                return
+            for event in self._feed.notification(channel, message.params.data, received_ns):
                 yield Emit(event)
             if self._feed.books.broken:
                 yield from self._mend_books(now)

@@ -261,6 +261,14 @@ def test_a_book_that_keeps_breaking_is_asked_for_in_measure(subscribed):
     assert off["method"] == "public/unsubscribe"
 
 
+def test_books_of_channels_that_nobody_asked_for_are_not_mended(subscribed):
+    for number in range(50):
+        assert push(subscribed, f"book.{PERPETUAL}.{number}", change(2, 1)) == []
+    assert subscribed.wait(BOOK_PATIENCE + 1.0) == []
+    assert subscribed.protocol.dropped == {"unknown-channel": 50}
+    assert len(push(subscribed, CHANNEL, change(2, 1))) == 1  # the one asked for still is
+
+
 def test_a_snapshot_that_does_not_come_is_asked_for_again(subscribed):
     push(subscribed, CHANNEL, snapshot(10))
     push(subscribed, CHANNEL, change(12, 11))
