@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import QuantLib
 
-from mpc_party.hedging.outputs import Column, report_columns
+from mpc_party.hedging.exposure import check_exposure
+from mpc_party.hedging.outputs import Column, check_range, report_columns
 from mpc_party.hedging.public import PublicInputs
 from mpc_party.market import Grid, SurfaceFit
 from mpc_party.protocol.consortium import Program
-from tests.support.books import DAY, NOW
+from tests.support.books import DAY, NOW, book
 from tests.support.joint import Joint, make_snapshot
 
 ULP = 2.0**-16
@@ -96,3 +97,19 @@ def test_delta_gamma_vega_and_price_within_the_stated_errors(compared, values):
     assert error[1].max() < 1e-3 * exact[1].max()
     assert error[2].max() < 1e-3 * exact[2].max()
     assert error[3].max() < 1e-4
+
+
+@pytest.mark.parametrize("bits", [12, 14])
+@pytest.mark.parametrize("u", [-1.0, 1.0])
+def test_an_honest_round_passes_its_checks_with_few_fraction_bits_at_the_ends_of_the_widest_band(bits, u):
+    """Rounding is then many times what the polynomials are wrong by."""
+    program = Program(fraction_bits=bits, band=2.0, degree=16)
+    moneyness = (0.5, 0.7, 0.8, 0.9, 0.95, 1.0, 1.05, 1.1, 1.3, 1.6, 2.0)
+    for reference in (0.3, 1.0):
+        public = book(moneyness, (1 / 24, 0.3, 1.0, 7.0, 30.0, 120.0, 365.0), reference, program)
+        fit = SurfaceFit(np.tile([2.0 * u, 0.0, 0.0], (7, 1)), 0, 0)
+        joint = Joint(public, [fit] * 3, [make_snapshot(public, fit, seed) for seed in "abc"])
+        for opened, snapshot in zip(joint.run(), joint.snapshots, strict=True):
+            check_range(public, opened)
+            unit = 2.0**-bits
+            check_exposure(public, opened.table * unit, snapshot.positions * unit, opened.exposure)
