@@ -123,6 +123,11 @@ class FlowWindow(Secret):
         self._sums = [[0.0] * self._length for _ in range(5)]
         self._feeds: dict[tuple[str, str], _Feed] = {}
 
+    @property
+    def newest(self) -> int | None:
+        """The second (Unix) of the newest event; None before the first."""
+        return self._newest
+
     def take(self, event: TopOfBook | Trade) -> None:
         """Add a best quote or a trade; constant time. Events of a feed come in the order of their receipt."""
         second = event.received_ns // _SECOND

@@ -24,6 +24,7 @@ MAX_QUOTE_AGE = 60  # seconds
 BEHIND = 20  # seconds that a moment may lie back: proposals take their time to arrive
 AHEAD = 5  # seconds by which the clock that named a moment may be ahead of ours
 PATIENCE = 30.0  # seconds to wait for the first data
+FLOW_SILENCE = 30  # seconds without a quote or a trade of the perpetual, beyond which there is no order flow
 SETTLING = 5.0  # seconds after the first ticker, when the chain is taken to be all there
 ENOUGH = 0.9  # of the listed options, from which on the chain is taken to be all there at once
 
@@ -127,9 +128,12 @@ class LiveChain:
         """Order flow of the perpetual in the window that ends at this moment.
 
         Raises:
-            MarketDataError: nothing is known of that time.
+            MarketDataError: MARKET_DATA_STALE: the perpetual has been silent, or the window is no longer held.
         """
         with self._changed:
+            newest = self._flow.newest
+            if newest is None or newest < observed_at - FLOW_SILENCE:
+                raise self._stale(f"no order flow of the last {FLOW_SILENCE} s")
             return self._flow.features(observed_at)
 
     def _take(self, event: Event) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from mpc_party.market import MarketDataError, open_source
 from mpc_party.market import live as module
-from mpc_party.market.live import AHEAD, BEHIND, LiveChain
+from mpc_party.market.live import AHEAD, BEHIND, FLOW_SILENCE, LiveChain
 from mpc_party.market.venues.events import IndexPrice, OptionTicker, TopOfBook, Trade
 from mpc_party.protocol.errors import Reason
 from tests.support.venues.deribit_exchange import option_names
@@ -111,6 +111,21 @@ def test_order_flow_is_the_perpetuals(live):
     live._take(TopOfBook(**common, instrument="BTC-PERPETUAL", bid=89_999.0, ask=90_000.0, **sizes))
     live._take(TopOfBook(**common, instrument="BTC-PERPETUAL", bid=89_998.0, ask=89_999.0, **sizes))
     assert live.flow(now // 10**9 + 1).imbalance == 0.0  # a buyer's trade, and quotes that fall
+
+
+def test_order_flow_of_a_feed_that_is_silent_is_none(live):
+    now = time.time_ns()
+    with pytest.raises(MarketDataError, match="no order flow") as caught:
+        live.flow(now // 10**9)
+    assert caught.value.reason is Reason.MARKET_DATA_STALE
+    trade = {"trade_id": "1", "amount": 0.5, "buyer_initiated": True, "price": 90_000.0}
+    old = now - (FLOW_SILENCE + 2) * 10**9
+    live._take(
+        Trade(venue="deribit", venue_ms=old // 10**6, received_ns=old, instrument="BTC-PERPETUAL", **trade)
+    )
+    with pytest.raises(MarketDataError, match=f"no order flow of the last {FLOW_SILENCE} s"):
+        live.flow(now // 10**9)
+    assert live.flow(old // 10**9 + FLOW_SILENCE).forward == 90_000.0
 
 
 def test_everything_dropped_is_in_one_count(live):
