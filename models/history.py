@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mpc_party.market.chain import ChainSnapshot, MarketSource
 from mpc_party.market.errors import MarketDataError
-from mpc_party.market.intervals import HedgingRows, Price, intervals, moments, value_chain
+from mpc_party.market.intervals import HedgingRows, Price, intervals, moments, restarts, value_chain
 from mpc_party.market.source import open_source
 from mpc_party.protocol.errors import ConfigError, Reason
 from mpc_party.protocol.secret import Secret
@@ -52,7 +52,8 @@ def read_history(
             chains[moment] = source.at(moment)
             return chains[moment]
 
-        for interval in intervals(times, lambda moment: value_chain(value(moment), price)):
+        breaks = restarts(source, times)
+        for interval in intervals(times, lambda moment: value_chain(value(moment), price), breaks):
             rows.append(interval)
             say(f"Reading {spec}: {len(rows)} of at most {len(times) - 1} intervals ...")
         if len(rows) < least:

@@ -16,13 +16,14 @@ from mpc_party.market.chain import ChainSnapshot
 from mpc_party.market.errors import MarketDataError
 from mpc_party.market.flow import WINDOW, FlowFeatures, FlowWindow
 from mpc_party.market.heston_flow import events
-from mpc_party.market.heston_path import MODEL, STEP_SECONDS, STEPS_A_DAY, HestonPath, run_start
+from mpc_party.market.heston_path import MODEL, STEP_SECONDS, STEPS_A_DAY, STEPS_A_RUN, HestonPath, run_start
 from mpc_party.market.heston_screen import Listing, list_options, screen
 from mpc_party.market.heston_venues import NAMES, VENUES, Venue
 from mpc_party.protocol.errors import Reason
 
 _FIRST_MOMENT = 1_577_836_800  # 2020-01-01
 _LAST_MOMENT = 4_102_444_800  # 2100-01-01
+_RUN_SECONDS = STEPS_A_RUN * STEP_SECONDS
 _WARM_UP = 20  # seconds of quotes before a window, so that it begins with one
 
 
@@ -72,6 +73,11 @@ class HestonMarket:
         spot = self._spot(self._venues[0], observed_at)
         listing = self._listed(observed_at // 86_400)
         return screen(observed_at, self.underlying, listing, spot, variance, self._venues)
+
+    def restarts(self, start: int, end: int) -> list[int]:
+        """The moments in (start, end] at which the path starts anew: the spot is not what it was a second before."""
+        first = start // _RUN_SECONDS + 1
+        return [run * _RUN_SECONDS for run in range(first, end // _RUN_SECONDS + 1)]
 
     def flow(self, observed_at: int) -> FlowFeatures:
         """The order flow over the 300 s up to any moment from 2020 to 2099.

@@ -183,9 +183,25 @@ def moments(source: MarketSource, start: int, end: int, step: int = 6 * 3600) ->
         times.append(after)
 
 
-def intervals(times: Sequence[int], value: Callable[[int], Valuation]) -> Iterator[HedgingRows]:
-    """The intervals between consecutive times, each moment valued once. Intervals without a row are left out."""
+def restarts(source: MarketSource, times: Sequence[int]) -> list[int]:
+    """The moments within these times, ascending, at which a simulated market starts anew; none of any other."""
+    found = getattr(source, "restarts", None)
+    return [] if found is None or not times else list(found(times[0], times[-1]))
+
+
+def intervals(
+    times: Sequence[int], value: Callable[[int], Valuation], breaks: Sequence[int] = ()
+) -> Iterator[HedgingRows]:
+    """The intervals between consecutive times, each moment valued once. Intervals without a row are left out.
+
+    Args:
+        times: Unix seconds, ascending.
+        value: the market at one of them.
+        breaks: moments over which no interval leads, as the market from them on is not the one before (`restarts`).
+    """
     for start, end in pairwise(map(value, times)):
+        if any(start.observed_at < moment <= end.observed_at for moment in breaks):
+            continue
         rows = hedging_rows(start, end)
         if len(rows):
             yield rows

@@ -1,7 +1,7 @@
 """From one desk's own view of the market's history to its private input: nothing leaves the machine."""
 
 from mpc_party.market import DeskView
-from mpc_party.market.intervals import intervals, moments, normal_equations, value_quotes
+from mpc_party.market.intervals import intervals, moments, normal_equations, restarts, value_quotes
 from mpc_party.protocol.errors import ConfigError, ConsortiumError, Reason
 from mpc_party.refit.agreement import RefitParameters
 from mpc_party.refit.equations import Equations, equations
@@ -21,7 +21,8 @@ def desk_equations(desk: DeskView, parameters: RefitParameters, max_quote_age: i
         )
     end = _WHOLE_RECORDING if parameters.end is None else parameters.end
     times = moments(desk.source, parameters.start or 0, end)
-    rows = list(intervals(times, lambda moment: value_quotes(desk.at(moment), moment, max_quote_age)))
+    value = lambda moment: value_quotes(desk.at(moment), moment, max_quote_age)  # noqa: E731 - one line's use
+    rows = list(intervals(times, value, restarts(desk.source, times)))
     if len(rows) < parameters.intervals:
         raise ConsortiumError(
             f"this desk's history has {len(rows)} usable intervals, a refit needs {parameters.intervals}",
