@@ -75,7 +75,7 @@ class Preparation:
     commitment: bytes
     fit: SurfaceFit
     position_scale: float = field(repr=False)  # this party's own secret: what undoes its positions' words
-    positions_left_out: int  # options held that are not in the book
+    positions_left_out: int = field(repr=False)  # options held that are not in the book
     dropped: Counter[str]
     milliseconds: float
     deadline: float  # of the mesh session, in `time.monotonic()` seconds

@@ -102,6 +102,12 @@ def test_an_exposure_opens_for_its_owner_only(parties, held):
             open_exposure(record.exposure, parties.world.identities[reader].decrypt)
 
 
+def test_how_many_options_a_party_holds_is_not_shown(parties, held):
+    ready = parties.prepare(held[0])
+    assert ready[1].positions_left_out == 1
+    assert repr(replace(ready[1], positions_left_out=2)) == repr(ready[1])
+
+
 def test_a_positions_file_with_a_mistake_ends_this_partys_part(parties, proposals, tmp_path):
     file = tmp_path / "positions.csv"
     file.write_text("instrument,contracts\nSIM-1JAN20-5-C,many\n")
