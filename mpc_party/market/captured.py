@@ -18,7 +18,7 @@ from mpc_party.market.board import TickerBoard
 from mpc_party.market.chain import ChainSnapshot
 from mpc_party.market.errors import MarketDataError
 from mpc_party.market.flow import WINDOW, FlowFeatures, FlowWindow
-from mpc_party.market.recorded import parse_instrument_name
+from mpc_party.market.recorded import file_named, parse_instrument_name
 from mpc_party.market.venues import deribit_messages
 from mpc_party.market.venues.binance_capture import BinanceCapture
 from mpc_party.market.venues.binance_markets import coin_of
@@ -240,14 +240,14 @@ def open_captured_chain(detail: str) -> CapturedChain | None:
     """Open `FILE` or `FILE@UNDERLYING`, the part behind `capture:`."""
     path, separator, underlying = detail.rpartition("@")
     if separator and underlying.isascii() and underlying.isalnum() and underlying.isupper():
-        return CapturedChain(Path(path).expanduser(), underlying) if path else None
-    return CapturedChain(Path(detail).expanduser()) if detail else None
+        return CapturedChain(file_named(path), underlying) if path else None
+    return CapturedChain(file_named(detail)) if detail else None
 
 
 def open_captured_flow(detail: str) -> CapturedFlow | None:
     """Open `FILE` or `FILE,FILE,...`, the part behind `capture:`."""
     parts = detail.split(",")
-    return CapturedFlow(tuple(Path(part).expanduser() for part in parts)) if all(parts) else None
+    return CapturedFlow(tuple(map(file_named, parts))) if all(parts) else None
 
 
 def _chosen(path: Path, underlying: str | None, found: list[str]) -> str:

@@ -78,6 +78,24 @@ def parse_instrument_name(name: str) -> InstrumentName:
     return InstrumentName(match[1], int(expiry.timestamp()), strike, match[6] == "C")
 
 
+def file_named(text: str) -> Path:
+    """The file that a source's name gives, where `~` stands for a user's folder.
+
+    Raises:
+        MarketDataError: CONFIG_INVALID: there is no such user, or the text is no path.
+    """
+    try:
+        if "\0" in text:
+            raise ValueError("a path with a null character")
+        return Path(text).expanduser()
+    except (RuntimeError, ValueError):
+        raise MarketDataError(
+            f"no file can be named {text[:80]!a}",
+            reason=Reason.CONFIG_INVALID,
+            remedy="give its whole path",
+        ) from None
+
+
 class RecordedChain:
     """A recording, held in memory by moment.
 

@@ -1,13 +1,12 @@
 """Market sources and order flow by name, as programs are told of them; the forms are in `SOURCES` and `FLOWS`."""
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
 from mpc_party.market.chain import FlowSource, MarketSource
 from mpc_party.market.errors import MarketDataError
 from mpc_party.market.heston import HestonMarket
-from mpc_party.market.recorded import RecordedChain
+from mpc_party.market.recorded import RecordedChain, file_named
 from mpc_party.market.simulated import SimulatedMarket
 from mpc_party.protocol.errors import Reason
 
@@ -26,7 +25,7 @@ class Kind(NamedTuple, Generic[T]):
 
 
 def _recorded(detail: str) -> MarketSource | None:
-    return RecordedChain(Path(detail).expanduser()) if detail else None
+    return RecordedChain(file_named(detail)) if detail else None
 
 
 def _simulated(detail: str) -> MarketSource | None:
