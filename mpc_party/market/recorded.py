@@ -85,15 +85,13 @@ def file_named(text: str) -> Path:
         MarketDataError: CONFIG_INVALID: there is no such user, or the text is no path.
     """
     try:
-        if "\0" in text:
-            raise ValueError("a path with a null character")
-        return Path(text).expanduser()
-    except (RuntimeError, ValueError):
-        raise MarketDataError(
-            f"no file can be named {text[:80]!a}",
-            reason=Reason.CONFIG_INVALID,
-            remedy="give its whole path",
-        ) from None
+        if "\0" not in text:
+            return Path(text).expanduser()
+    except RuntimeError:
+        pass
+    raise MarketDataError(
+        f"no file can be named {text[:80]!a}", reason=Reason.CONFIG_INVALID, remedy="give its whole path"
+    )
 
 
 class RecordedChain:
