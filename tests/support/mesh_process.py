@@ -16,10 +16,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import structlog
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -32,6 +34,7 @@ from mpc_party.mesh import FrameKind, Mesh, MeshConfig, MeshError, MeshSession, 
 from tests.support.mesh_parties import Credentials, Members
 
 ROOT = Path(__file__).resolve().parents[2]
+DEADLINE = 120.0
 
 
 def write_config(stream: IO[str], everyone: Members, own: int) -> None:
@@ -73,6 +76,8 @@ def obey(mesh: Mesh, session: MeshSession | None, command: dict[str, Any]) -> tu
 
 
 def main() -> None:
+    # Standard output is for answers: a log line of the listener's thread could end up in the middle of one.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     session: MeshSession | None = None
     with Mesh(read_config(sys.stdin)) as mesh:
         print(json.dumps({"ok": "listening"}), flush=True)
@@ -115,13 +120,16 @@ class PartyProcess:
         self.process.stdin.flush()
 
     def answer(self) -> dict[str, Any]:
-        """The next answer that is not a log line."""
-        while True:
+        """The next answer; a party that gives none in time is killed."""
+        timer = threading.Timer(DEADLINE, self.process.kill)
+        timer.start()
+        try:
             line = self.process.stdout.readline()
-            if not line:
-                raise EOFError("the party has ended")
-            if line.startswith("{"):
-                return json.loads(line)
+        finally:
+            timer.cancel()
+        if not line:
+            raise EOFError("the party has ended, or did not answer in time")
+        return json.loads(line)
 
     def kill(self) -> None:
         self.process.kill()
