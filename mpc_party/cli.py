@@ -369,8 +369,9 @@ def record(
 ) -> None:
     """Record a live option chain, to be replayed later with --market recorded:FILE.
 
-    Appends to a recording of the same underlying. Ctrl-C ends it between two moments; the file stays readable
-    whatever ends it.
+    Appends to a recording of the same underlying. Ctrl-C ends it between two
+    moments; a full disk leaves the moments before it. A kill or a power cut in
+    the middle of a write may leave half a moment: such a file is refused.
     """
     from mpc_party.member.recording import record as record_chain
 

@@ -1,8 +1,9 @@
 """Moments of an option chain, appended to a file that `RecordedChain` reads back.
 
 A moment is written at once or not at all: in a `.gz` file as a compressed member of its own (a gzip file is a sequence
-of members), and whatever stops the writing in the middle has the file cut back to where it was. Numbers are written so
-that the same ones are read; when each quote was seen is not kept.
+of members), and whatever stops the writing in the middle has the file cut back to where it was, as long as the program
+itself goes on: a kill or a power cut during the write may leave half a moment, for which the whole file is refused.
+Numbers are written so that the same ones are read; when each quote was seen is not kept.
 """
 
 import csv
