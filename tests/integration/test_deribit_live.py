@@ -230,6 +230,7 @@ def test_a_venue_that_says_nothing(exchange, mute):
         exchange._first = lambda _: None
     said = []
     with LiveChain("BTC", url=exchange.url, timing=QUICK, patience=0.4, say=said.append).start() as live:
+        until(lambda: live.health.connected, "the connection")
         begun = time.monotonic()
         with pytest.raises(MarketDataError, match=r"no market data within 0 s \(connected") as caught:
             live.next_time(0, 0)
@@ -242,6 +243,7 @@ def test_a_venue_that_is_not_there(unused_tcp_port):
     with LiveChain(
         "BTC", url=f"ws://127.0.0.1:{unused_tcp_port}/", timing=QUICK, patience=0.5
     ).start() as live:
+        until(lambda: live.health.last_error is not None, "the refusal")
         with pytest.raises(MarketDataError, match="not connected") as caught:
             live.at(int(time.time()))
         assert "refused" in str(caught.value).lower()
