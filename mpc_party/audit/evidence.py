@@ -1,7 +1,7 @@
 """What the committee's disclosures prove together: each is checked against what its member has committed to before.
 
 A member is named where its own signature contradicts a commitment: its disclosed numbers are not those it committed to, it
-signed for another proposal than the report's, or its share of the model is not the one dealt. Of proposals that differ in
+stands in the report's list of commitments and signs for another proposal, or its share of the model is not the one dealt. Of proposals that differ in
 what the report does not show (reference vols, committee), the one that t + 1 members disclose alike is the round's, because one
 of these follows the protocol.
 
@@ -73,12 +73,12 @@ def gather(report: HedgeReport, consortium: Consortium, disclosures: Sequence[Di
     """
     names = consortium.names
     by_member = _by_member(report, consortium, disclosures)
-    proposal = _agreed_proposal(report, consortium, by_member)
+    listed = _listed_commitments(report, consortium, by_member)
+    proposal = _agreed_proposal(report, consortium, by_member, listed)
     committee = proposal.committee
     for member in by_member:
         if member not in committee:
             raise AuditError(f"{names[member]} was not in the committee of round {report.round}")
-    listed = _listed_commitments(report, names, by_member, len(committee))
     for member, disclosure in by_member.items():
         if listed is not None and disclosure.commitment() != listed[committee.index(member)]:
             raise AuditError(
@@ -132,9 +132,19 @@ def _by_member(
 
 
 def _agreed_proposal(
-    report: HedgeReport, consortium: Consortium, by_member: dict[int, Disclosure]
+    report: HedgeReport,
+    consortium: Consortium,
+    by_member: dict[int, Disclosure],
+    listed: tuple[bytes, ...] | None,
 ) -> Proposal:
     names = consortium.names
+
+    def at_fault(member: int) -> str | None:
+        # A coordinator can propose two things under one number. Who took part in the other one, and gave it up, is honest
+        # and discloses another proposal; who stands in the list behind the report computed that report.
+        took_part = listed is not None and by_member[member].commitment() in listed
+        return names[member] if took_part else None
+
     for member, disclosure in by_member.items():
         try:
             proposal = proposal_of(disclosure.proposal)
@@ -144,18 +154,18 @@ def _agreed_proposal(
         if differs:
             raise AuditError(
                 f"the proposal that {names[member]} discloses has not the report's {', '.join(differs)}",
-                culprit=names[member],
+                culprit=at_fault(member),
             )
         if not _possible_committee(proposal.committee, consortium):
             raise AuditError(f"{names[member]} discloses an impossible committee", culprit=names[member])
     (most, count), *others = Counter(each.proposal for each in by_member.values()).most_common()
     if others:
-        odd = [names[member] for member, each in by_member.items() if each.proposal != most]
+        odd = [member for member, each in by_member.items() if each.proposal != most]
         # Of t + 1 members one follows the protocol, and those that do have compared proposals before they computed.
         proven = count > consortium.threshold
         raise AuditError(
-            f"the proposals disclosed differ: {', '.join(odd)} against {count} of {len(by_member)}",
-            culprit=odd[0] if proven and len(odd) == 1 else None,
+            f"the proposals disclosed differ: {', '.join(names[each] for each in odd)} against {count} of {len(by_member)}",
+            culprit=at_fault(odd[0]) if proven and len(odd) == 1 else None,
         )
     return proposal_of(most)
 
@@ -188,17 +198,18 @@ def _possible_committee(committee: tuple[int, ...], consortium: Consortium) -> b
 
 
 def _listed_commitments(
-    report: HedgeReport, names: Sequence[str], by_member: dict[int, Disclosure], size: int
+    report: HedgeReport, consortium: Consortium, by_member: dict[int, Disclosure]
 ) -> tuple[bytes, ...] | None:
     """The committee's commitments, proven by the report's root; None where nobody has noted them."""
-    listed = None
+    names, size, listed = consortium.names, 2 * consortium.threshold + 1, None
     for member, disclosure in by_member.items():
         if not disclosure.commitments:
             continue
         if len(disclosure.commitments) != size or merkle_root(disclosure.commitments) != report.inputs:
             raise AuditError(
                 f"the commitments that {names[member]} lists are not those of the report",
-                culprit=names[member],
+                # With room for two committees, an honest member can have signed another report of this number.
+                culprit=names[member] if len(names) < 2 * size else None,
             )
         listed = disclosure.commitments
     return listed

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpc_party.audit.evidence import Evidence
+from mpc_party.hedging.model import MINIMUM_VARIANCE
 from mpc_party.hedging.outputs import Column, Opened, report_columns
 from mpc_party.hedging.public import VOL_UNIT, PublicInputs
 from mpc_party.hedging.replay import allowance, replay
@@ -66,7 +67,11 @@ def judge(params: bytes, evidence: Evidence) -> Verdict:
     """
     public = evidence.public
     table = replay(public, list(evidence.market), evidence.kind, evidence.weights)
-    return compare(unpack_params(params), replayed_columns(public, table), allowed_units(public))
+    return compare(
+        unpack_params(params),
+        replayed_columns(public, table),
+        allowed_units(public, evidence.kind, evidence.weights),
+    )
 
 
 def replayed_columns(public: PublicInputs, table: Floats) -> dict[str, Words]:
@@ -77,8 +82,13 @@ def replayed_columns(public: PublicInputs, table: Floats) -> dict[str, Words]:
     return report_columns(public, Opened(limited, bits))
 
 
-def allowed_units(public: PublicInputs) -> dict[str, Words]:
-    """By how many report units an honest report may differ from its replay, by field, int64 (n,) each."""
+def allowed_units(
+    public: PublicInputs, kind: str = MINIMUM_VARIANCE, weights: Floats | None = None
+) -> dict[str, Words]:
+    """By how many report units an honest report may differ from its replay, by field, int64 (n,) each.
+
+    Kind and weights as `replay.allowance` takes them.
+    """
     percent = public.program.initial_margin_percent
     root_time = np.sqrt(public.time)
     million = np.full(public.count, 1e6)
@@ -94,7 +104,7 @@ def allowed_units(public: PublicInputs) -> dict[str, Words]:
     }
     # The replay's own rounding to the ring is half a unit in the last place; rounding to report units moves each side by
     # half a unit at most, so that two integers lie one further apart than the numbers they stand for.
-    table = allowance(public) + 0.5 * 2.0**-public.program.fraction_bits
+    table = allowance(public, kind, weights) + 0.5 * 2.0**-public.program.fraction_bits
     allowed = {
         field: np.floor(table[_SOURCE[field]] * scale).astype(np.int64) + 1 for field, scale in scales.items()
     }

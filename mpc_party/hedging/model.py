@@ -88,6 +88,12 @@ def policy_weights(flat: Floats) -> PolicyWeights:
 
 def policy_bounds(flat: Floats) -> tuple[float, float, float]:
     """Bounds over the features' box, by interval arithmetic: of |W1 f + b1|, |W2 h1 + b2| and |g|."""
+    first, second, last = policy_reaches(flat)
+    return float(first.max()), float(second.max()), last
+
+
+def policy_reaches(flat: Floats) -> tuple[Floats, Floats, float]:
+    """The same per unit: (16,), (16,), and |g|."""
     parts = policy_weights(flat)
     low = np.array([feature.low for feature in FEATURES])
     high = np.array([feature.high for feature in FEATURES])
@@ -95,13 +101,13 @@ def policy_bounds(flat: Floats) -> tuple[float, float, float]:
     for matrix, bias in ((parts.first, parts.first_bias), (parts.second, parts.second_bias)):
         low, high = _interval(matrix, low, high)
         low, high = low + bias, high + bias
-        reaches.append(float(np.maximum(np.abs(low), np.abs(high)).max()))
+        reaches.append(np.maximum(np.abs(low), np.abs(high)))
         crosses = (low < 0) & (high > 0)
         low, high = np.minimum(low**2, high**2), np.maximum(low**2, high**2)
         low[crosses] = 0.0
     low, high = _interval(parts.last[None], low, high)
-    reaches.append(float(np.maximum(np.abs(low + parts.last_bias), np.abs(high + parts.last_bias)).max()))
-    return reaches[0], reaches[1], reaches[2]
+    last = float(np.maximum(np.abs(low + parts.last_bias), np.abs(high + parts.last_bias)).max())
+    return reaches[0], reaches[1], last
 
 
 def _interval(matrix: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpc_party.hedging.chebyshev import Output
-from mpc_party.hedging.model import MINIMUM_VARIANCE, policy_weights
+from mpc_party.hedging.model import FEATURES, MINIMUM_VARIANCE, POLICY, policy_reaches, policy_weights
 from mpc_party.hedging.outputs import Column
 from mpc_party.hedging.public import FIRST_SCENARIO, Derived, PublicInputs
 
@@ -74,6 +74,36 @@ def _polynomials(coefficients: Floats, u: Floats) -> Floats:
 _ALLOWED = (32.0, 12.0, 24.0, 20.0, 8.0, 24.0, 8.0)
 
 
-def allowance(public: PublicInputs) -> Floats:
-    """How far each column (7,) of an honest opened table may lie from `replay`: truncations of the fixed point only."""
-    return np.array(_ALLOWED) * 2.0**-public.program.fraction_bits
+# Standard deviations of what reaches the network's first layer, by `model.FEATURES`, and of one truncation: measured, and
+# 1/sqrt(6) rounded up. Eight of the result's are allowed; of honest networks at most 2.5 were seen.
+_FEATURE_ERRORS = (2.0, 2.0, 0.3, 1.0, 0.3, 0.3)
+_TRUNCATION = 0.5
+_DEVIATIONS = 8.0
+
+
+def allowance(public: PublicInputs, kind: str = MINIMUM_VARIANCE, weights: Floats | None = None) -> Floats:
+    """How far each column (7,) of an honest opened table may lie from `replay`: truncations of the fixed point only.
+
+    A network can make more of a rounding error than the quadratic does; how much is worked out from its weights, which are
+    needed for that kind only.
+    """
+    allowed = np.array(_ALLOWED)
+    if kind == POLICY:
+        if weights is None:
+            raise ValueError("the allowance of a network depends on its weights")
+        allowed[Column.HEDGE_DELTA] = max(
+            allowed[Column.HEDGE_DELTA], _DEVIATIONS * _network_rounding(weights)
+        )
+    return allowed * 2.0**-public.program.fraction_bits
+
+
+def _network_rounding(weights: Floats) -> float:
+    """Standard deviation of the network's adjustment, in units in the last place, if roundings are independent."""
+    parts, (first, second, last) = policy_weights(weights), policy_reaches(weights)
+    variance = np.square(np.array(_FEATURE_ERRORS))
+    for matrix, reach in ((parts.first, first), (parts.second, second)):
+        variance = np.square(matrix) @ variance + _TRUNCATION**2
+        variance = np.square(2.0 * reach) * variance + _TRUNCATION**2
+    adjustment = float(np.square(parts.last) @ variance) + _TRUNCATION**2
+    density = FEATURES[1].high
+    return float(np.sqrt(density**2 * adjustment + (last * _TRUNCATION) ** 2 + _TRUNCATION**2))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mpc_party.audit.errors import AuditError
+from mpc_party.audit.evidence import gather
 from mpc_party.hedging.model import MINIMUM_VARIANCE
 from mpc_party.hedging.snapshot import Snapshot
 from mpc_party.protocol.errors import ConfigError, ConsortiumError, Reason
@@ -240,3 +241,25 @@ def test_snapshots_in_the_scene_differ():
     scene = Scene()
     assert isinstance(scene.snapshots[0], Snapshot)
     assert len({scene.snapshots[m].market.tobytes() for m in COMMITTEE}) == 3
+
+
+@pytest.mark.parametrize("shown", [True, False], ids=["in the report", "beside it"])
+def test_who_prepared_for_another_proposal_of_that_number_is_not_named(scene, shown):
+    """A coordinator proposes two things under one number: who promised the other one has another commitment, and did
+    nothing wrong. That its disclosure does not belong here is said, and nobody is blamed."""
+    other = (
+        proposal_with(scene, observed_at=scene.proposal.observed_at + 60) if shown else other_reference(scene)
+    )
+    changes = {"proposal": other, "market_salt": bytes(32), "commitments": ()}
+    refused(scene, scene.disclosures(delta=changes), match="delta")
+
+
+def test_with_room_for_two_committees_another_list_convicts_nobody(scene):
+    six = msgspec.structs.replace(
+        scene.consortium, members=scene.consortium.members + scene.consortium.members[:2]
+    )
+    given = scene.disclosures(delta={"commitments": tuple(reversed(scene.commitments))})
+    given = [msgspec.structs.replace(each, consortium=six.hash) for each in given]
+    with pytest.raises(AuditError, match="delta lists") as caught:
+        gather(scene.report, six, given)
+    assert caught.value.culprit is None

@@ -52,7 +52,9 @@ def test_a_round_with_the_network_and_order_flow(tmp_path: Path) -> None:
                 await caller.members_online(*world.consortium.names)
                 return await caller.round(proposal)
 
-        with running(world, world.consortium.names, "--market", f"heston:{SEED}", "--positions", str(positions)):
+        with running(
+            world, world.consortium.names, "--market", f"heston:{SEED}", "--positions", str(positions)
+        ):
             results = asyncio.run(scenario())
     params = unpack_params(decode_report(results["alice"].report).params)
     market_words = []
@@ -75,5 +77,5 @@ def test_a_round_with_the_network_and_order_flow(tmp_path: Path) -> None:
     dealt = np.rint(np.array(weights) * 2**16) / 2**16
     table = replay(public, market_words, POLICY, dealt)
     error = np.abs(params["hedge_delta"] * REPORT_UNIT - table[Column.HEDGE_DELTA]).max()
-    assert error <= allowance(public)[Column.HEDGE_DELTA] + REPORT_UNIT
+    assert error <= allowance(public, POLICY, dealt)[Column.HEDGE_DELTA] + REPORT_UNIT
     assert np.abs(table[Column.HEDGE_DELTA] - table[Column.DELTA]).max() > 1e-3  # the network does something
