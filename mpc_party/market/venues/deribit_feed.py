@@ -213,6 +213,8 @@ def _check_time(venue_ms: int, received_ns: int) -> None:
 
 
 def _remember(memory: dict[str, int], name: str, value: int) -> None:
-    if name not in memory and len(memory) >= MAX_REMEMBERED:
-        raise _Unusable("unknown-instrument")
+    """Options are listed and expire for as long as the program runs: the one unheard of for longest is forgotten."""
+    memory.pop(name, None)
     memory[name] = value
+    if len(memory) > MAX_REMEMBERED:
+        del memory[next(iter(memory))]

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mpc_party.market.venues import deribit_feed as module
 from mpc_party.market.venues import deribit_messages as wire
 from mpc_party.market.venues.deribit_feed import AHEAD_MS, OLDEST_MS, DeribitFeed
 from mpc_party.market.venues.events import IndexPrice, OptionTicker, Trade
@@ -250,6 +251,21 @@ def test_an_index():
 def test_messages_that_are_none(text):
     with pytest.raises(ValueError, match=r"."):
         wire.decode_message(text.encode("utf-8", "surrogateescape"))
+
+
+def test_a_venue_that_lists_options_for_years_is_heard_to_the_end(monkeypatch):
+    monkeypatch.setattr(module, "MAX_REMEMBERED", 3)
+    feed = DeribitFeed()
+    names = [f"BTC-29JAN27-{strike}-C" for strike in range(1000, 1010)]
+    for name in names:
+        for _ in range(2):
+            (event,) = take(feed, f"ticker.{name}.100ms", changed(TICKER, instrument_name=name))
+            assert event.instrument == name
+    assert not feed.dropped
+    assert len(feed._last_ms) == 3
+    late = changed(TICKER, instrument_name=names[-1], timestamp=NOW_MS - 1)
+    assert take(feed, f"ticker.{names[-1]}.100ms", late) == []
+    assert feed.dropped == Counter({"out-of-order": 1})
 
 
 @given(st.binary(max_size=200))
