@@ -53,7 +53,7 @@ def test_the_chain_is_there_when_most_of_it_is(live):
     live._take(ticker(NAMES[-1]))
     live._patience = 5.0
     moment = live.next_time(0, 0)
-    assert int(time.time()) == moment
+    assert 0 <= int(time.time()) - moment < 10  # at once, also on a machine that is busy
     assert len(live.at(moment)) == len(NAMES) * 9 // 10
     assert live.next_time(moment, moment) == moment + 1
     assert live.next_time(moment, moment + 7) == moment + 7
@@ -77,7 +77,9 @@ def test_questions_wait_for_data_that_come(live):
     assert len(answers) == 1
 
 
-@pytest.mark.parametrize(("offset", "way"), [(-BEHIND - 2, "back"), (AHEAD + 2, "ahead"), (-(10**9), "back")])
+@pytest.mark.parametrize(
+    ("offset", "way"), [(-BEHIND - 2, "back"), (AHEAD + 30, "ahead"), (-(10**9), "back")]
+)
 def test_moments_that_are_not_now(live, offset, way):
     with pytest.raises(MarketDataError, match=way) as caught:
         live.at(int(time.time()) + offset)
