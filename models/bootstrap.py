@@ -5,6 +5,10 @@ drawn alike often. A hedge's periods are such a series: all options of a period 
 period is what is drawn, and large moves come in clusters, so blocks are. Random numbers come from SHAKE-256 of a label:
 the same label gives the same interval everywhere.
 
+Percentiles are too narrow where few large moves decide the sums. Measured on simulated reports with clustered moves and
+jumps (`tests/support/drifting_reports.py`, squared errors net of convexity, a model neither better nor worse): the 95 %
+interval held the true gain in 89 % of 300 series of 60 periods, and in 92 % of 200 series of 230.
+
 Sources: Politis, Romano, "A circular block-resampling procedure for stationary data", 1992. Block length: Politis, White,
 "Automatic block-length selection for the dependent bootstrap", Econometric Reviews 23, 2004, section 3.2, with the
 correction of Patton, Politis, White, Econometric Reviews 28, 2009.
