@@ -28,7 +28,7 @@ from coordinator.chain.parameters import (
     quantity,
 )
 from coordinator.chain.results import block_result, camel_case, log_result, transaction_result
-from coordinator.nesting import decode_json
+from mpc_party.protocol.nesting import decode_json
 
 PARSE_ERROR, INVALID_REQUEST, NO_METHOD, INVALID_PARAMETERS = -32_700, -32_600, -32_601, -32_602
 INTERNAL_ERROR, REFUSED, REVERTED = -32_603, -32_000, 3

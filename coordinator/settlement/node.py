@@ -17,10 +17,10 @@ from web3.exceptions import (
 from web3.types import RPCEndpoint, RPCResponse
 
 from coordinator.artifact import Artifact
-from coordinator.nesting import decode_json
 from coordinator.settlement.types import SettlementError
 from mpc_party.protocol.errors import ConfigError, Reason
 from mpc_party.protocol.files import one_line
+from mpc_party.protocol.nesting import decode_json
 
 T = TypeVar("T")
 

@@ -19,10 +19,19 @@ def decode_json(text: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
     Raises:
         ValueError: it is not JSON, or nests deeper.
     """
+    require_shallow(text)
+    return json.loads(text)
+
+
+def require_shallow(text: bytes) -> None:
+    """Refuse what nests more than 100 deep, JSON or not.
+
+    Raises:
+        ValueError: it does.
+    """
     # Brackets inside of strings count here, too; only text with many of them is looked at closely.
     if text.count(b"[") + text.count(b"{") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
         raise ValueError(f"JSON that nests more than {MAX_DEPTH} deep")
-    return json.loads(text)
 
 
 def _depth(text: bytes) -> int:

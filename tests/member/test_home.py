@@ -132,10 +132,10 @@ url = "mqtts://broker:8883"
 username = "alice"
 """
     assert settings(tmp_path, text) == Settings(
-        "recorded:~/chain.csv.gz",
-        "0.0.0.0:7443",
-        DeskSettings("mine", 1.0),
-        BrokerSettings("mqtts://broker:8883", "alice"),
+        market="recorded:~/chain.csv.gz",
+        listen="0.0.0.0:7443",
+        desk=DeskSettings("mine", 1.0),
+        broker=BrokerSettings("mqtts://broker:8883", "alice"),
     )
 
 

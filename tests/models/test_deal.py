@@ -91,7 +91,9 @@ def test_one_file_a_member_for_the_owner_alone(group, consortium, tmp_path):
 )
 def test_weights_out_of_range_are_refused_without_showing_them(consortium, tmp_path, weights):
     with pytest.raises(ConfigError, match="finite weights") as caught:
-        deal_model(consortium, ModelFile(MINIMUM_VARIANCE, tuple((WEIGHTS | weights).values())), tmp_path / "out")
+        deal_model(
+            consortium, ModelFile(MINIMUM_VARIANCE, tuple((WEIGHTS | weights).values())), tmp_path / "out"
+        )
     assert not any(str(value) in str(caught.value) for value in weights.values() if abs(value) < 100)
     assert not (tmp_path / "out").exists()
 

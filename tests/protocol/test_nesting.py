@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.nesting import MAX_DEPTH, decode_json
+from mpc_party.protocol.nesting import MAX_DEPTH, decode_json
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -44,7 +44,7 @@ def test_wide_is_not_deep_and_brackets_in_strings_do_not_count():
 def test_it_holds_where_a_library_has_lifted_the_recursion_limit():
     script = (
         "import sys; sys.setrecursionlimit(100_000)\n"
-        "from coordinator.nesting import decode_json\n"
+        "from mpc_party.protocol.nesting import decode_json\n"
         "try: decode_json(b'[' * 1_000_000)\n"
         "except ValueError: sys.exit(7)"
     )

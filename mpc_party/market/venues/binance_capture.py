@@ -10,6 +10,7 @@ from mpc_party.market.venues import binance_messages as wire
 from mpc_party.market.venues.binance_feed import BinanceFeed
 from mpc_party.market.venues.binance_markets import MARKETS, Market, is_symbol
 from mpc_party.market.venues.capture import Capture, CaptureFormat
+from mpc_party.market.venues.decoding import decode
 from mpc_party.market.venues.events import Event
 
 MAX_NOTED: Final = 20  # lines that did not decode
@@ -84,7 +85,7 @@ def _contents(capture: Capture) -> tuple[Market, tuple[str, ...]]:
     messages = capture.messages() if capture.format is CaptureFormat.BINANCE else iter(())
     for message, _ in zip(messages, range(_PEEK), strict=False):
         try:
-            combined = wire.decode(wire.COMBINED, message.data)
+            combined = decode(wire.COMBINED, message.data)
             name, _, kind = combined.stream.partition("@")
             symbol = name.upper()
             if not is_symbol(symbol):

@@ -15,6 +15,7 @@ from mpc_party.market.venues import conventions as units
 from mpc_party.market.venues.binance_book import BookState, DepthBook
 from mpc_party.market.venues.binance_markets import Market
 from mpc_party.market.venues.book import BookCrossedError, BookError, BookGapError
+from mpc_party.market.venues.decoding import decode
 from mpc_party.market.venues.events import BookChange, BookSnapshot, Event, Level, TopOfBook, Trade
 
 OLDEST = 60_000  # milliseconds between the venue's time and receipt, beyond which a message is stale
@@ -85,7 +86,7 @@ class BinanceFeed:
     def page(self, symbol: str, data: bytes, received_ns: int) -> bool:
         """A book's REST page; False when another one must be fetched. Never raises: what is wrong is counted."""
         try:
-            page = wire.decode(wire.DEPTH_PAGE, data)
+            page = decode(wire.DEPTH_PAGE, data)
             snapshot = BookSnapshot(
                 venue=self.market.venue,
                 instrument=symbol,
@@ -113,7 +114,7 @@ class BinanceFeed:
         return book.state is not BookState.COMPLETE and book.pending
 
     def _read(self, data: bytes, received_ns: int) -> Event | None:
-        combined = wire.decode(wire.COMBINED, data)
+        combined = decode(wire.COMBINED, data)
         name, _, rest = combined.stream.partition("@")
         symbol, reader = name.upper(), self._readers.get(rest.partition("@")[0])
         if reader is None or symbol not in self.books:
@@ -121,7 +122,7 @@ class BinanceFeed:
         return reader(symbol, combined.data, received_ns)
 
     def _best_quote(self, symbol: str, data: Raw, received_ns: int) -> Event:
-        quote = wire.decode(wire.BEST_QUOTE, data)
+        quote = decode(wire.BEST_QUOTE, data)
         stream = f"{symbol}@bookTicker"
         self._check(stream, symbol, quote.symbol, quote.event_ms or None, received_ns)
         texts = (quote.bid, quote.bid_quantity, quote.ask, quote.ask_quantity)
@@ -145,7 +146,7 @@ class BinanceFeed:
         )
 
     def _trade(self, symbol: str, data: Raw, received_ns: int) -> Event:
-        trade = wire.decode(wire.TRADED, data)
+        trade = decode(wire.TRADED, data)
         stream = f"{symbol}@trade"
         self._check(stream, symbol, trade.symbol, trade.event_ms, received_ns)
         last = self._last_id.get(stream)
@@ -171,7 +172,7 @@ class BinanceFeed:
         )
 
     def _depth(self, symbol: str, data: Raw, received_ns: int) -> None:
-        update = wire.decode(wire.DEPTH_UPDATE, data)
+        update = decode(wire.DEPTH_UPDATE, data)
         self._check(f"{symbol}@depth", symbol, update.symbol, update.event_ms, received_ns)
         if self.market.chained and update.previous_id is None:
             raise _Unusable("malformed")

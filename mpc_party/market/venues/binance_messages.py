@@ -5,7 +5,7 @@ named here are skipped, however deep. Source: Binance's API documentation, "WebS
 Market Streams" (USDT- and coin-margined futures). The letters of the wire are given names: `E` is `event_ms`.
 """
 
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Raw, Struct, field
@@ -71,21 +71,8 @@ class DepthPage(Struct, frozen=True, gc=False):
     event_ms: Annotated[int, Meta(ge=0)] = field(name="E", default=0)
 
 
-Kind = TypeVar("Kind")
 COMBINED = msgspec.json.Decoder(Combined)
 BEST_QUOTE = msgspec.json.Decoder(BestQuote)
 TRADED = msgspec.json.Decoder(Traded)
 DEPTH_UPDATE = msgspec.json.Decoder(DepthUpdate)
 DEPTH_PAGE = msgspec.json.Decoder(DepthPage)
-
-
-def decode(decoder: msgspec.json.Decoder[Kind], data: bytes | Raw) -> Kind:
-    """Decode, with one error for everything that can be wrong.
-
-    Raises:
-        ValueError: not JSON, of other types, not UTF-8, or nested too deep.
-    """
-    try:
-        return decoder.decode(data)
-    except RecursionError:
-        raise ValueError("nested too deep") from None  # the rest is a ValueError already

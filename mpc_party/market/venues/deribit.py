@@ -20,6 +20,7 @@ from mpc_party.market.errors import MarketDataError
 from mpc_party.market.recorded import parse_instrument_name
 from mpc_party.market.venues import deribit_messages as wire
 from mpc_party.market.venues.connection import Action, Disconnect, Emit, Send
+from mpc_party.market.venues.decoding import decode
 from mpc_party.market.venues.deribit_feed import DeribitFeed
 from mpc_party.protocol.errors import Reason
 from mpc_party.protocol.files import one_line
@@ -213,7 +214,7 @@ class DeribitProtocol:
 
     def _options_listed(self, message: wire.Message, now: float) -> Iterator[Action]:
         try:
-            listed = wire.decode(wire.INSTRUMENTS, message.result)
+            listed = decode(wire.INSTRUMENTS, message.result)
         except ValueError:
             self.dropped["malformed"] += 1
             yield Disconnect("the list of options is malformed")
@@ -252,7 +253,7 @@ class DeribitProtocol:
 
     def _subscription_answered(self, pending: _Pending, message: wire.Message) -> Iterator[Action]:
         try:
-            granted = wire.decode(wire.CHANNELS, message.result)
+            granted = decode(wire.CHANNELS, message.result)
         except ValueError:
             self.dropped["malformed"] += 1
             yield Disconnect("the answer to public/subscribe is malformed")

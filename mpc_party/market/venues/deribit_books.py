@@ -7,6 +7,7 @@ from msgspec import Raw
 from mpc_party.market.venues import conventions as units
 from mpc_party.market.venues import deribit_messages as wire
 from mpc_party.market.venues.book import BookCrossedError, BookError, BookGapError, PriceBook
+from mpc_party.market.venues.decoding import decode
 from mpc_party.market.venues.events import BookChange, BookSnapshot, Level
 
 MAX_BOOKS = 2_000
@@ -80,7 +81,7 @@ class DeribitBooks:
 
 
 def _decode(instrument: str, data: Raw) -> wire.Book:
-    message = wire.decode(wire.BOOK, data)
+    message = decode(wire.BOOK, data)
     if message.instrument_name != instrument or not units.is_time(message.timestamp):
         raise ValueError("another instrument's book, or of no time")
     return message

@@ -12,6 +12,7 @@ from msgspec import Raw
 from mpc_party.market.recorded import parse_instrument_name
 from mpc_party.market.venues import conventions as units
 from mpc_party.market.venues import deribit_messages as wire
+from mpc_party.market.venues.decoding import decode
 from mpc_party.market.venues.deribit_books import DeribitBooks
 from mpc_party.market.venues.events import Event, IndexPrice, OptionTicker, TopOfBook, Trade
 
@@ -52,13 +53,13 @@ class DeribitFeed:
         subject = rest.rpartition(".")[0]  # without the interval
         try:
             if kind == "ticker":
-                return [self._ticker(subject, wire.decode(wire.TICKER, data), received_ns)]
+                return [self._ticker(subject, decode(wire.TICKER, data), received_ns)]
             if kind == "trades":
-                return self._trades(subject, wire.decode(wire.TRADES, data), received_ns)
+                return self._trades(subject, decode(wire.TRADES, data), received_ns)
             if kind == "book":
                 return self._book(channel, subject, data, received_ns)
             if kind == "deribit_price_index":
-                return [self._index(rest, wire.decode(wire.INDEX, data), received_ns)]
+                return [self._index(rest, decode(wire.INDEX, data), received_ns)]
             self.dropped["unknown-channel"] += 1
         except _Unusable as unusable:
             self.dropped[unusable.cause] += 1

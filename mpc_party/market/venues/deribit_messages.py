@@ -5,10 +5,12 @@ Fields not named here are skipped, however deep. Source: Deribit's API documenta
 subscription channels `ticker`, `trades`, `book` and `deribit_price_index`.
 """
 
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Raw, Struct
+
+from mpc_party.market.venues.decoding import decode
 
 Name = Annotated[str, Meta(max_length=64)]
 Identifier = Annotated[int, Meta(ge=0, le=2**63 - 1)]
@@ -101,7 +103,6 @@ class Book(Struct, frozen=True):
     prev_change_id: Identifier | None = None
 
 
-Kind = TypeVar("Kind")
 _MESSAGE = msgspec.json.Decoder(Message)
 TICKER = msgspec.json.Decoder(Ticker)
 TRADES = msgspec.json.Decoder(Annotated[list[Traded], Meta(max_length=MAX_TRADES)])
@@ -109,18 +110,6 @@ INDEX = msgspec.json.Decoder(Index)
 BOOK = msgspec.json.Decoder(Book)
 INSTRUMENTS = msgspec.json.Decoder(Annotated[list[Instrument], Meta(max_length=MAX_INSTRUMENTS)])
 CHANNELS = msgspec.json.Decoder(list[Annotated[str, Meta(max_length=128)]])
-
-
-def decode(decoder: msgspec.json.Decoder[Kind], data: bytes | Raw) -> Kind:
-    """Decode, with one error for everything that can be wrong.
-
-    Raises:
-        ValueError: not JSON, of other types, not UTF-8, or nested too deep.
-    """
-    try:
-        return decoder.decode(data)
-    except RecursionError:
-        raise ValueError("nested too deep") from None  # the rest is a ValueError already
 
 
 def decode_message(data: bytes) -> Message:

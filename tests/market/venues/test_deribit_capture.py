@@ -11,6 +11,7 @@ import pytest
 from mpc_party.market.black76 import implied_vol, years
 from mpc_party.market.board import TickerBoard
 from mpc_party.market.venues import deribit_messages as wire
+from mpc_party.market.venues.decoding import decode
 from mpc_party.market.venues.deribit_feed import DeribitFeed
 from mpc_party.market.venues.events import OptionTicker
 
@@ -55,7 +56,7 @@ def test_every_message_is_used(messages, replayed):
 
 def test_the_answer_to_the_subscription_names_every_channel(messages):
     (answer,) = [message for _, message in messages if message.id is not None]
-    channels = wire.decode(wire.CHANNELS, answer.result)
+    channels = decode(wire.CHANNELS, answer.result)
     assert len(set(channels)) == 30
 
 
