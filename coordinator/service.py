@@ -68,8 +68,7 @@ class CoordinatorService:
         history: open for writing.
         source: where books come from.
         schedule: deadlines and numbers of attempts.
-        metrics: numbers for Prometheus.
-        on_phase: called with round and phase whenever it changes.
+        metrics, on_phase: numbers for Prometheus; called with round and phase whenever it changes.
     """
 
     def __init__(

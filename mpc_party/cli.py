@@ -29,15 +29,16 @@ DEFAULT_HOME = Path("~/.mpc-party")
 def party() -> None:
     """A consortium member's party: keys, ceremonies, and the process that takes part in rounds.
 
-    The order of things: `init` once; send your card to the operator; `join` the consortium file that comes back;
-    `keygen` together with the others; `join` again with the completed file and your share of the model; `run`.
-    `status` says what is missing and what to do next.
+    The order of things: `init` once; send your card to the operator; `join` the consortium file that comes back; `keygen`
+    together with the others; `join` again with the completed file and your share of the model; `run`. `status` says what is
+    missing and what to do next.
 
     Exit status: 0 done; 1 refused, or a check failed; 2 wrong command line, file or passphrase; 3 broker or other
     members cannot be reached; 130 interrupted.
     """
-    # Warnings go to standard error like all else that is said to a person: standard output is for --json.
-    configure_logging("warning")
+    configure_logging(
+        "warning"
+    )  # to standard error like all that is said to a person; standard output is for --json
 
 
 @app.command()
