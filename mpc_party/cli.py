@@ -22,6 +22,10 @@ PassphraseFile = Annotated[
     typer.Option(help="File with the passphrase; else the variable MPC_PASSPHRASE, else you are asked."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Listen = Annotated[str | None, typer.Option(help="Bind here instead of the mesh address in the file.")]
+DeskSeed = Annotated[str | None, typer.Option(help="Seed of this desk's private view of it.")]
+Coverage = Annotated[float | None, typer.Option(help="Share of the chain that this desk sees.")]
+Noise = Annotated[float | None, typer.Option(help="Error of this desk's quotes, relative to vol.")]
 DEFAULT_HOME = Path("~/.mpc-party")
 
 
@@ -36,9 +40,8 @@ def party() -> None:
     Exit status: 0 done; 1 refused, or a check failed; 2 wrong command line, file or passphrase; 3 broker or other
     members cannot be reached; 130 interrupted.
     """
-    configure_logging(
-        "warning"
-    )  # to standard error like all that is said to a person; standard output is for --json
+    # Warnings go to standard error like all else that is said to a person: standard output is for --json.
+    configure_logging("warning")
 
 
 @app.command()
@@ -114,9 +117,7 @@ def keygen(
     wait: Annotated[
         float, typer.Option(help="Seconds to wait for the other members.", min=0, max=86_400)
     ] = 120.0,
-    listen: Annotated[
-        str | None, typer.Option(help="Bind here instead of the mesh address in the file.")
-    ] = None,
+    listen: Listen = None,
     home: Home = DEFAULT_HOME,
     passphrase_file: PassphraseFile = None,
     json: Json = False,
@@ -155,15 +156,13 @@ def run_party(
     positions: Annotated[
         str | None, typer.Option(help="CSV file with this desk's positions: instrument,contracts.")
     ] = None,
-    desk_seed: Annotated[str | None, typer.Option(help="Seed of this desk's private view of it.")] = None,
-    coverage: Annotated[float | None, typer.Option(help="Share of the chain that this desk sees.")] = None,
-    noise: Annotated[float | None, typer.Option(help="Error of this desk's quotes, relative to vol.")] = None,
+    desk_seed: DeskSeed = None,
+    coverage: Coverage = None,
+    noise: Noise = None,
     broker_url: Annotated[
         str | None, typer.Option(help="Reach the broker here instead of the file's URL.")
     ] = None,
-    listen: Annotated[
-        str | None, typer.Option(help="Bind here instead of the mesh address in the file.")
-    ] = None,
+    listen: Listen = None,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
     home: Home = DEFAULT_HOME,
     passphrase_file: PassphraseFile = None,
@@ -219,12 +218,10 @@ def refit(
     wait: Annotated[
         float, typer.Option(help="Seconds to wait for the other members.", min=0, max=86_400)
     ] = 600.0,
-    desk_seed: Annotated[str | None, typer.Option(help="Seed of this desk's private view of it.")] = None,
-    coverage: Annotated[float | None, typer.Option(help="Share of the chain that this desk sees.")] = None,
-    noise: Annotated[float | None, typer.Option(help="Error of this desk's quotes, relative to vol.")] = None,
-    listen: Annotated[
-        str | None, typer.Option(help="Bind here instead of the mesh address in the file.")
-    ] = None,
+    desk_seed: DeskSeed = None,
+    coverage: Coverage = None,
+    noise: Noise = None,
+    listen: Listen = None,
     home: Home = DEFAULT_HOME,
     passphrase_file: PassphraseFile = None,
     json: Json = False,
