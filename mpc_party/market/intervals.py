@@ -42,6 +42,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Price = Literal["mark", "mid"]
 
+LEAST_SPACING: Final = 3600  # seconds between two moments of a recording that count
 SECONDS_PER_DAY: Final = 86_400
 LEAST_DAYS: Final = 1.0
 DELTA_RANGE: Final = (0.05, 0.95)
@@ -166,7 +167,10 @@ def value_quotes(quotes: Quotes, observed_at: int, max_age: int = 600) -> Valuat
 
 
 def moments(source: MarketSource, start: int, end: int, step: int = 6 * 3600) -> list[int]:
-    """The market times from `start` to `end`: all that a recording has, or every `step` seconds of a running market."""
+    """The market times from `start` to `end`: those of a recording, or every `step` seconds of a running market.
+
+    Of a recording that is denser, times an hour apart at least: over less, a hedging error is mostly that of the quotes.
+    """
     if not source.replays:
         return list(range(start, end + 1, step))
     times: list[int] = []
@@ -180,7 +184,8 @@ def moments(source: MarketSource, start: int, end: int, step: int = 6 * 3600) ->
             return times  # the recording ends before `end`
         if after > end:
             return times
-        times.append(after)
+        if not times or after - times[-1] >= LEAST_SPACING:
+            times.append(after)
 
 
 def restarts(source: MarketSource, times: Sequence[int]) -> list[int]:

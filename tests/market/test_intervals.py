@@ -190,6 +190,13 @@ def test_moments_of_a_recording_and_of_a_running_market():
     assert moments(SimulatedMarket(3), START, START + 3600, 1800) == [START, START + 1800, START + 3600]
 
 
+def test_moments_of_a_dense_recording_are_an_hour_apart():
+    every_minute = Recording([START + 60 * i for i in range(200)])
+    assert moments(every_minute, 0, 2**40) == [START + 3600 * i for i in range(4)]
+    uneven = Recording([START, START + 3599, START + 3601, START + 7200, START + 7201])
+    assert moments(uneven, 0, 2**40) == [START, START + 3601, START + 7201]
+
+
 def test_a_broken_recording_is_not_the_end_of_one():
     class Broken(Recording):
         def next_time(self, after, now):  # noqa: ARG002 - the interface's
