@@ -220,7 +220,7 @@ def evaluate(
         print_json(metrics)
         return
     if "model" in metrics:
-        _tell_gain("These weights", metrics["model"])
+        _tell_gain("These weights, which may have seen this market", metrics["model"])
     if "walk_forward" in metrics:
         _tell_gain("Fitted before every interval instead", metrics["walk_forward"])
     for name, figures in metrics.get("simulated", {}).get("simulators", {}).items():
