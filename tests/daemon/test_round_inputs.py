@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from mpc_party.audit.opening import open_exposure, open_opening
+from mpc_party.daemon import round_job
 from mpc_party.daemon.round_job import prepare, run_round
 from mpc_party.market import MarketDataError
 from mpc_party.market.flow import FlowFeatures
-from mpc_party.protocol.errors import Reason, RoundError
+from mpc_party.protocol.errors import ConsortiumError, Reason, RoundError
 from mpc_party.protocol.messages import message_hash
 from mpc_party.protocol.report import decode_report
 from mpc_party.protocol.words import unpack_params
@@ -156,3 +157,22 @@ def test_the_opening_in_the_journal_is_what_was_shared(parties, proposals):
         assert (opening.position_words() == ready[member].snapshot.positions).all()
         assert opening.decoded_proposal() == proposal
         assert record.commitments == tuple(ready[m].commitment for m in ALL)
+
+
+def test_an_exposure_that_does_not_follow_from_the_table_ends_the_round(parties, held, monkeypatch):
+    """A truncation gone wild in what only its owner sees: the owner finds it, and signs nothing."""
+    whole = round_job.compute
+
+    def wild(session, *arguments):
+        opened = whole(session, *arguments)
+        if session.position != 1:
+            return opened
+        return replace(opened, exposure=replace(opened.exposure, vega=opened.exposure.vega + 2.0**20))
+
+    monkeypatch.setattr(round_job, "compute", wild)
+    outcomes = run(parties, parties.prepare(held[0]))
+    assert outcomes[1].reason is Reason.COMPUTATION_OUT_OF_RANGE
+    assert "exposure" in outcomes[1].message
+    assert all(isinstance(outcome, ConsortiumError) for outcome in outcomes.values())  # no report came of it
+    assert not parties.contexts[1].journal.rounds()[0].nonce_spent
+    assert parties.contexts[1].journal.opening(5).exposure is None

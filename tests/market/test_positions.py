@@ -82,13 +82,14 @@ def test_files_that_are_not_there_or_too_long(file, tmp_path):
 def test_matched_to_a_book_by_name_whatever_the_strikes_rounding():
     held = Positions(
         {
-            InstrumentName("BTC", MARCH, 90_000.1, True): 2.0,
-            InstrumentName("BTC", MARCH, 90_000.1, False): -1.0,
-            InstrumentName("ETH", MARCH, 90_000.1, True): 5.0,
-            InstrumentName("BTC", MARCH, 1.0, True): 0.0,
+            InstrumentName("XRP", MARCH, 0.7, True): 2.0,
+            InstrumentName("XRP", MARCH, 0.7, False): -1.0,
+            InstrumentName("ETH", MARCH, 0.7, True): 5.0,
+            InstrumentName("XRP", MARCH, 1.0, True): 0.0,
         }
     )
-    strike = np.array([9_000_010_000_000, 9_000_010_000_000, 9_500_000_000_000], dtype=np.float64) * 1e-8
-    contracts, left_out = held.in_book("BTC", np.full(3, MARCH), strike, np.array([True, False, True]))
+    strike = np.array([70_000_000, 70_000_000, 95_000_000], dtype=np.float64) * 1e-8
+    assert strike[0] != 0.7
+    contracts, left_out = held.in_book("XRP", np.full(3, MARCH), strike, np.array([True, False, True]))
     assert contracts.tolist() == [2.0, -1.0, 0.0]
     assert left_out == 1  # the ETH option; one of which nothing is held is not missed
