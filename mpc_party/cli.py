@@ -309,7 +309,8 @@ def disclose(
     if json:
         print_json(disclosed.summary())
     else:
-        tell(f"Round {disclosed.round} as {disclosed.member} put it in is in {out}. Send it to the auditor.")
+        for line in disclosed.lines():
+            tell(line)
 
 
 @app.command()

@@ -45,6 +45,15 @@ class Disclosed:
         """For JSON."""
         return asdict(self) | {"path": str(self.path)}
 
+    def lines(self) -> list[str]:
+        """For a person."""
+        said = [f"Round {self.round} as {self.member} put it in is in {self.path}. Send it to the auditor."]
+        if not self.commitments:
+            said.append(
+                "  This member kept no list of the committee's commitments: the round may have ended without a report here."
+            )
+        return said
+
 
 @dataclass(frozen=True, repr=False)
 class FoundExposure(Secret):

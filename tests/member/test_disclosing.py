@@ -162,6 +162,10 @@ def test_a_round_without_noted_commitments_is_disclosed_without(bob, auditor, tm
     bob.record(2, commitments=False)
     _, printed, _ = bob.disclose(auditor.recipient, tmp_path / "d", "--json", number=2)
     assert json.loads(printed)["commitments"] is False
+    _, _, said = bob.disclose(auditor.recipient, tmp_path / "again", number=2)
+    assert "may have ended without a report" in " ".join(said.split())
+    _, _, said = bob.disclose(auditor.recipient, tmp_path / "whole")
+    assert "without a report" not in " ".join(said.split())
 
 
 @pytest.mark.parametrize("recipient", ["", "age1", "AGE-SECRET-KEY-1QQ", "me@example.com"])
