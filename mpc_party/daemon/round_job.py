@@ -88,7 +88,8 @@ def prepare(party: PartyContext, proposal: Proposal, digest: bytes, last_observe
 
     Raises:
         RoundError: the proposal is refused, with the rule that it breaks.
-        MarketDataError: the market source has nothing for the moment proposed.
+        MarketDataError: the market source has nothing for the moment proposed, or the positions file breaks its format.
+        ConfigError: the positions file cannot be read.
     """
     started = time.perf_counter()
     deadline = deadline_in(_MESH_PART * proposal.deadline_ms / 1e3)
@@ -137,7 +138,8 @@ def prepare(party: PartyContext, proposal: Proposal, digest: bytes, last_observe
 def run_round(party: PartyContext, ready: Preparation, commitments: tuple[bytes, ...]) -> Result:
     """Compute, approve and sign. Collective: the whole committee runs it at the same time.
 
-    Reveals: the opened table (the report) to the committee, the signature to it.
+    Reveals: the opened table (the report) to the committee, the signature to it; to each member alone, what its own positions
+    add up to: see `hedging.opening`.
 
     Raises:
         ConsortiumError: any abort, with its reason and, where known, the culprit.

@@ -8,8 +8,6 @@ weighted mean 0.0189 and 0.163.
 
 from collections.abc import Sequence
 
-import torch
-
 from mpc_party.hedging.snapshot import LARGEST_INPUT
 from mpc_party.secure import ReplicatedShares, less_than_zero, median_of_three
 from mpc_party.secure.steps import Steps, collective
@@ -43,8 +41,3 @@ def out_of_range(inputs: Sequence[ReplicatedShares]) -> Steps[ReplicatedShares]:
     sides = ReplicatedShares.stack([values + LARGEST_INPUT, LARGEST_INPUT - values], dim=0)
     failed = yield from less_than_zero.steps(sides)
     return failed.sum(0).reshape(len(inputs), -1).sum(1)
-
-
-def median_in_the_clear(inputs: torch.Tensor) -> torch.Tensor:
-    """What `median_input` computes, from inputs of shape (3, ...): for audits and tests."""
-    return inputs.median(dim=0).values

@@ -10,7 +10,7 @@ median's comparisons stand on, so that the table could hold a sum or a differenc
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -19,8 +19,6 @@ from mpc_party.hedging.exposure import Exposure
 from mpc_party.hedging.outputs import Opened
 from mpc_party.secure import ReplicatedShares, open_to, open_words_many
 from mpc_party.secure.steps import Steps, collective, merged
-
-EXPOSURES: Final = 4
 
 
 @collective

@@ -37,7 +37,7 @@ def record(
     A moment that the venue does not show is left out and counted; the first one must come.
 
     Raises:
-        ConfigError: the market replays a recording.
+        ConfigError: the market replays a recording, or the file cannot be written.
         MarketDataError: no such market, no data at all, or the file cannot be gone on with.
     """
     with ExitStack() as stack:
@@ -72,7 +72,7 @@ def _keep_recording(
     due = time.monotonic()
     while True:
         if chain is not None:
-            recorder.append(chain)
+            _append(recorder, chain, out)
             moments, rows = moments + 1, rows + len(chain)
             say(
                 f"{moments} moments, {rows} rows, {missed} missed; {len(chain)} options at {chain.observed_at}"
@@ -86,6 +86,16 @@ def _keep_recording(
         except MarketDataError as error:
             chain, missed = None, missed + 1
             say(f"{moments} moments, {missed} missed: {error.message}")
+
+
+def _append(recorder: ChainRecorder, chain: ChainSnapshot, out: Path) -> None:
+    try:
+        recorder.append(chain)
+    except OSError as error:
+        raise ConfigError(
+            f"{out}: cannot be written: {error.strerror}",
+            remedy="make room and give the same command again: the moments before this one are whole",
+        ) from None
 
 
 @contextmanager
