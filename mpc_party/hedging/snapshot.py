@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpc_party.hedging.public import to_ring
-from mpc_party.market.surface import BASIS_SIZE
+from mpc_party.market.surface import BASIS_SIZE, LARGEST_COEFFICIENT
 
 Floats = NDArray[np.float64]
 Words = NDArray[np.int64]
