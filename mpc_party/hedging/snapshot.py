@@ -28,9 +28,7 @@ Floats = NDArray[np.float64]
 Words = NDArray[np.int64]
 
 COLUMNS: Final = BASIS_SIZE  # of the market words
-LARGEST_INPUT: Final = (
-    2.0  # |market value|: what an honest party's fit is drawn in to, and what the round checks
-)
+LARGEST_INPUT: Final = LARGEST_COEFFICIENT  # of a market value: what a fit is drawn in to, and a round checks
 SALT_BYTES: Final = 32
 _DOMAIN: Final = b"mpc-hedge/snapshot/v2"
 _MARKET: Final = b"mpc-hedge/snapshot-market/v2"
