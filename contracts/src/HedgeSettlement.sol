@@ -1,249 +1,176 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.24;
 
-import {HedgeReport, HedgeReportLibrary} from "./HedgeReport.sol";
-import {MembersMultisig} from "./MembersMultisig.sol";
-import {Config, ReportBounds} from "./ReportBounds.sol";
+import {HedgeReport, HedgeReportLibrary, ReportCore} from "./HedgeReport.sol";
+import {ConsortiumMembers} from "./governance/ConsortiumMembers.sol";
+import {IGovernedFeed} from "./interfaces/IGovernedFeed.sol";
+import {IHedgeFeed} from "./interfaces/IHedgeFeed.sol";
+import {IReportJudge, Tolerances} from "./interfaces/IReportJudge.sol";
+import {Breach, Breaker} from "./ledger/Breaker.sol";
+import {Challenges} from "./ledger/Challenges.sol";
+import {Config} from "./ledger/Config.sol";
+import {GroupKeys} from "./ledger/GroupKeys.sol";
+import {RoundLedger} from "./ledger/RoundLedger.sol";
+import {FeedState, FeedStateLibrary} from "./types/FeedState.sol";
 import {ForwardWord} from "./types/ForwardWord.sol";
-import {ParamWord} from "./types/ParamWord.sol";
-import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
+import {PackedConfig} from "./types/PackedConfig.sol";
+import {ReportHead} from "./types/ReportHead.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 
 /// @title The ledger of a consortium's signed hedging parameters
-/// @notice Anyone may submit a report; the group key's signature is what counts. A report is accepted once, in order,
-/// fresh and within bounds, or refused with an error that says why; nothing is clipped. Whoever reads a parameter asks
-/// {isFresh} too: an old report stays readable until the next one replaces it.
-contract HedgeSettlement is MembersMultisig, Pausable {
+/// @notice Anyone may publish a report; the group key's signature is what counts. A report is accepted once, in order and
+/// fresh, or refused with an error that says why. A signed report out of bounds is rejected by the breaker and flagged;
+/// nothing is clipped. An accepted report is final once its challenge window has passed without a proof against it.
+contract HedgeSettlement is Challenges, IGovernedFeed {
     using HedgeReportLibrary for HedgeReport;
+    using HedgeReportLibrary for ReportCore;
 
-    /// @notice What is kept of the latest report beside its words
-    struct Header {
-        uint64 round;
+    /// @notice What a consortium is founded with
+    struct Founding {
+        /// Its identity
+        bytes32 consortium;
+        /// Address of its group key
+        address groupKey;
+        /// The key's epoch
         uint64 epoch;
-        uint64 observedAt;
-        uint64 validUntil;
-        uint64 acceptedAt;
-        uint32 instruments;
-        uint32 expiries;
-        bytes32 digest;
-        bytes32 book;
-        bytes32 model;
-        bytes32 inputs;
+        /// The members' contract
+        ConsortiumMembers members;
+        /// What is accepted
+        Config config;
+        /// What it may be off by
+        Tolerances tolerances;
+        /// The laws' contract
+        IReportJudge judge;
+        /// Wei that a challenge by law needs beside it
+        uint256 challengeBond;
+        /// Where forfeited bonds go
+        address sink;
     }
 
-    /// @notice No configuration allows more instruments than this
-    uint256 public constant INSTRUMENTS_LIMIT = 1024;
-    /// @notice More expiries than this are refused
-    uint256 public constant EXPIRIES_LIMIT = 64;
+    /// @notice The members' contract, which alone governs this one
+    ConsortiumMembers public immutable MEMBERS;
 
-    bytes32 private constant _ROTATE_TYPE_HASH =
-        keccak256("RotateGroupKey(address newGroupKey,uint64 newEpoch,uint256 nonce,uint256 deadline)");
-    bytes32 private constant _PAUSE_TYPE_HASH = keccak256("Pause(uint256 nonce,uint256 deadline)");
-    bytes32 private constant _UNPAUSE_TYPE_HASH = keccak256("Unpause(uint256 nonce,uint256 deadline)");
+    /// @param state The state with it, {FeedState}: round, times and numbers
+    event ReportAccepted(bytes32 indexed digest, FeedState state);
+    event ReportRejected(uint256 indexed round, bytes32 indexed digest, Breach breach, uint256 index);
+    event Paused();
+    event Unpaused();
 
-    bytes32 private immutable _CONSORTIUM;
-
-    /// @notice The address of the key that members hold shares of
-    address public groupKey;
-    /// @notice Counts group keys; a report of another epoch is refused
-    uint64 public epoch;
-
-    Config private _config;
-    Header private _latest;
-    // Fixed arrays: a dynamic one would be asked for its length at every write. Words past the counts of the header
-    // belong to earlier, longer reports; no function hands them out, and overwriting them later is cheap.
-    ForwardWord[EXPIRIES_LIMIT] private _forwards;
-    ParamWord[INSTRUMENTS_LIMIT] private _params;
-
-    event ReportAccepted(
-        uint64 indexed round,
-        uint64 indexed epoch,
-        bytes32 indexed digest,
-        uint64 observedAt,
-        uint64 validUntil,
-        bytes32 book,
-        uint256 instruments
-    );
-    event GroupKeyRotated(address indexed previous, address indexed current, uint64 epoch);
-
-    error ConsortiumZero();
-    error GroupKeyZero();
-    error GroupKeyUnchanged(address groupKey);
-    error ConfigInvalid();
-    error EpochNotNext(uint64 newEpoch, uint64 current);
-    error WrongConsortium(bytes32 consortium);
-    error WrongEpoch(uint64 epoch, uint64 current);
-    error RoundNotNewer(uint64 round, uint64 latest);
-    error ObservedInFuture(uint64 observedAt, uint256 timestamp);
-    error ReportTooOld(uint64 observedAt, uint256 timestamp);
-    error ReportExpired(uint64 validUntil, uint256 timestamp);
-    error ValidityOutOfBounds(uint64 observedAt, uint64 validUntil);
-    error ObservedBeforePrevious(uint64 observedAt, uint64 previous);
+    error NotMembers(address account);
+    error FeedPaused();
+    error FeedNotPaused();
+    error HeadReservedBits(ReportHead head);
+    error RoundNotNewer(uint256 round, uint256 latest);
+    error ObservedInFuture(uint256 observedAt, uint256 timestamp);
+    error ReportTooOld(uint256 observedAt, uint256 timestamp);
+    error ReportExpired(uint256 validUntil, uint256 timestamp);
+    error ValidityOutOfBounds(uint256 validFor, uint256 maximum);
+    error ObservedBeforePrevious(uint256 observedAt, uint256 previous);
     error InstrumentCountOutOfBounds(uint256 instruments, uint256 maximum);
     error ExpiryCountOutOfBounds(uint256 expiries, uint256 maximum);
-    error NotGroupKey(address recovered);
-    error NoReport();
-    error IndexOutOfRange(uint256 index, uint256 count);
-    error RangeOutOfBounds(uint256 start, uint256 count, uint256 total);
+    error DelayShorterThanWindow(uint256 delay, uint256 window);
 
-    /// @param consortium_ Identity of the consortium
-    /// @param groupKey_ Address of its group key
-    /// @param epoch_ The key's epoch
-    /// @param members_ Accounts of the members, distinct
-    /// @param quorum_ How many of them govern
-    /// @param config_ What is accepted
+    modifier onlyMembers() {
+        if (msg.sender != address(MEMBERS)) revert NotMembers(msg.sender);
+        _;
+    }
+
     constructor(
-        bytes32 consortium_,
-        address groupKey_,
-        uint64 epoch_,
-        address[] memory members_,
-        uint256 quorum_,
-        Config memory config_
-    ) EIP712("MPC Hedge Report", "1") MembersMultisig(members_, quorum_) {
-        if (consortium_ == bytes32(0)) revert ConsortiumZero();
-        if (groupKey_ == address(0)) revert GroupKeyZero();
-        if (
-            config_.maxAge == 0 || config_.maxValidity == 0 || config_.maxInstruments == 0
-                || config_.maxInstruments > INSTRUMENTS_LIMIT || config_.minVol == 0 || config_.minVol > config_.maxVol
-                || config_.maxHedgeDelta == 0
-        ) revert ConfigInvalid();
-        _CONSORTIUM = consortium_;
-        groupKey = groupKey_;
-        epoch = epoch_;
-        _config = config_;
-        emit GroupKeyRotated(address(0), groupKey_, epoch_);
+        Founding memory founding
+    )
+        EIP712("MPC Hedge Report", "1")
+        GroupKeys(founding.groupKey, founding.epoch)
+        RoundLedger(founding.config)
+        Challenges(founding.consortium, founding.judge, founding.tolerances, founding.challengeBond, founding.sink)
+    {
+        MEMBERS = founding.members;
+        if (founding.members.actionDelay() < founding.config.challengeWindow) {
+            revert DelayShorterThanWindow(founding.members.actionDelay(), founding.config.challengeWindow);
+        }
     }
 
-    /// @notice Accepts a report that the group key signed.
-    /// @param report The report
-    /// @param signature 65 bytes r, s, v over its EIP-712 digest, low s, v 27 or 28
-    function submit(
-        HedgeReport calldata report,
-        bytes calldata signature
-    ) external whenNotPaused {
-        Config memory config_ = _config;
-        _checkHeader(report, config_);
-
-        bytes32 digest = _hashTypedDataV4(report.structHash());
-        address recovered = ECDSA.recoverCalldata(digest, signature);
-        if (recovered != groupKey) revert NotGroupKey(recovered);
-
-        _storeForwards(report.forwards, report.observedAt);
-        _storeParams(report.params, ReportBounds.limitsOf(config_));
-        _latest = Header({
-            round: report.round,
-            epoch: report.epoch,
-            observedAt: report.observedAt,
-            validUntil: report.validUntil,
-            acceptedAt: uint64(block.timestamp),
-            instruments: uint32(report.params.length),
-            expiries: uint32(report.forwards.length),
-            digest: digest,
-            book: report.book,
-            model: report.model,
-            inputs: report.inputs
-        });
-        emit ReportAccepted(
-            report.round, report.epoch, digest, report.observedAt, report.validUntil, report.book, report.params.length
-        );
+    /// @notice Takes a report whose words stay in this call's data: only their digest is kept. Whoever uses it later brings
+    /// the report along, and {proves} says whether it is the one.
+    /// @param core Its numbers, book, model and inputs
+    /// @param words Its forward words, as many as the head says, and then its param words
+    /// @param r Of the group key's signature over the report's EIP-712 digest
+    /// @param vs s and the parity of v, as in EIP-2098
+    /// @return False where the breaker has rejected it
+    function settle(
+        ReportCore calldata core,
+        bytes32[] calldata words,
+        bytes32 r,
+        bytes32 vs
+    ) external returns (bool) {
+        return _settle(core, words, r, vs, false);
     }
 
-    /// @notice Puts a new group key in force; reports under the old one are refused from now on.
-    /// @param newGroupKey Its address
-    /// @param newEpoch The current epoch plus one
-    /// @param deadline Unix seconds after which the signatures are void
-    /// @param signatures Members' signatures over `RotateGroupKey`, ascending by signer
+    /// @notice Takes a report and keeps its words, for contracts that read instruments by {reading}. Its book must be registered.
+    /// Arguments as of {settle}.
+    /// @return False where the breaker has rejected it
+    function settleAndStore(
+        ReportCore calldata core,
+        bytes32[] calldata words,
+        bytes32 r,
+        bytes32 vs
+    ) external returns (bool) {
+        return _settle(core, words, r, vs, true);
+    }
+
+    /// @inheritdoc IGovernedFeed
+    /// @dev Nothing is accepted and {isLive} is false until the members unpause. Challenges, and the passing of time into
+    /// finality, go on.
+    function pause() external onlyMembers {
+        FeedState state = _state;
+        if (state.has(FeedStateLibrary.PAUSED)) revert FeedPaused();
+        _state = state.with(FeedStateLibrary.PAUSED);
+        emit Paused();
+    }
+
+    /// @inheritdoc IGovernedFeed
+    function unpause() external onlyMembers {
+        FeedState state = _state;
+        if (!state.has(FeedStateLibrary.PAUSED)) revert FeedNotPaused();
+        _state = state.without(FeedStateLibrary.PAUSED);
+        emit Unpaused();
+    }
+
+    /// @inheritdoc IGovernedFeed
+    /// @dev After a proof of fraud there is no overlap.
     function rotateGroupKey(
         address newGroupKey,
         uint64 newEpoch,
-        uint256 deadline,
-        bytes[] calldata signatures
-    ) external {
-        address previous = groupKey;
-        if (newGroupKey == address(0)) revert GroupKeyZero();
-        if (newGroupKey == previous) revert GroupKeyUnchanged(newGroupKey);
-        if (newEpoch != epoch + 1) revert EpochNotNext(newEpoch, epoch);
-        _authorize(
-            keccak256(abi.encode(_ROTATE_TYPE_HASH, newGroupKey, newEpoch, _currentNonce(), deadline)),
-            deadline,
-            signatures
-        );
-        groupKey = newGroupKey;
-        epoch = newEpoch;
-        emit GroupKeyRotated(previous, newGroupKey, newEpoch);
+        uint256 overlap
+    ) external onlyMembers {
+        _dropPending(_cutoff());
+        _rotate(newGroupKey, newEpoch, overlap);
     }
 
-    /// @notice Stops the acceptance of reports, and makes {isFresh} false.
-    function pause(
-        uint256 deadline,
-        bytes[] calldata signatures
-    ) external {
-        _authorize(keccak256(abi.encode(_PAUSE_TYPE_HASH, _currentNonce(), deadline)), deadline, signatures);
-        _pause();
+    /// @inheritdoc IGovernedFeed
+    function setParameters(
+        Config calldata newConfig,
+        Tolerances calldata newTolerances
+    ) external onlyMembers {
+        _requireDelay(newConfig);
+        _dropPending(_cutoff());
+        _setConfig(newConfig);
+        _setTolerances(newTolerances);
     }
 
-    /// @notice Ends a pause.
-    function unpause(
-        uint256 deadline,
-        bytes[] calldata signatures
-    ) external {
-        _authorize(keccak256(abi.encode(_UNPAUSE_TYPE_HASH, _currentNonce(), deadline)), deadline, signatures);
-        _unpause();
+    /// @notice Whether a report is accepted report `sequence`, and whether it is final.
+    function proves(
+        HedgeReport calldata report,
+        uint256 sequence
+    ) external view returns (bool isAccepted, bool isFinal) {
+        return _proves(_hashTypedDataV4(report.structHash()), sequence);
     }
 
-    /// @notice The consortium whose reports are accepted here
-    function consortium() external view returns (bytes32) {
-        return _CONSORTIUM;
-    }
-
-    /// @notice Round of the latest report, 0 before the first
-    function latestRound() external view returns (uint64) {
-        return _latest.round;
-    }
-
-    /// @notice Header of the latest report; it may have expired, see {isFresh}
-    function latest() external view returns (Header memory) {
-        if (_latest.round == 0) revert NoReport();
-        return _latest;
-    }
-
-    /// @notice Whether the latest report may be relied on now
-    /// @dev False without a report, past its validity, while paused, and once the key that signed it was replaced.
-    function isFresh() external view returns (bool) {
-        Header storage header = _latest;
-        return header.round != 0 && block.timestamp <= header.validUntil && !paused() && header.epoch == epoch;
-    }
-
-    /// @notice Parameters of the instrument at `index` of the latest report's book
-    function param(
-        uint256 index
-    ) external view returns (ParamWord) {
-        uint256 count = _latest.instruments;
-        if (index >= count) revert IndexOutOfRange(index, count);
-        return _params[index];
-    }
-
-    /// @notice Parameters of `count` instruments from `start` on
-    function params(
-        uint256 start,
-        uint256 count
-    ) external view returns (ParamWord[] memory words) {
-        uint256 total = _latest.instruments;
-        if (count > total || start > total - count) revert RangeOutOfBounds(start, count, total);
-        words = new ParamWord[](count);
-        for (uint256 i = 0; i < count; ++i) {
-            words[i] = _params[start + i];
-        }
-    }
-
-    /// @notice Expiries and forwards of the latest report
-    function forwards() external view returns (ForwardWord[] memory words) {
-        uint256 count = _latest.expiries;
-        words = new ForwardWord[](count);
-        for (uint256 i = 0; i < count; ++i) {
-            words[i] = _forwards[i];
-        }
+    /// @inheritdoc IHedgeFeed
+    function isLive() external view returns (bool) {
+        FeedState state = _state;
+        return state.sequence() != 0 && block.timestamp <= state.validUntil() && !state.has(FeedStateLibrary.PAUSED)
+            && !state.has(FeedStateLibrary.FLAGGED) && !_authority.isSlashed();
     }
 
     /// @notice What the group key signs for this report
@@ -253,65 +180,119 @@ contract HedgeSettlement is MembersMultisig, Pausable {
         return _hashTypedDataV4(report.structHash());
     }
 
-    /// @notice EIP-712 domain separator; {eip712Domain} has its parts
+    /// @notice EIP-712 domain separator, made anew where the chain's id has changed; {eip712Domain} (ERC-5267) has its parts
     function domainSeparator() external view returns (bytes32) {
         return _domainSeparatorV4();
     }
 
-    /// @notice What is accepted
-    function config() external view returns (Config memory) {
-        return _config;
+    function _settle(
+        ReportCore calldata core,
+        bytes32[] calldata words,
+        bytes32 r,
+        bytes32 vs,
+        bool store
+    ) private returns (bool) {
+        FeedState state = _state;
+        PackedConfig config_ = _config;
+        ReportHead head = core.head;
+        _checkHead(head, state, config_);
+        (bytes32[] calldata forwards, bytes32[] calldata params) = _split(head.expiries(), words, config_);
+
+        bytes32 digest = _hashTypedDataV4(core.structHash(_CONSORTIUM, forwards, params));
+        _requireKey(head.epoch(), digest, r, vs);
+        uint256 first = FeedStateLibrary.toAnchor(ForwardWord.wrap(words[0]));
+        if (_rejects(head, digest, forwards, params, first, state, config_)) return false;
+
+        unchecked {
+            uint256 sequence = state.sequence() + 1;
+            uint256 stored = state.stored();
+            if (store) _store(core, forwards, params, ++stored);
+            _keep(sequence, digest);
+            state = FeedStateLibrary.pack(head, sequence, stored, first);
+        }
+        _state = state;
+        emit ReportAccepted(digest, state);
+        return true;
     }
 
-    function _storeForwards(
-        bytes32[] calldata words,
-        uint64 observedAt
-    ) private {
-        uint40 previous = 0;
-        for (uint256 i = 0; i < words.length; ++i) {
-            ForwardWord word = ForwardWord.wrap(words[i]);
-            previous = ReportBounds.checkForward(word, i, previous, observedAt);
-            _forwards[i] = word;
+    function _cutoff() internal view override returns (uint256) {
+        return _authority.isSlashed() ? _authority.since() : block.timestamp;
+    }
+
+    /// @dev Whether the breaker rejects a signed report, and flags the feed then. After `jumpHorizon` without an accepted
+    /// report the forward may be anywhere: a breaker that only members could reset would turn a crash into an outage.
+    function _rejects(
+        ReportHead head,
+        bytes32 digest,
+        bytes32[] calldata forwards,
+        bytes32[] calldata params,
+        uint256 first,
+        FeedState state,
+        PackedConfig config_
+    ) private returns (bool) {
+        uint256 anchor;
+        unchecked {
+            if (block.timestamp <= state.acceptedAt() + config_.jumpHorizon()) anchor = state.anchor();
+        }
+        (Breach breach, uint256 index) =
+            Breaker.checkForwards(forwards, head.observedAt(), first, anchor, config_.maxJump());
+        if (breach == Breach.NONE) (breach, index) = Breaker.checkParams(params);
+        if (breach == Breach.NONE) return false;
+        _state = state.withRound(head.round()).with(FeedStateLibrary.FLAGGED);
+        emit ReportRejected(head.round(), digest, breach, index);
+        return true;
+    }
+
+    function _checkHead(
+        ReportHead head,
+        FeedState state,
+        PackedConfig config_
+    ) private view {
+        if (state.has(FeedStateLibrary.PAUSED)) revert FeedPaused();
+        if (head.reserved() != 0) revert HeadReservedBits(head);
+        if (head.round() <= state.round()) revert RoundNotNewer(head.round(), state.round());
+        unchecked {
+            // Sums of 40 and 24 bits
+            uint256 observedAt = head.observedAt();
+            if (observedAt > block.timestamp + config_.maxFutureSkew()) {
+                revert ObservedInFuture(observedAt, block.timestamp);
+            }
+            if (block.timestamp > observedAt + config_.maxAge()) revert ReportTooOld(observedAt, block.timestamp);
+            if (block.timestamp > head.validUntil()) revert ReportExpired(head.validUntil(), block.timestamp);
+            if (head.validFor() == 0 || head.validFor() > config_.maxValidity()) {
+                revert ValidityOutOfBounds(head.validFor(), config_.maxValidity());
+            }
+            if (observedAt < state.observedAt()) revert ObservedBeforePrevious(observedAt, state.observedAt());
+            uint256 acceptableAt = state.acceptedAt() + _pace(config_.challengeWindow());
+            if (block.timestamp < acceptableAt) revert ReportTooSoon(acceptableAt, block.timestamp);
         }
     }
 
-    function _storeParams(
+    function _split(
+        uint256 expiries,
         bytes32[] calldata words,
-        ReportBounds.Limits memory limits
-    ) private {
-        for (uint256 i = 0; i < words.length; ++i) {
-            ParamWord word = ParamWord.wrap(words[i]);
-            ReportBounds.checkParam(word, i, limits);
-            _params[i] = word;
+        PackedConfig config_
+    ) private pure returns (bytes32[] calldata forwards, bytes32[] calldata params) {
+        unchecked {
+            if (expiries == 0 || expiries > EXPIRIES_LIMIT) revert ExpiryCountOutOfBounds(expiries, EXPIRIES_LIMIT);
+            // Wraps, and is too many, where there are fewer words than expiries.
+            uint256 instruments = words.length - expiries;
+            if (instruments == 0 || instruments > config_.maxInstruments()) {
+                revert InstrumentCountOutOfBounds(instruments, config_.maxInstruments());
+            }
+            assembly ("memory-safe") {
+                forwards.offset := words.offset
+                forwards.length := expiries
+                params.offset := add(words.offset, shl(5, expiries))
+                params.length := instruments
+            }
         }
     }
 
-    function _checkHeader(
-        HedgeReport calldata report,
+    function _requireDelay(
         Config memory config_
     ) private view {
-        Header storage previous = _latest;
-        if (report.consortium != _CONSORTIUM) revert WrongConsortium(report.consortium);
-        if (report.epoch != epoch) revert WrongEpoch(report.epoch, epoch);
-        if (report.round <= previous.round) revert RoundNotNewer(report.round, previous.round);
-
-        uint64 observedAt = report.observedAt;
-        uint64 validUntil = report.validUntil;
-        if (observedAt > block.timestamp + config_.maxFutureSkew) {
-            revert ObservedInFuture(observedAt, block.timestamp);
-        }
-        if (block.timestamp > uint256(observedAt) + config_.maxAge) revert ReportTooOld(observedAt, block.timestamp);
-        if (block.timestamp > validUntil) revert ReportExpired(validUntil, block.timestamp);
-        if (validUntil <= observedAt || validUntil - observedAt > config_.maxValidity) {
-            revert ValidityOutOfBounds(observedAt, validUntil);
-        }
-        if (observedAt < previous.observedAt) revert ObservedBeforePrevious(observedAt, previous.observedAt);
-
-        uint256 instruments = report.params.length;
-        if (instruments == 0 || instruments > config_.maxInstruments) {
-            revert InstrumentCountOutOfBounds(instruments, config_.maxInstruments);
-        }
-        uint256 expiries = report.forwards.length;
-        if (expiries == 0 || expiries > EXPIRIES_LIMIT) revert ExpiryCountOutOfBounds(expiries, EXPIRIES_LIMIT);
+        uint256 delay = MEMBERS.actionDelay();
+        if (delay < config_.challengeWindow) revert DelayShorterThanWindow(delay, config_.challengeWindow);
     }
 }

@@ -1,36 +1,57 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.24;
 
-import {HedgeReport} from "../../src/HedgeReport.sol";
+import {HedgeReport, ReportCore, SignedHeader} from "../../src/HedgeReport.sol";
 import {HedgeSettlement} from "../../src/HedgeSettlement.sol";
-import {Config} from "../../src/ReportBounds.sol";
+import {ConsortiumMembers} from "../../src/governance/ConsortiumMembers.sol";
+import {IReportJudge, Tolerances} from "../../src/interfaces/IReportJudge.sol";
+import {Config} from "../../src/ledger/Config.sol";
+import {InstrumentWord} from "../../src/types/InstrumentWord.sol";
+import {ReportHead} from "../../src/types/ReportHead.sol";
+import {MembersSigner} from "./MembersSigner.sol";
+import {MockJudge} from "./MockJudge.sol";
 import {WordPacker} from "./WordPacker.sol";
-import {Test} from "forge-std/Test.sol";
 
-/// @dev A settlement contract of four members (quorum three), and valid reports for it.
-abstract contract SettlementFixture is Test {
+/// @dev A settlement contract of four members (quorum three), books of its instruments, and valid reports about them.
+abstract contract SettlementFixture is MembersSigner {
     bytes32 internal constant CONSORTIUM = keccak256("consortium");
     uint64 internal constant EPOCH = 3;
     uint64 internal constant START = 1_767_254_400;
-    uint256 internal constant QUORUM = 3;
-    uint256 internal constant MEMBERS = 4;
-
-    bytes32 internal constant ROTATE_TYPE =
-        keccak256("RotateGroupKey(address newGroupKey,uint64 newEpoch,uint256 nonce,uint256 deadline)");
-    bytes32 internal constant PAUSE_TYPE = keccak256("Pause(uint256 nonce,uint256 deadline)");
-    bytes32 internal constant UNPAUSE_TYPE = keccak256("Unpause(uint256 nonce,uint256 deadline)");
+    uint24 internal constant WINDOW = 600;
+    uint256 internal constant DELAY = 1 days;
+    uint256 internal constant CHALLENGE_BOND = 0.1 ether;
+    address internal constant SINK = address(0xdead);
+    // Expiries of the books, and their forwards.
+    uint40 internal constant FIRST_EXPIRY = uint40(START + 30 days);
+    uint40 internal constant SECOND_EXPIRY = uint40(START + 60 days);
 
     HedgeSettlement internal settlement;
+    IReportJudge internal judge;
     uint256 internal groupPrivateKey = uint256(keccak256("group key"));
-    uint256[] internal memberKeys;
-    address[] internal memberAddresses;
 
     function setUp() public virtual {
         vm.warp(START);
-        _makeMembers();
-        settlement = new HedgeSettlement(
-            CONSORTIUM, vm.addr(groupPrivateKey), EPOCH, memberAddresses, QUORUM, _defaultConfig()
-        );
+        _makeMembers(DELAY);
+        judge = _judge();
+        settlement = new HedgeSettlement(_founding());
+    }
+
+    function _judge() internal virtual returns (IReportJudge) {
+        return new MockJudge();
+    }
+
+    function _founding() internal view returns (HedgeSettlement.Founding memory) {
+        return HedgeSettlement.Founding({
+            consortium: CONSORTIUM,
+            groupKey: vm.addr(groupPrivateKey),
+            epoch: EPOCH,
+            members: members,
+            config: _defaultConfig(),
+            tolerances: _defaultTolerances(),
+            judge: judge,
+            challengeBond: CHALLENGE_BOND,
+            sink: SINK
+        });
     }
 
     function _defaultConfig() internal pure returns (Config memory) {
@@ -38,26 +59,39 @@ abstract contract SettlementFixture is Test {
             maxAge: 600,
             maxFutureSkew: 60,
             maxValidity: 3600,
+            challengeWindow: WINDOW,
             maxInstruments: 700,
-            minVol: 10_000,
-            maxVol: 10_000_000,
-            maxHedgeDelta: 2_000_000
+            maxJump: 1500,
+            jumpHorizon: 900
         });
     }
 
-    /// @dev Keys in ascending order of their addresses, as signatures must be handed in.
-    function _makeMembers() private {
-        for (uint256 i = 0; i < MEMBERS; ++i) {
-            memberKeys.push(uint256(keccak256(abi.encode("member", i))));
+    function _defaultTolerances() internal pure returns (Tolerances memory) {
+        return Tolerances({
+            delta: 2000, gamma: 8000, vega: 2000, premium: 2000, vol: 2000, hedgeReach: 800, hedgeSlack: 20_000
+        });
+    }
+
+    /// @dev `count` instruments: calls and puts in turn, strikes ascending, the second half on the second expiry.
+    function _instruments(
+        uint256 count
+    ) internal pure returns (InstrumentWord[] memory words) {
+        words = new InstrumentWord[](count);
+        for (uint256 i = 0; i < count; ++i) {
+            words[i] = WordPacker.instrument(
+                "BTC",
+                i % 2 == 0 ? 2 : 1,
+                i < (count + 1) / 2 ? FIRST_EXPIRY : SECOND_EXPIRY,
+                uint96(40_000e8 + (i / 2) * 1000e8)
+            );
         }
-        for (uint256 i = 1; i < MEMBERS; ++i) {
-            for (uint256 j = i; j > 0 && vm.addr(memberKeys[j - 1]) > vm.addr(memberKeys[j]); --j) {
-                (memberKeys[j - 1], memberKeys[j]) = (memberKeys[j], memberKeys[j - 1]);
-            }
-        }
-        for (uint256 i = 0; i < MEMBERS; ++i) {
-            memberAddresses.push(vm.addr(memberKeys[i]));
-        }
+    }
+
+    function _register(
+        uint256 count
+    ) internal returns (uint256 bookId, uint256[] memory ids) {
+        ids = settlement.register(_instruments(count));
+        bookId = settlement.registerBook(ids);
     }
 
     function _report(
@@ -69,16 +103,16 @@ abstract contract SettlementFixture is Test {
         report.round = round;
         report.observedAt = uint64(block.timestamp);
         report.validUntil = uint64(block.timestamp) + 1800;
-        report.book = keccak256("book");
+        report.book = WordPacker.book(_instruments(instruments));
         report.model = keccak256("model");
         report.inputs = keccak256("inputs");
-        report.forwards = new bytes32[](2);
-        report.forwards[0] = WordPacker.forward(uint40(block.timestamp) + 1 days, 88_000e8);
-        report.forwards[1] = WordPacker.forward(uint40(block.timestamp) + 8 days, 88_100e8);
+        report.forwards = new bytes32[](instruments < 2 ? 1 : 2);
+        report.forwards[0] = WordPacker.forward(FIRST_EXPIRY, 8_800_012_345_678);
+        if (instruments > 1) report.forwards[1] = WordPacker.forward(SECOND_EXPIRY, 8_810_087_654_321);
         report.params = _params(round, instruments);
     }
 
-    /// @dev Words that differ in every round and index.
+    /// @dev Words that differ in every round and index, every field as wide as on a real chain.
     function _params(
         uint64 round,
         uint256 instruments
@@ -86,20 +120,45 @@ abstract contract SettlementFixture is Test {
         words = new bytes32[](instruments);
         for (uint256 i = 0; i < instruments; ++i) {
             uint32 seed = uint32(uint256(keccak256(abi.encode(round, i))));
+            uint24 margin = uint24(20_000 + seed % 250_000);
             words[i] = WordPacker.param(
                 WordPacker.Param({
-                    iv: 10_000 + seed % 9_990_001,
+                    iv: 300_000 + seed % 366_666,
                     bsDelta: int24(int256(uint256(seed % 2_000_001)) - 1_000_000),
-                    hedgeDelta: int24(int256(uint256(seed % 4_000_001)) - 2_000_000),
-                    gamma: uint40(seed) * 200,
-                    vega: seed,
-                    premium: seed / 3,
-                    maintenanceMargin: uint24(seed % 500_000),
-                    initialMargin: uint24(seed % 500_000 + 100),
+                    hedgeDelta: int24(int256(uint256(seed % 3_000_001)) - 1_500_000),
+                    gamma: 70_000 + seed % 5_000_000,
+                    vega: 17_000_000 + seed % 50_000_000,
+                    premium: seed % 60_000_000,
+                    maintenanceMargin: margin,
+                    initialMargin: (margin * 5) / 4,
                     reserved: 0
                 })
             );
         }
+    }
+
+    /// @dev A report as it is brought to the chain.
+    function _compact(
+        HedgeReport memory report
+    ) internal pure returns (ReportCore memory core, bytes32[] memory words) {
+        core = ReportCore(_head(report), report.book, report.model, report.inputs);
+        words = new bytes32[](report.forwards.length + report.params.length);
+        for (uint256 i = 0; i < report.forwards.length; ++i) {
+            words[i] = report.forwards[i];
+        }
+        for (uint256 i = 0; i < report.params.length; ++i) {
+            words[report.forwards.length + i] = report.params[i];
+        }
+    }
+
+    function _head(
+        HedgeReport memory report
+    ) internal pure returns (ReportHead) {
+        return ReportHead.wrap(
+            uint256(report.round) * 2 ** 208 + uint256(report.observedAt) * 2 ** 168
+                + uint256(report.validUntil - report.observedAt) * 2 ** 124 + uint256(report.epoch) * 2 ** 76
+                + report.forwards.length
+        );
     }
 
     function _sign(
@@ -108,84 +167,58 @@ abstract contract SettlementFixture is Test {
         return _signature(groupPrivateKey, settlement.digestOf(report));
     }
 
-    function _signature(
-        uint256 key,
-        bytes32 digest
-    ) internal pure returns (bytes memory) {
-        (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, digest);
-        return abi.encodePacked(r, s, v);
+    function _signCompact(
+        HedgeReport memory report
+    ) internal view returns (bytes32 r, bytes32 vs) {
+        return vm.signCompact(groupPrivateKey, settlement.digestOf(report));
     }
 
-    function _submit(
+    function _publish(
         HedgeReport memory report
-    ) internal {
-        settlement.submit(report, _sign(report));
+    ) internal returns (bool) {
+        (bytes32 r, bytes32 vs) = _signCompact(report);
+        (ReportCore memory core, bytes32[] memory words) = _compact(report);
+        return settlement.settle(core, words, r, vs);
+    }
+
+    function _publishStored(
+        HedgeReport memory report
+    ) internal returns (bool) {
+        (bytes32 r, bytes32 vs) = _signCompact(report);
+        (ReportCore memory core, bytes32[] memory words) = _compact(report);
+        return settlement.settleAndStore(core, words, r, vs);
     }
 
     /// @dev Signs, then expects the refusal: signing asks the contract, and expectRevert watches the next call.
-    function _submitExpecting(
+    function _publishExpecting(
         HedgeReport memory report,
         bytes memory refusal
     ) internal {
-        bytes memory signature = _sign(report);
+        (bytes32 r, bytes32 vs) = _signCompact(report);
+        (ReportCore memory core, bytes32[] memory words) = _compact(report);
         vm.expectRevert(refusal);
-        settlement.submit(report, signature);
+        settlement.settle(core, words, r, vs);
     }
 
-    function _digest(
-        bytes32 structHash
-    ) internal view returns (bytes32) {
-        return keccak256(abi.encodePacked(hex"1901", settlement.domainSeparator(), structHash));
-    }
-
-    /// @dev Signatures of the first `count` members.
-    function _signatures(
-        bytes32 structHash,
-        uint256 count
-    ) internal view returns (bytes[] memory signatures) {
-        signatures = new bytes[](count);
-        for (uint256 i = 0; i < count; ++i) {
-            signatures[i] = _signature(memberKeys[i], _digest(structHash));
-        }
-    }
-
-    function _pauseHash(
-        uint256 deadline
-    ) internal view returns (bytes32) {
-        return keccak256(abi.encode(PAUSE_TYPE, settlement.nonce(), deadline));
-    }
-
-    function _unpauseHash(
-        uint256 deadline
-    ) internal view returns (bytes32) {
-        return keccak256(abi.encode(UNPAUSE_TYPE, settlement.nonce(), deadline));
-    }
-
-    function _rotateHash(
-        address key,
-        uint64 epoch,
-        uint256 deadline
-    ) internal view returns (bytes32) {
-        return keccak256(abi.encode(ROTATE_TYPE, key, epoch, settlement.nonce(), deadline));
-    }
-
-    function _pause() internal {
-        bytes[] memory signatures = _signatures(_pauseHash(block.timestamp), QUORUM);
-        settlement.pause(block.timestamp, signatures);
-    }
-
-    function _unpause() internal {
-        bytes[] memory signatures = _signatures(_unpauseHash(block.timestamp), QUORUM);
-        settlement.unpause(block.timestamp, signatures);
+    function _signedHeader(
+        HedgeReport memory report
+    ) internal view returns (SignedHeader memory) {
+        (bytes32 r, bytes32 vs) = _signCompact(report);
+        (ReportCore memory core,) = _compact(report);
+        return SignedHeader({
+            core: core,
+            forwardsHash: keccak256(abi.encodePacked(report.forwards)),
+            paramsHash: keccak256(abi.encodePacked(report.params)),
+            r: r,
+            vs: vs
+        });
     }
 
     function _rotate(
-        uint256 newPrivateKey
+        uint256 newPrivateKey,
+        uint256 overlap
     ) internal {
-        uint64 next = settlement.epoch() + 1;
-        address key = vm.addr(newPrivateKey);
-        bytes[] memory signatures = _signatures(_rotateHash(key, next, block.timestamp), QUORUM);
-        settlement.rotateGroupKey(key, next, block.timestamp, signatures);
+        _rotateKey(settlement, vm.addr(newPrivateKey), settlement.epoch() + 1, overlap);
         groupPrivateKey = newPrivateKey;
     }
 }
