@@ -15,8 +15,6 @@ import {FeedState, FeedStateLibrary} from "./types/FeedState.sol";
 import {ForwardWord} from "./types/ForwardWord.sol";
 import {PackedConfig} from "./types/PackedConfig.sol";
 import {ReportHead} from "./types/ReportHead.sol";
-import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
-import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 
 /// @title The ledger of a consortium's signed hedging parameters
 /// @notice Anyone may publish a report; the group key's signature is what counts. A report is accepted once, in order and
@@ -79,7 +77,6 @@ contract HedgeSettlement is Challenges, IGovernedFeed {
     constructor(
         Founding memory founding
     )
-        EIP712("MPC Hedge Report", "1")
         GroupKeys(founding.groupKey, founding.epoch)
         RoundLedger(founding.config)
         Challenges(founding.consortium, founding.judge, founding.tolerances, founding.challengeBond, founding.sink)
@@ -163,7 +160,7 @@ contract HedgeSettlement is Challenges, IGovernedFeed {
         HedgeReport calldata report,
         uint256 sequence
     ) external view returns (bool isAccepted, bool isFinal) {
-        return _proves(_hashTypedDataV4(report.structHash()), sequence);
+        return _proves(_hashTypedData(report.structHash()), sequence);
     }
 
     /// @inheritdoc IHedgeFeed
@@ -177,12 +174,12 @@ contract HedgeSettlement is Challenges, IGovernedFeed {
     function digestOf(
         HedgeReport calldata report
     ) external view returns (bytes32) {
-        return _hashTypedDataV4(report.structHash());
+        return _hashTypedData(report.structHash());
     }
 
     /// @notice EIP-712 domain separator, made anew where the chain's id has changed; {eip712Domain} (ERC-5267) has its parts
     function domainSeparator() external view returns (bytes32) {
-        return _domainSeparatorV4();
+        return _domainSeparator();
     }
 
     function _settle(
@@ -195,13 +192,13 @@ contract HedgeSettlement is Challenges, IGovernedFeed {
         FeedState state = _state;
         PackedConfig config_ = _config;
         ReportHead head = core.head;
-        _checkHead(head, state, config_);
+        uint256 anchor = _checkHead(head, state, config_);
         (bytes32[] calldata forwards, bytes32[] calldata params) = _split(head.expiries(), words, config_);
 
-        bytes32 digest = _hashTypedDataV4(core.structHash(_CONSORTIUM, forwards, params));
+        bytes32 digest = _hashTypedData(core.structHash(_CONSORTIUM, forwards, params));
         _requireKey(head.epoch(), digest, r, vs);
         uint256 first = FeedStateLibrary.toAnchor(ForwardWord.wrap(words[0]));
-        if (_rejects(head, digest, forwards, params, first, state, config_)) return false;
+        if (_rejects(head, digest, forwards, params, first, anchor)) return false;
 
         unchecked {
             uint256 sequence = state.sequence() + 1;
@@ -219,35 +216,31 @@ contract HedgeSettlement is Challenges, IGovernedFeed {
         return _authority.isSlashed() ? _authority.since() : block.timestamp;
     }
 
-    /// @dev Whether the breaker rejects a signed report, and flags the feed then. After `jumpHorizon` without an accepted
-    /// report the forward may be anywhere: a breaker that only members could reset would turn a crash into an outage.
+    /// @dev Whether the breaker rejects a signed report, and flags the feed then.
     function _rejects(
         ReportHead head,
         bytes32 digest,
         bytes32[] calldata forwards,
         bytes32[] calldata params,
         uint256 first,
-        FeedState state,
-        PackedConfig config_
+        uint256 anchor
     ) private returns (bool) {
-        uint256 anchor;
-        unchecked {
-            if (block.timestamp <= state.acceptedAt() + config_.jumpHorizon()) anchor = state.anchor();
-        }
         (Breach breach, uint256 index) =
-            Breaker.checkForwards(forwards, head.observedAt(), first, anchor, config_.maxJump());
+            Breaker.checkForwards(forwards, head.observedAt(), first, anchor, _config.maxJump());
         if (breach == Breach.NONE) (breach, index) = Breaker.checkParams(params);
         if (breach == Breach.NONE) return false;
-        _state = state.withRound(head.round()).with(FeedStateLibrary.FLAGGED);
+        _state = _state.withRound(head.round()).with(FeedStateLibrary.FLAGGED);
         emit ReportRejected(head.round(), digest, breach, index);
         return true;
     }
 
+    /// @return anchor What the first forward is compared with, 0 where nothing: after `jumpHorizon` without an accepted report it
+    /// may be anywhere. A breaker that only members could reset would turn a crash into an outage.
     function _checkHead(
         ReportHead head,
         FeedState state,
         PackedConfig config_
-    ) private view {
+    ) private view returns (uint256 anchor) {
         if (state.has(FeedStateLibrary.PAUSED)) revert FeedPaused();
         if (head.reserved() != 0) revert HeadReservedBits(head);
         if (head.round() <= state.round()) revert RoundNotNewer(head.round(), state.round());
@@ -263,8 +256,10 @@ contract HedgeSettlement is Challenges, IGovernedFeed {
                 revert ValidityOutOfBounds(head.validFor(), config_.maxValidity());
             }
             if (observedAt < state.observedAt()) revert ObservedBeforePrevious(observedAt, state.observedAt());
-            uint256 acceptableAt = state.acceptedAt() + _pace(config_.challengeWindow());
+            uint256 acceptedAt = state.acceptedAt();
+            uint256 acceptableAt = acceptedAt + _pace(config_.challengeWindow());
             if (block.timestamp < acceptableAt) revert ReportTooSoon(acceptableAt, block.timestamp);
+            if (block.timestamp <= acceptedAt + config_.jumpHorizon()) anchor = state.anchor();
         }
     }
 

@@ -8,7 +8,6 @@ import {ParamWord} from "../types/ParamWord.sol";
 import {ReportHead} from "../types/ReportHead.sol";
 import {GroupKeys} from "./GroupKeys.sol";
 import {StoredReports} from "./StoredReports.sol";
-import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 
 /// @title Proofs against signed reports, from public data alone
 /// @notice Whatever the group key has signed can be challenged, accepted or not: for a week after its observation, and as long
@@ -108,8 +107,7 @@ abstract contract Challenges is GroupKeys, StoredReports {
         if (observedAt < _tolerancesSince) revert JudgedByOtherTolerances(observedAt, _tolerancesSince);
         if (report.consortium != _CONSORTIUM) revert WrongConsortium(report.consortium);
         address key = _challengeableKeyOf(report.epoch);
-        address recovered = ECDSA.recoverCalldata(_hashTypedDataV4(report.structHash()), signature);
-        if (recovered != key) revert NotGroupKey(recovered);
+        _requireSignature(key, _hashTypedData(report.structHash()), signature);
 
         if (_breaks(report, law, instrumentIds)) {
             _slash(msg.sender);
@@ -179,7 +177,7 @@ abstract contract Challenges is GroupKeys, StoredReports {
         SignedHeader calldata header,
         address key
     ) private view returns (bytes32 digest) {
-        digest = _hashTypedDataV4(header.core.structHash(_CONSORTIUM, header.forwardsHash, header.paramsHash));
+        digest = _hashTypedData(header.core.structHash(_CONSORTIUM, header.forwardsHash, header.paramsHash));
         _requireSigner(key, digest, header.r, header.vs);
     }
 

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.24;
 
+import {ISlashable} from "../interfaces/ISlashable.sol";
 import {Authority, AuthorityLibrary} from "../types/Authority.sol";
 import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
 import {ECDSA as StrictECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
-import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {ECDSA} from "solady/utils/ECDSA.sol";
+import {EIP712} from "solady/utils/EIP712.sol";
 
 /// @title The group key of each epoch, and signatures under it
 /// @notice After a rotation the key before stays valid for a bounded overlap, so that reports on their way still arrive.
 /// A key that was proved to have lied signs nothing any more, here or through ERC-1271.
-abstract contract GroupKeys is EIP712, IERC1271 {
+abstract contract GroupKeys is EIP712, IERC1271, ISlashable {
     /// @notice No overlap is longer, in seconds: a bond's unbonding delay must be longer
     uint256 public constant OVERLAP_LIMIT = 1 days;
 
@@ -27,7 +28,7 @@ abstract contract GroupKeys is EIP712, IERC1271 {
 
     error GroupKeyZero();
     error EpochNotNext(uint64 newEpoch, uint64 current);
-    error EpochTooLarge(uint64 epoch);
+    error EpochOutOfRange(uint64 epoch);
     error OverlapTooLong(uint256 overlap, uint256 maximum);
     error WrongEpoch(uint256 epoch, uint64 current);
     error KeySlashed(uint64 epoch);
@@ -39,7 +40,8 @@ abstract contract GroupKeys is EIP712, IERC1271 {
         uint64 epoch_
     ) {
         if (groupKey_ == address(0)) revert GroupKeyZero();
-        if (epoch_ > type(uint48).max) revert EpochTooLarge(epoch_);
+        // 0 is the epoch of nothing: {lastSlashedEpoch}.
+        if (epoch_ == 0 || epoch_ > type(uint48).max) revert EpochOutOfRange(epoch_);
         _authority = AuthorityLibrary.pack(groupKey_, epoch_, block.timestamp, AuthorityLibrary.ACTIVE);
         emit GroupKeyRotated(address(0), groupKey_, epoch_, 0);
     }
@@ -60,13 +62,13 @@ abstract contract GroupKeys is EIP712, IERC1271 {
         return (_previous.account(), uint64(_previous.epoch()), _previous.since());
     }
 
-    /// @notice The last epoch whose key was proved to have lied, 0 where none was
+    /// @inheritdoc ISlashable
     function lastSlashedEpoch() external view returns (uint64) {
         Authority authority = _authority;
         return authority.isSlashed() ? uint64(authority.epoch()) : _lastSlashedEpoch;
     }
 
-    /// @notice Who proved that an epoch's key lied, zero where nobody did
+    /// @inheritdoc ISlashable
     function challengerOf(
         uint64 slashedEpoch
     ) external view returns (address) {
@@ -102,6 +104,16 @@ abstract contract GroupKeys is EIP712, IERC1271 {
         address key =
             reportEpoch == authority.epoch() ? authority.account() : _previousKeyOf(reportEpoch, authority, 0);
         _requireSigner(key, digest, r, vs);
+    }
+
+    /// @dev The same for 65 bytes r, s, v.
+    function _requireSignature(
+        address key,
+        bytes32 digest,
+        bytes calldata signature
+    ) internal pure {
+        address recovered = StrictECDSA.recoverCalldata(digest, signature);
+        if (recovered != key) revert NotGroupKey(recovered);
     }
 
     function _requireSigner(
@@ -146,7 +158,7 @@ abstract contract GroupKeys is EIP712, IERC1271 {
         uint64 current = uint64(authority.epoch());
         if (newGroupKey == address(0)) revert GroupKeyZero();
         if (newEpoch != current + 1) revert EpochNotNext(newEpoch, current);
-        if (newEpoch > type(uint48).max) revert EpochTooLarge(newEpoch);
+        if (newEpoch > type(uint48).max) revert EpochOutOfRange(newEpoch);
         if (overlap > OVERLAP_LIMIT) revert OverlapTooLong(overlap, OVERLAP_LIMIT);
         address previous = authority.account();
         if (authority.isSlashed()) {
@@ -160,6 +172,11 @@ abstract contract GroupKeys is EIP712, IERC1271 {
         }
         _authority = AuthorityLibrary.pack(newGroupKey, newEpoch, block.timestamp, AuthorityLibrary.ACTIVE);
         emit GroupKeyRotated(previous, newGroupKey, newEpoch, overlap == 0 ? 0 : block.timestamp + overlap);
+    }
+
+    /// @dev The domain of everything that the group key signs. The separator is made anew where the chain's id has changed.
+    function _domainNameAndVersion() internal pure override returns (string memory, string memory) {
+        return ("MPC Hedge Report", "1");
     }
 
     function _previousKeyOf(

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.24;
 
-import {FeedState} from "../types/FeedState.sol";
+import {FeedState, FeedStateLibrary} from "../types/FeedState.sol";
 import {PackedConfig, PackedConfigLibrary} from "../types/PackedConfig.sol";
 import {RingEntry, RingEntryLibrary} from "../types/RingEntry.sol";
 import {Config, ConfigLibrary} from "./Config.sol";
@@ -44,6 +44,7 @@ abstract contract RoundLedger {
     constructor(
         Config memory initial
     ) {
+        _state = FeedStateLibrary.initial();
         _setConfig(initial);
     }
 
@@ -62,8 +63,8 @@ abstract contract RoundLedger {
             validUntil: uint64(state.validUntil()),
             sequence: uint32(state.sequence()),
             stored: uint32(state.stored()),
-            paused: state.has(1),
-            flagged: state.has(2)
+            paused: state.has(FeedStateLibrary.PAUSED),
+            flagged: state.has(FeedStateLibrary.FLAGGED)
         });
     }
 

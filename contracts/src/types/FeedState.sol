@@ -47,8 +47,7 @@ library FeedStateLibrary {
         FeedState state
     ) internal pure returns (uint256) {
         unchecked {
-            uint256 sum = observedAt(state) + ((FeedState.unwrap(state) >> 148) & 0xfffff);
-            return sum < _LAG_ZERO ? 0 : sum - _LAG_ZERO;
+            return observedAt(state) + ((FeedState.unwrap(state) >> 148) & 0xfffff) - _LAG_ZERO;
         }
     }
 
@@ -106,6 +105,11 @@ library FeedStateLibrary {
     ) internal pure returns (uint256) {
         uint256 forward = word.forward();
         return forward >> 60 == 0 ? forward >> 8 : 0;
+    }
+
+    /// @return The state before the first report: accepted at 0
+    function initial() internal pure returns (FeedState) {
+        return FeedState.wrap(_LAG_ZERO << 148);
     }
 
     /// @notice The state after a report is accepted now; no flag is set.
