@@ -1,14 +1,18 @@
 // Verifies a report file against what you know of the consortium, trusting neither the file nor who gave it to you.
 //
+//   npm install && npm run build
 //   node dist/verify-report.js report.json --group-key 0x... --chain-id 1 --contract 0x...
 //
-// Exit status 0: the group key signed exactly this report, about exactly these instruments, for this chain and contract.
+// Node 22.18 and later run this file itself, without a build.
+//
+// Exit status 0: the group key signed this very report, about these very instruments, for this chain and contract.
 // Exit status 1: it did not, or the file cannot be read; one line on stderr says why. A report that has expired still
 // verifies; the output says so, and whoever acts on it must look.
 import { parseArgs } from 'node:util'
 import { type Address, isAddress } from 'viem'
 import { type ReportFile, ReportError, loadReportFile } from './report-file.ts'
 import { type Expected, type Row, verify } from './verify.ts'
+import type { Instrument } from './words.ts'
 
 const USAGE = 'usage: verify-report <report.json> --group-key <address> --chain-id <number> --contract <address>'
 function show(file: ReportFile, rows: readonly Row[], now: number): string {
@@ -22,7 +26,7 @@ function show(file: ReportFile, rows: readonly Row[], now: number): string {
   ]
   const titles = ['instrument', 'forward', 'iv', 'delta', 'hedge', 'gamma', 'vega', 'premium', 'maint.', 'initial']
   const lines = rows.map(({ instrument, forward, param }) => [
-    `${instrument.underlying} ${time(instrument.expiry)} ${decimal(instrument.strike, 8)} ${instrument.call ? 'C' : 'P'}`,
+    option(instrument),
     decimal(forward, 8),
     decimal(param.iv, 6),
     decimal(param.bsDelta, 6),
@@ -38,6 +42,10 @@ function show(file: ReportFile, rows: readonly Row[], now: number): string {
     line.map((cell, at) => (at === 0 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0))).join('  '),
   )
   return [...header, '', ...table].join('\n')
+}
+
+function option({ underlying, expiry, strike, call }: Instrument): string {
+  return `${underlying} ${time(expiry)} ${decimal(strike, 8)} ${call ? 'C' : 'P'}`
 }
 
 // Exact, because a double has not the digits.
@@ -65,9 +73,8 @@ function options(argv: readonly string[]): { path: string; expected: Expected } 
   }
   const [path, ...more] = parsed.positionals
   const { 'group-key': groupKey, 'chain-id': chain, contract } = parsed.values
-  if (path === undefined || more.length > 0 || groupKey === undefined || chain === undefined || contract === undefined) {
-    throw new ReportError(USAGE)
-  }
+  if (path === undefined || more.length > 0) throw new ReportError(USAGE)
+  if (groupKey === undefined || chain === undefined || contract === undefined) throw new ReportError(USAGE)
   for (const [name, value] of Object.entries({ '--group-key': groupKey, '--contract': contract })) {
     if (!isAddress(value)) throw new ReportError(`${name} ${value} is no address, or its checksum is wrong`)
   }

@@ -1,6 +1,6 @@
 // aave-oracle.mjs <rpc-url> <adapter>: Aave v3's own oracle, address provider and access control, from its published
-// artifacts, with the adapter as the source of one asset's price and Aave's PriceOracle as fallback. Sends from the node's
-// first account. Prints the oracle's address and what it says.
+// artifacts, with the adapter as the source of one asset's price and Aave's PriceOracle as fallback. Sends from the
+// node's first account. Prints the oracle's address and what it says.
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { ContractFactory, JsonRpcProvider } from 'ethers'
@@ -45,7 +45,8 @@ const oracle = await deploy(
 )
 
 const before = await oracle.getAssetPrice(asset)
-const refused = await outcome(() => oracle.connect(provider).setAssetSources.staticCall([asset], [adapter], { from: stranger }))
+const byStranger = oracle.connect(provider).setAssetSources
+const refused = await outcome(() => byStranger.staticCall([asset], [adapter], { from: stranger }))
 await send(oracle.setAssetSources([asset], [adapter]))
 print({
   oracle: await oracle.getAddress(),

@@ -1,4 +1,4 @@
-// read-ethers.mjs <rpc-url> <feed-abi.json> <feed> <adapter-abi.json> <adapter> <instrument-id>: the same by ethers.
+// read-ethers.mjs <rpc-url> <feed-abi.json> <feed> <adapter-abi.json> <adapter> <instrument-id>: what ethers reads.
 import { Contract, JsonRpcProvider } from 'ethers'
 import { json, print } from './abi.mjs'
 

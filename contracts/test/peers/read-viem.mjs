@@ -1,4 +1,4 @@
-// read-viem.mjs <rpc-url> <feed-abi.json> <feed> <adapter-abi.json> <adapter> <instrument-id>: feed and adapter by viem.
+// read-viem.mjs <rpc-url> <feed-abi.json> <feed> <adapter-abi.json> <adapter> <instrument-id>: what viem reads.
 import { createPublicClient, http } from 'viem'
 import { json, print } from './abi.mjs'
 
