@@ -9,6 +9,7 @@ import pytest
 from eth_abi.abi import encode
 from eth_utils import function_signature_to_4byte_selector
 
+from coordinator.artifact import load_abi
 from coordinator.reader import Feed, FeedReading, FeedState, verify_report
 from coordinator.report_file import make_report_file
 from coordinator.settlement import Patience, SettlementError
@@ -164,6 +165,11 @@ def test_another_chain_or_no_contract(url, node):
 def test_what_is_no_address(address):
     with pytest.raises(ConfigError, match="not an EVM address"):
         Feed("http://127.0.0.1:1", address)
+
+
+def test_an_interface_that_was_not_exported():
+    with pytest.raises(ConfigError, match=r"Nothing\.json is missing or damaged"):
+        load_abi("Nothing")
 
 
 def test_a_dead_node():
