@@ -96,13 +96,31 @@ def load_artifact() -> Artifact:
         raw = msgspec.json.decode((_folder() / FILE).read_bytes())
         artifact = Artifact(raw["abi"], _code(raw["bytecode"]), _code(raw["deployedBytecode"]))
     except (OSError, msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
-        raise ConfigError(
-            f"the compiled contract {FILE} is missing or damaged ({type(error).__name__}: {error})",
-            remedy="install the package again, or run contracts/scripts/export_artifacts.py",
-        ) from None
+        raise _damaged(FILE, error) from None
     if not artifact.bytecode or not artifact.deployed:
         raise ConfigError(f"the compiled contract {FILE} holds no code")
     return artifact
+
+
+@cache
+def load_abi(name: str) -> list[dict[str, Any]]:
+    """The ABI alone of one checked-in contract or interface, for instance `IHedgeFeed`.
+
+    Raises:
+        ConfigError: it is missing or damaged.
+    """
+    file = f"{name}.json"
+    try:
+        return list(msgspec.json.decode((_folder() / file).read_bytes())["abi"])
+    except (OSError, msgspec.MsgspecError, KeyError, TypeError) as error:
+        raise _damaged(file, error) from None
+
+
+def _damaged(file: str, error: Exception) -> ConfigError:
+    return ConfigError(
+        f"the compiled contract {file} is missing or damaged ({type(error).__name__}: {error})",
+        remedy="install the package again, or run contracts/scripts/export_artifacts.py",
+    )
 
 
 def _folder() -> Traversable:

@@ -13,7 +13,7 @@ import sys
 from toolchain import CONTRACTS, ToolchainError, binary, environment
 
 ARTIFACTS = CONTRACTS / "artifacts"
-EXPORTED = ("HedgeSettlement",)
+EXPORTED = ("HedgeSettlement", "IHedgeFeed", "FeedAdapter", "FeedAdapterFactory")
 
 
 def build() -> None:
@@ -27,7 +27,7 @@ def build() -> None:
 
 
 def artifact(name: str) -> str:
-    """Give the checked-in form of one contract's build output."""
+    """Give the checked-in form of one contract's build output; an interface has an ABI and no code, "0x"."""
     built = json.loads((CONTRACTS / "out" / f"{name}.sol" / f"{name}.json").read_text(encoding="utf-8"))
     metadata = built["metadata"]
     settings = metadata["settings"]
