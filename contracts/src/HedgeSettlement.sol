@@ -5,6 +5,7 @@ import {HedgeReport, HedgeReportLibrary, ReportCore} from "./HedgeReport.sol";
 import {ConsortiumMembers} from "./governance/ConsortiumMembers.sol";
 import {IGovernedFeed} from "./interfaces/IGovernedFeed.sol";
 import {IHedgeFeed} from "./interfaces/IHedgeFeed.sol";
+import {IHedgeFeedProof} from "./interfaces/IHedgeFeedProof.sol";
 import {IReportJudge, Tolerances} from "./interfaces/IReportJudge.sol";
 import {Breach, Breaker} from "./ledger/Breaker.sol";
 import {Challenges} from "./ledger/Challenges.sol";
@@ -20,7 +21,7 @@ import {ReportHead} from "./types/ReportHead.sol";
 /// @notice Anyone may publish a report; the group key's signature is what counts. A report is accepted once, in order and
 /// fresh, or refused with an error that says why. A signed report out of bounds is rejected by the breaker and flagged;
 /// nothing is clipped. An accepted report is final once its challenge window has passed without a proof against it.
-contract HedgeSettlement is Challenges, IGovernedFeed {
+contract HedgeSettlement is Challenges, IGovernedFeed, IHedgeFeedProof {
     using HedgeReportLibrary for HedgeReport;
     using HedgeReportLibrary for ReportCore;
 
@@ -155,7 +156,7 @@ contract HedgeSettlement is Challenges, IGovernedFeed {
         _setTolerances(newTolerances);
     }
 
-    /// @notice Whether a report is accepted report `sequence`, and whether it is final.
+    /// @inheritdoc IHedgeFeedProof
     function proves(
         HedgeReport calldata report,
         uint256 sequence

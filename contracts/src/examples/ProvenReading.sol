@@ -2,9 +2,9 @@
 pragma solidity ^0.8.24;
 
 import {HedgeReport} from "../HedgeReport.sol";
+import {IHedgeFeedProof} from "../interfaces/IHedgeFeedProof.sol";
 import {ForwardWord} from "../types/ForwardWord.sol";
 import {ParamWord} from "../types/ParamWord.sol";
-import {IHedgeFeedProof} from "./IHedgeFeedProof.sol";
 
 /// @title A worked example: reads an instrument from a report that the caller hands in
 /// @notice For words that the feed does not keep, or keeps no longer. The caller brings the whole report as calldata,
@@ -35,7 +35,8 @@ library ProvenReading {
         uint64 earliest,
         uint64 latest
     ) internal view returns (ParamWord param, uint96 forward) {
-        if (!feed.proves(report, sequence)) revert NotProven(sequence);
+        (, bool isFinal) = feed.proves(report, sequence);
+        if (!isFinal) revert NotProven(sequence);
         if (report.observedAt < earliest || report.observedAt > latest) {
             revert ObservedOutside(report.observedAt, earliest, latest);
         }

@@ -29,7 +29,6 @@ abstract contract StoredReports is RoundLedger, InstrumentRegistry, IHedgeFeed {
     error BookNotRegistered(bytes32 book);
     error BookDoesNotFit(bytes32 book);
     error StoredTooSoon(uint256 sequence);
-    error NoReading(uint256 instrumentId, uint256 sequence);
 
     /// @inheritdoc IHedgeFeed
     function reading(

@@ -97,11 +97,11 @@ contract CoveredCallQuoterTest is ConsumersFixture {
     }
 
     function test_noReading() public {
-        vm.expectRevert(abi.encodeWithSelector(MockFeed.NoReading.selector, callId, 0));
+        vm.expectRevert(abi.encodeWithSelector(IHedgeFeed.NoReading.selector, callId, 0));
         _quoter.quote(1e18);
         _publish(putBook, _fields(), uint64(block.timestamp));
         skip(WINDOW);
-        vm.expectRevert(abi.encodeWithSelector(MockFeed.NoReading.selector, callId, 1));
+        vm.expectRevert(abi.encodeWithSelector(IHedgeFeed.NoReading.selector, callId, 1));
         _quoter.quote(1e18);
     }
 

@@ -31,7 +31,6 @@ contract MockFeed is IHedgeFeed {
     Stored[] private _reports;
 
     error NoInstrument(uint256 id);
-    error NoReading(uint256 instrumentId, uint256 sequence);
 
     constructor(
         uint256 kept,

@@ -2,8 +2,8 @@
 pragma solidity ^0.8.24;
 
 import {HedgeReport, HedgeReportLibrary} from "../../src/HedgeReport.sol";
-import {IHedgeFeedProof} from "../../src/examples/IHedgeFeedProof.sol";
 import {ProvenReading} from "../../src/examples/ProvenReading.sol";
+import {IHedgeFeedProof} from "../../src/interfaces/IHedgeFeedProof.sol";
 import {InstrumentWord, InstrumentWordLibrary} from "../../src/types/InstrumentWord.sol";
 import {ParamWord} from "../../src/types/ParamWord.sol";
 import {WordPacker} from "../support/WordPacker.sol";
@@ -28,8 +28,9 @@ contract MockProofFeed is MockFeed, IHedgeFeedProof {
     function proves(
         HedgeReport calldata report,
         uint256 sequence
-    ) external view returns (bool) {
-        return _digests[sequence] == report.structHash();
+    ) external view returns (bool isAccepted, bool isFinal) {
+        isAccepted = _digests[sequence] == report.structHash();
+        isFinal = isAccepted;
     }
 }
 

@@ -2,13 +2,15 @@
 pragma solidity ^0.8.24;
 
 import {HedgeReport} from "../HedgeReport.sol";
-import {IHedgeFeed} from "../interfaces/IHedgeFeed.sol";
+import {IHedgeFeed} from "./IHedgeFeed.sol";
 
 /// @title A feed that also knows reports of which it keeps no more than the digest
 interface IHedgeFeedProof is IHedgeFeed {
-    /// @return Whether this is the report of that number, bit for bit, and final
+    /// @notice Whether a report is the one of that number, bit for bit.
+    /// @return isAccepted It is; its challenge window may still be open
+    /// @return isFinal And the window has passed
     function proves(
         HedgeReport calldata report,
         uint256 sequence
-    ) external view returns (bool);
+    ) external view returns (bool isAccepted, bool isFinal);
 }
