@@ -22,7 +22,6 @@ less than 0.01 for RANGE and HEDGE_BAND; see `market.surface` for what keeps it 
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Final, NamedTuple
 
@@ -113,8 +112,9 @@ class Judged:
 
     def name(self, row: int) -> str:
         """For messages."""
-        day = datetime.fromtimestamp(int(self.expiry[row]), UTC)
-        return f"{'call' if self.call[row] else 'put'} {self.quoted_strike[row]:.10g} of {day:%Y-%m-%d}"
+        # Not `datetime`, which ends with the year 9999: an expiry has five bytes.
+        day = np.datetime64(int(self.expiry[row]), "s").astype("datetime64[D]")
+        return f"{'call' if self.call[row] else 'put'} {self.quoted_strike[row]:.10g} of {day}"
 
 
 def check_laws(report: HedgeReport, book: bytes) -> None:

@@ -181,6 +181,15 @@ def test_a_word_outside_its_format_breaks_the_law_of_ranges(start, new, what):
     assert what in caught.value.message
 
 
+def test_an_expiry_beyond_the_calendar_has_a_name_too():
+    public = book(moneyness=(0.9, 1.0, 1.1), days=(12_000_000.0,), reference=0.02)
+    columns = honest_columns(public, 0.0)
+    columns["premium"][0] += 10_000_000
+    report, words = report_of(public, columns)
+    with pytest.raises(RoundError, match=r"of 348\d\d-"):
+        check_laws(report, words)
+
+
 @pytest.mark.parametrize("forward", [0, None])
 def test_an_instrument_needs_a_forward_and_a_future(forward):
     report, words = report_of(PUBLIC, honest_columns(PUBLIC))
