@@ -2,7 +2,7 @@
 
 What the committee opens is a vol per instrument and polynomial greeks; here the greeks are computed again in float64
 from the reported vol and forward, so that anyone who holds a report and its book can tell by how much it is off. Time
-to expiry counts from the report's `observed_at`, ACT/365.
+to expiry counts from the report's `observed_at`, ACT/365. And whether anyone could challenge it (`hedging.laws`).
 """
 
 from dataclasses import dataclass
@@ -11,10 +11,11 @@ import numpy as np
 from eth_hash.auto import keccak
 from numpy.typing import NDArray
 
+from mpc_party.hedging.laws import Use, decode, describe, worst
 from mpc_party.hedging.scenarios import short_losses
 from mpc_party.market.black76 import Greeks, greeks, years
 from mpc_party.protocol.consortium import Program
-from mpc_party.protocol.errors import ReportError
+from mpc_party.protocol.errors import Reason, ReportError
 from mpc_party.protocol.report import HedgeReport
 from mpc_party.protocol.words import (
     MARGIN_ABSENT,
@@ -163,6 +164,28 @@ def require_sane(decoded: DecodedReport, program: Program) -> SanityErrors:
             )
     _require_margins(decoded, program)
     return errors
+
+
+def require_lawful(report: HedgeReport, book: bytes) -> Use:
+    """Refuse a report for which the consortium's bond could be slashed.
+
+    Judged at the least tolerances that a contract can have: one with wider ones may leave such a report unpunished.
+
+    Returns:
+        What comes nearest to a challenge.
+
+    Raises:
+        ReportError: names the law, the instruments and by how much; or the book is not the report's.
+    """
+    judged = decode(report, book)
+    nearest = worst(judged)
+    if not nearest.share <= 1.0:
+        raise ReportError(
+            f"the report can be challenged on chain: {describe(judged, nearest)}",
+            reason=Reason.REPORT_UNLAWFUL,
+            remedy="do not rely on it; whoever challenges it shows the contract these instruments",
+        )
+    return nearest
 
 
 def _require_margins(decoded: DecodedReport, program: Program) -> None:

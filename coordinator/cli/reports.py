@@ -63,10 +63,11 @@ def verify(
     """Check a report and its signature offline, given only the consortium file.
 
     Checks that every word is in range, that the book is the one signed, that the EIP-712 digest is signed by the
-    consortium's group key, and that the greeks are those of Black-76 at the reported vol. No node is asked: whether
-    the report was accepted, and whether it is the latest, is for the contract to say.
+    consortium's group key, that the greeks are those of Black-76 at the reported vol, and that the report breaks no law for
+    which it could be challenged. No node is asked: whether the report was accepted, and whether it is the latest, is for
+    the contract to say.
     """
-    from coordinator.check import require_sane
+    from coordinator.check import require_lawful, require_sane
     from coordinator.home import CoordinatorHome
     from coordinator.report_file import load_report_file, verify_report_file
     from mpc_party.protocol.consortium_file import load_consortium
@@ -76,6 +77,7 @@ def verify(
     file = load_report_file(report)
     decoded = verify_report_file(file, group)
     errors = require_sane(decoded, group.program)
+    nearest = require_lawful(file.hedge_report(), file.book())
     if json:
         print_json(
             {
@@ -88,6 +90,8 @@ def verify(
                 "digest": file.digest,
                 "signer": group.group_address,
                 "max_delta_error": errors.delta,
+                "nearest_law": nearest.law.name,
+                "law_share": nearest.share,
             }
         )
         return
@@ -96,6 +100,6 @@ def verify(
     show_report(decoded)
     stderr.print(
         f"Valid: round {file.report.round} of {group.name}, {len(decoded)} instruments, signed by {group.group_address}; "
-        f"largest delta error {errors.delta:.2e}",
+        f"largest delta error {errors.delta:.2e}; nearest to a challenge by {nearest.law.name}, {nearest.share:.1%} of the way",
         markup=False,
     )

@@ -50,6 +50,7 @@ DISAGREEMENTS = frozenset(
         Reason.NONCE_INVALID,
         Reason.SIGNATURE_INVALID,
         Reason.COMPUTATION_OUT_OF_RANGE,
+        Reason.REPORT_UNLAWFUL,
     }
 )
 MAX_CLAIMED_LEAD = 1_000_000  # a member whose journal claims to be further ahead than this is not believed

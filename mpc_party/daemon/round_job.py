@@ -16,6 +16,7 @@ import torch
 from mpc_party.audit.opening import OwnExposure, seal_exposure, seal_opening
 from mpc_party.daemon.proposal_check import check_clock, check_market, check_reference, check_structure
 from mpc_party.hedging.exposure import check_exposure, scaled_positions
+from mpc_party.hedging.laws import check_laws
 from mpc_party.hedging.outputs import Opened, check_inputs, check_range, report_columns
 from mpc_party.hedging.program import compute
 from mpc_party.hedging.public import PublicInputs, public_inputs
@@ -36,7 +37,7 @@ from mpc_party.protocol.merkle import merkle_root
 from mpc_party.protocol.messages import PhaseTimes, Proposal, Result
 from mpc_party.protocol.model_share import ModelShare
 from mpc_party.protocol.report import HedgeReport, encode_report
-from mpc_party.protocol.words import ForwardFields, book_hash, pack_forward, pack_params
+from mpc_party.protocol.words import ForwardFields, book_hash, pack_book, pack_forward, pack_params
 from mpc_party.secure import ReplicatedShares, SecureSession, SessionContext
 from mpc_party.secure.at_rest import committee_components
 from mpc_party.signing import Approver, KeyShare, SigningContext, run_approval, run_presign, run_signature
@@ -160,6 +161,7 @@ def run_round(party: PartyContext, ready: Preparation, commitments: tuple[bytes,
             report = build_report(
                 party, ready, commitments, pack_params(report_columns(ready.public, opened))
             )
+            check_laws(report, pack_book(proposal.underlying, proposal.expiries, proposal.instruments))
             watch.lap("compute")
             digest = _digest(consortium, report)
             approved = run_approval(links, party.key, presignature, digest, party.approver, party.journal)

@@ -38,6 +38,7 @@ class Reason(StrEnum):
     PROGRAM_MISMATCH = "program-mismatch"  # parties derived different public inputs
     COMPUTATION_OUT_OF_RANGE = "computation-out-of-range"  # opened values fail a range check; retried
     INPUT_OUT_OF_RANGE = "input-out-of-range"  # a party put in what its own software never does
+    REPORT_UNLAWFUL = "report-unlawful"  # what was computed could be challenged on chain; nobody signs it
     APPROVAL_MISMATCH = "approval-mismatch"  # parties would sign different digests
     ROUND_DEADLINE = "round-deadline"  # the round ran out of time
     PARTY_STOPPED = "party-stopped"  # the operator of a party stopped it

@@ -80,6 +80,15 @@ class InstrumentFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     strike: int
 
 
+class BookColumns(NamedTuple):
+    """A book's instruments, a row each: calls, expiries (Unix seconds), strikes (1e-8 of the quote currency, rounded)."""
+
+    underlying: str
+    call: NDArray[np.bool_]
+    expiry: NDArray[np.int64]
+    strike: NDArray[np.float64]
+
+
 def pack_params(columns: Mapping[str, object]) -> bytes:
     """Pack one word per instrument from integer columns of equal length, in report units.
 
@@ -241,6 +250,28 @@ def pack_book(underlying: str, expiries: Sequence[Expiry], instruments: Sequence
         expiry = expiries[instrument.expiry].expiry
         words += _pack_instrument(name, call=instrument.call, expiry=expiry, strike=instrument.strike)
     return bytes(words)
+
+
+def unpack_book(words: bytes) -> BookColumns:
+    """Read what `pack_book` wrote, all words at once: a whole book in a fraction of a millisecond.
+
+    Raises:
+        ReportError: not a whole number of words, or one that is no instrument of the first one's underlying; names it.
+    """
+    count = _count(words, "book")
+    packed = np.frombuffer(words, dtype=np.uint8).reshape(count, WORD_BYTES)
+    kind = packed[:, 12]
+    _refuse_first((packed[:, 30:] != 0).any(axis=1), "instrument word {} has reserved bits set")
+    _refuse_first(~np.isin(kind, (_CALL, _PUT)), "instrument word {} is neither a call nor a put")
+    _refuse_first((packed[:, :12] != packed[0, :12]).any(axis=1), "instrument word {} has another underlying")
+    as_bytes = np.zeros((count, 8), dtype=np.uint8)
+    as_bytes[:, 3:] = packed[:, 13:18]
+    expiry = as_bytes.view(">i8").reshape(count).astype(np.int64)
+    high = np.ascontiguousarray(packed[:, 18:22]).view(">u4").reshape(count).astype(np.float64)
+    low = np.ascontiguousarray(packed[:, 22:30]).view(">u8").reshape(count).astype(np.float64)
+    strike = high * 2.0**64 + low
+    _refuse_first((expiry == 0) | (strike == 0.0), "instrument word {} has a zero expiry or strike")
+    return BookColumns(unpack_instrument(words[:WORD_BYTES]).underlying, kind == _CALL, expiry, strike)
 
 
 def book_hash(underlying: str, expiries: Sequence[Expiry], instruments: Sequence[Instrument]) -> bytes:

@@ -5,10 +5,18 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from coordinator.check import at_the_money_vols, decode_book, max_delta_error, require_sane, sanity_errors
+from coordinator.check import (
+    at_the_money_vols,
+    decode_book,
+    max_delta_error,
+    require_lawful,
+    require_sane,
+    sanity_errors,
+)
+from mpc_party.hedging.laws import Law
 from mpc_party.hedging.scenarios import short_losses
 from mpc_party.protocol.consortium import Program
-from mpc_party.protocol.errors import ReportError
+from mpc_party.protocol.errors import Reason, ReportError
 from mpc_party.protocol.words import MARGIN_ABSENT, pack_params
 from tests.support.signed_group import CHAIN_START, SignedGroup, book_words, flat_columns
 
@@ -150,3 +158,30 @@ def test_all_errors_are_numbers(signed):
     assert all(
         math.isfinite(getattr(errors, name)) for name in ("delta", "density", "premium", "gamma_shape")
     )
+
+
+def test_an_exact_report_is_lawful_and_says_what_comes_nearest(signed):
+    proposal, report = signed
+    nearest = require_lawful(report, book_words(proposal))
+    assert nearest.law in Law
+    assert 0 <= nearest.share < 0.01
+
+
+@pytest.mark.parametrize(("shift", "challengeable"), [(490, False), (510, True)])
+def test_a_report_that_can_be_challenged_is_refused_and_one_that_a_party_would_not_sign_is_not(
+    signed, shift, challengeable
+):
+    """A call's vol against its put's, in 1e-6 of 0.5: the least tolerance is 1e-3 of the vol, a party's own 0.9e-3."""
+    proposal, report = signed
+    columns = flat_columns(proposal, 0.5)
+    call = next(k for k, i in enumerate(proposal.instruments) if i.call and k > 9)
+    vols = columns["iv"].copy()
+    vols[call] += shift
+    changed = with_columns(proposal, report, iv=vols)
+    require_sane(decode_book(changed, book_words(proposal)), PROGRAM)
+    if not challengeable:
+        assert require_lawful(changed, book_words(proposal)).share > 0.9
+        return
+    with pytest.raises(ReportError, match="law PARITY: vol of call") as caught:
+        require_lawful(changed, book_words(proposal))
+    assert caught.value.reason is Reason.REPORT_UNLAWFUL

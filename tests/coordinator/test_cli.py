@@ -237,6 +237,8 @@ def test_an_exported_report_verifies_offline_with_the_consortium_file_alone(grou
     assert status == 0
     assert (said["valid"], said["round"], said["signer"]) == (True, 5, group.consortium.group_address)
     assert said["max_delta_error"] < 1e-6
+    assert said["nearest_law"] in {"PARITY", "BLACK76", "RANGE", "HEDGE_BAND", "MONOTONE", "BUTTERFLY"}
+    assert 0 <= said["law_share"] < 0.01
     assert call("verify", path, "--consortium", home.consortium_file)[0] == 0
 
 
@@ -265,6 +267,22 @@ def test_verify_refuses_a_signed_report_whose_greeks_are_not_those_of_its_vol(gr
     path.write_bytes(_file(proposal, absurd, group.signed(absurd)[1]))
     status, _, error = call("verify", path)
     assert (status, "Black-76" in error) == (1, True)
+
+
+def test_verify_refuses_a_signed_report_that_can_be_challenged(group, home, signed, tmp_path):
+    """Its greeks are near enough to Black-76; but a call and its put have two vols."""
+    proposal, report, *_ = signed
+    prepared(group, home, EXAMPLE)
+    at = 32 * next(k for k, i in enumerate(proposal.instruments) if i.call)
+    words = bytearray(report.params)
+    words[at : at + 4] = (int.from_bytes(words[at : at + 4]) + 600).to_bytes(4)
+    unequal = msgspec.structs.replace(report, params=bytes(words))
+    path = tmp_path / "report.json"
+    path.write_bytes(_file(proposal, unequal, group.signed(unequal)[1]))
+    status, out, error = call("verify", path)
+    assert (status, out) == (1, "")
+    assert "law PARITY" in error
+    assert "report-unlawful" in error
 
 
 def _file(proposal, report, signature):

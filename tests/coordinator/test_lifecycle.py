@@ -96,6 +96,17 @@ def test_a_party_abort_is_retried_without_the_culprit_under_a_new_number():
     assert machine.handle(ev.TimerFired(1, Phase.WAITING))[-1] == ev.Propose(2, 1, 2, (0, 1, 3))
 
 
+def test_after_an_unlawful_report_who_refuses_first_is_no_accuser():
+    """All of the committee compute the same report; the liar, if there is one, may be any of them."""
+    machine = started()
+    propose(machine)
+    commit(machine)
+    actions = machine.handle(ev.AbortArrived(0, Abort(1, Reason.REPORT_UNLAWFUL, None, "law MONOTONE")))
+    assert actions[0] == ev.RecordAbort(1, Reason.REPORT_UNLAWFUL, None, "alpha aborted: law MONOTONE")
+    machine.handle(ev.TimerFired(1, Phase.WAITING))
+    assert machine.committee == (0, 1, 3)
+
+
 def test_two_silent_members_are_both_left_out_while_there_are_others():
     machine = CoordinatorMachine((*NAMES, "echo"), 1)
     for member in range(5):

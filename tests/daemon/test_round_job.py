@@ -338,7 +338,9 @@ def test_a_wild_truncation_is_caught_before_anything_is_approved(
         assert (record.digest, record.nonce_spent) == (None, False)
 
 
-@pytest.mark.parametrize("stage", ["compute", "check_range", "build_report", "run_approval", "run_signature"])
+@pytest.mark.parametrize(
+    "stage", ["compute", "check_range", "build_report", "check_laws", "run_approval", "run_signature"]
+)
 def test_whatever_fails_no_nonce_share_is_left(parties, proposals, monkeypatch, nonces, stage):
     """One party fails at each stage, by a bug even; the others end as well, with a reason."""
     real = getattr(round_job, stage)

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import ndtr
 
 from mpc_party.market import Grid, SurfaceFit, VolQuotes, fit_surface
 from mpc_party.market.black76 import greeks
 from mpc_party.market.surface import (
     BASIS_SIZE,
     LARGEST_COEFFICIENT,
+    STEEPEST,
     Z_LIMIT,
     effective_count,
     row_weights,
@@ -28,24 +30,30 @@ GRID = Grid(
 COEFFICIENTS = np.array([[0.1, -0.05, 0.02], [-0.2, 0.03, 0.01], [0.05, 0.0, 0.0], [0.3, -0.06, 0.03]])
 
 
-def strikes(index: int, z) -> np.ndarray:
-    return GRID.forward[index] * np.exp(np.asarray(z) * GRID.reference_vol[index] * np.sqrt(GRID.time[index]))
+def strikes(index: int, x) -> np.ndarray:
+    return GRID.forward[index] * np.exp(np.asarray(x) * GRID.reference_vol[index] * np.sqrt(GRID.time[index]))
+
+
+def held(x) -> np.ndarray:
+    """The z of x standard deviations."""
+    return np.asarray(x) / np.sqrt(1 + (np.asarray(x) / 3) ** 2)
 
 
 def quotes(*parts: tuple[int, np.ndarray, np.ndarray, float]) -> VolQuotes:
-    """Per part: index of the expiry, z, log-vol deviation, width."""
+    """Per part: index of the expiry, standard deviations, log-vol deviation, width."""
     return VolQuotes(
-        np.concatenate([np.full(len(z), GRID.expiry[index]) for index, z, _, _ in parts]),
-        np.concatenate([strikes(index, z) for index, z, _, _ in parts]),
+        np.concatenate([np.full(len(x), GRID.expiry[index]) for index, x, _, _ in parts]),
+        np.concatenate([strikes(index, x) for index, x, _, _ in parts]),
         np.concatenate([GRID.reference_vol[index] * np.exp(dev) for index, _, dev, _ in parts]),
-        np.concatenate([np.full(len(z), width) for _, z, _, width in parts]),
+        np.concatenate([np.full(len(x), width) for _, x, _, width in parts]),
     )
 
 
 def quadratic(index: int, count: int = 25, width: float = 0.01):
-    z = np.linspace(-2.5, 2.5, count)
+    x = np.linspace(-2.5, 2.5, count)
     a, b, c = COEFFICIENTS[index]
-    return index, z, a + b * z + c * (z * z - 1.0), width
+    z = held(x)
+    return index, x, a + b * z + c * (z * z - 1.0), width
 
 
 def deviation(fit: SurfaceFit, z) -> np.ndarray:
@@ -128,7 +136,7 @@ def test_ends_borrow_from_their_one_neighbour_and_all_from_the_reference():
 )
 def test_strikes_that_leave_a_quadratic_open_give_the_level(z):
     fit = fit_surface(GRID, quotes((1, z, np.full(len(z), 0.3), 0.01)), band=1.4)
-    assert np.abs(deviation(fit, np.clip(z, -Z_LIMIT, Z_LIMIT))[1] - 0.3).max() < 0.01
+    assert np.abs(deviation(fit, held(z))[1] - 0.3).max() < 0.01
     assert np.isfinite(fit.coefficients).all()
 
 
@@ -164,7 +172,7 @@ row = st.tuples(st.integers(0, 3), st.floats(-9, 9), vols, st.floats(1e-4, 20.0)
 @given(
     st.lists(row, min_size=0, max_size=60),
     st.floats(0.11, 2.0),
-    st.tuples(st.floats(-4, 4), st.floats(-4, 4)),
+    st.tuples(st.floats(-3, 3), st.floats(-3, 3)),
 )
 @settings(max_examples=120)
 def test_whatever_the_quotes_the_fit_stays_in_the_band_and_in_what_a_round_accepts(rows, band, ends):
@@ -185,7 +193,7 @@ def test_whatever_the_quotes_the_fit_stays_in_the_band_and_in_what_a_round_accep
     assert 0 <= fit.clipped <= 4
 
 
-spans = st.tuples(st.floats(-4, 4), st.floats(-4, 4)).map(sorted)
+spans = st.tuples(st.floats(-3, 3), st.floats(-3, 3)).map(sorted)
 
 
 @given(st.lists(row, min_size=4, max_size=40), st.lists(spans, min_size=4, max_size=4))
@@ -204,27 +212,98 @@ def test_with_a_span_the_band_holds_within_it(rows, span):
 
 
 def test_within_its_span_a_fit_is_left_as_it_is():
-    index, z, dev, width = 2, np.linspace(-1, 1, 15), 1.3 * np.linspace(-1, 1, 15), 0.01
-    span = np.tile([-1.0, 1.0], (4, 1))
-    assert fit_surface(GRID, quotes((index, z, dev, width)), 1.4, span).clipped == 0
-    assert fit_surface(GRID, quotes((index, z, dev, width)), 1.4).clipped == 4
+    x = np.linspace(-1, 1, 15)
+    inside = quotes((2, x, 0.5 * held(x), 0.01))
+    assert fit_surface(GRID, inside, 1.4, np.tile([-1.0, 1.0], (4, 1))).clipped == 0
+    assert fit_surface(GRID, inside, 1.4).clipped == 4
 
 
 def test_the_grid():
     assert GRID.time.tolist() == [1 / 365, 9 / 365, 81 / 365, 361 / 365]
+    assert np.allclose(GRID.deviation, GRID.reference_vol * np.sqrt(GRID.time), atol=0)
     index = np.array([0, 1, 3, 3])
-    z = np.array([-1.5, 0.0, 2.0, 7.0])
-    strike = np.array([strikes(i, x) for i, x in zip(index, z, strict=True)])
-    expected = [[1, -1.5, 1.25], [1, 0, -1], [1, 2, 3], [1, 4, 15]]  # held at |z| = 4
+    strike = np.array([strikes(i, x) for i, x in zip(index, (-1.5, 0.0, 4.0, 1000.0), strict=True)])
+    z = [-1.5 / np.sqrt(1.25), 0.0, 2.4, 3.0]
+    assert np.allclose(GRID.standardised(index, strike), z, atol=2e-5)
+    assert (np.abs(GRID.standardised(index, strike)) <= Z_LIMIT).all()
+    expected = [[1, zi, zi * zi - 1] for zi in GRID.standardised(index, strike)]
     assert np.allclose(GRID.basis(index, strike), expected, atol=1e-12)
-    assert np.allclose(GRID.standardised(index, strike), [-1.5, 0, 2, 4], atol=1e-12)
+
+
+def test_near_the_money_z_counts_standard_deviations():
+    x = np.linspace(-0.2, 0.2, 9)
+    assert np.allclose(GRID.standardised(np.full(9, 2), strikes(2, x)), x, rtol=3e-3)
 
 
 def test_the_span_of_a_book():
     index = np.array([0, 0, 1, 2, 2, 2, 3])
-    z = np.array([-1.0, 2.0, 0.5, -9.0, 0.0, 1.0, 3.0])
-    strike = np.array([strikes(i, x) for i, x in zip(index, z, strict=True)])
-    assert np.allclose(GRID.span(index, strike), [[-1, 2], [0.5, 0.5], [-4, 1], [3, 3]])
+    x = np.array([-1.0, 2.0, 0.5, -9.0, 0.0, 1.0, 3.0])
+    strike = np.array([strikes(i, xi) for i, xi in zip(index, x, strict=True)])
+    expected = held([[-1, 2], [0.5, 0.5], [-9, 1], [3, 3]])
+    assert np.allclose(GRID.span(index, strike), expected, atol=1e-12)
+
+
+# Wings
+
+
+def d1(index: int, coefficients, x) -> np.ndarray:
+    """Of options x standard deviations from the money, at the surface's own vols."""
+    z, a = held(x), GRID.reference_vol[index] * np.sqrt(GRID.time[index])
+    r = np.exp(coefficients[0] + coefficients[1] * z + coefficients[2] * (z * z - 1.0))
+    return -x / r + 0.5 * a * r
+
+
+X = np.linspace(-12, 12, 1201)
+smiles = st.tuples(st.floats(-0.8, 0.8), st.floats(-0.6, 0.6), st.floats(-0.2, 0.6))
+
+
+def smile_quotes(index: int, smile) -> VolQuotes:
+    x = np.linspace(-3, 3, 25)
+    a, b, c = smile
+    return quotes((index, x, a + b * held(x) + c * (held(x) ** 2 - 1.0), 0.01))
+
+
+def test_a_smile_that_steep_would_be_unlawful_and_is_flattened_only_as_far_as_it_must():
+    smile = (0.0, 0.1, 0.3)
+    assert (np.diff(d1(2, smile, X)) > 0).any()
+    fit = fit_surface(GRID, smile_quotes(2, smile), 2.0)
+    found = fit.coefficients[2]
+    assert fit.clipped == 4  # its borrowers with it
+    assert (np.diff(d1(2, found, X)) < 0).all()
+    z = held(X)
+    steepness = (found[1] + 2 * found[2] * z) * (1 - (z / 3) ** 2) * z
+    assert STEEPEST - 0.2 < steepness.max() <= STEEPEST
+    assert found[1] / found[2] == pytest.approx(1 / 3, rel=2e-2)  # both by one factor
+
+
+def test_the_smile_of_a_market_is_left_as_it_is():
+    assert fit_surface(GRID, smile_quotes(2, (0.1, -0.1, 0.1)), 1.4).clipped == 0
+
+
+@given(st.integers(0, 3), smiles)
+@settings(max_examples=80)
+def test_whatever_the_smile_d1_falls_with_the_strike(index, smile):
+    fit = fit_surface(GRID, smile_quotes(index, smile), 1.4)
+    assert (np.diff(d1(index, fit.coefficients[index], X)) < 1e-12).all()
+
+
+@given(st.integers(0, 3), st.lists(smiles, min_size=3, max_size=3))
+@settings(max_examples=80)
+def test_it_falls_for_the_median_of_three_desks_as_well(index, three):
+    """Even where they have nothing in common."""
+    fits = [fit_surface(GRID, smile_quotes(index, smile), 1.4).coefficients[index] for smile in three]
+    delta = ndtr(d1(index, np.median(fits, axis=0), X))
+    assert (delta[1:] - np.minimum.accumulate(delta)[:-1]).max() < 0.5 * 2 * 1500e-6
+
+
+@pytest.mark.parametrize("liar", [(2.0, 2.0, 2.0), (-2.0, 2.0, 2.0), (2.0, -2.0, 2.0), (-2.0, -2.0, 2.0)])
+def test_one_liar_among_desks_that_see_one_market_does_not_make_it_rise(liar):
+    """The liar's coefficients are within what a round accepts, and the median takes the steeper of the honest ones."""
+    honest = [
+        fit_surface(GRID, smile_quotes(0, (0.0, skew, 0.3 + skew / 5)), 1.4).coefficients[0]
+        for skew in (-0.02, 0.02)
+    ]
+    assert (np.diff(d1(0, np.median([*honest, np.array(liar)], axis=0), X)) < 0).all()
 
 
 def test_vega_weights_agree_with_black_76():

@@ -27,6 +27,7 @@ from mpc_party.protocol.words import (
     pack_param,
     pack_params,
     split_words,
+    unpack_book,
     unpack_forward,
     unpack_forwards,
     unpack_instrument,
@@ -272,3 +273,56 @@ def test_instrument_words_that_are_none(at, value, message):
 def test_an_instrument_of_an_expiry_that_is_not_there():
     with pytest.raises(ReportError, match="instrument 0 names expiry 1 of 1"):
         pack_book("BTC", [Expiry(1, 1, 500_000)], [Instrument(1, 1, True)])
+
+
+def instrument_words():
+    fields = [
+        InstrumentFields("BTC", True, 1, 1),
+        InstrumentFields("BTC", False, 2**40 - 1, 2**96 - 1),
+        InstrumentFields("BTC", True, 1_767_258_000, 2**64 + 7),
+        InstrumentFields("BTC", False, 1_767_258_000, 88_000 * 10**8),
+    ]
+    return fields, b"".join(pack_instrument(one) for one in fields)
+
+
+def test_a_book_is_read_at_once_as_it_is_word_by_word():
+    fields, words = instrument_words()
+    columns = unpack_book(words)
+    assert columns.underlying == "BTC"
+    assert columns.call.tolist() == [one.call for one in fields]
+    assert columns.expiry.tolist() == [one.expiry for one in fields]
+    assert columns.strike.tolist() == pytest.approx([one.strike for one in fields], rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("start", "new", "what"),
+    [
+        (12, b"\0", "neither"),
+        (12, b"\3", "neither"),
+        (0, b"ETH", "another underlying"),
+        (13, bytes(5), "zero expiry"),
+        (18, bytes(12), "zero expiry or strike"),
+        (30, b"\1", "reserved"),
+        (31, b"\1", "reserved"),
+    ],
+)
+def test_a_book_with_a_broken_word_is_refused_and_the_word_named(start, new, what):
+    words = bytearray(instrument_words()[1])
+    words[64 + start : 64 + start + len(new)] = new
+    with pytest.raises(ReportError, match=what) as caught:
+        unpack_book(bytes(words))
+    assert "word 2" in caught.value.message
+
+
+@pytest.mark.parametrize("length", [0, 31, 33])
+def test_a_book_is_a_whole_number_of_words(length):
+    with pytest.raises(ReportError, match="book"):
+        unpack_book(instrument_words()[1][:length])
+
+
+def test_an_underlying_that_is_none_is_refused_in_all_words():
+    words = bytearray(instrument_words()[1])
+    for at in range(0, len(words), 32):
+        words[at : at + 3] = b"btc"
+    with pytest.raises(ReportError, match="underlying"):
+        unpack_book(bytes(words))
