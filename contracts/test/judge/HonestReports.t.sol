@@ -71,7 +71,7 @@ contract HonestReportsTest is JudgeFixture {
         for (uint256 i = 0; i < 3; ++i) {
             option.strike = strikes[i];
             option.ratio = _ratioAt(slice, option);
-            exhibits[i] = HonestDesk.exhibit(option, _drawErrors(_draw(seed + i, "errors")));
+            exhibits[i] = HonestDesk.exhibit(option, _drawErrors(_draw(_draw(seed, "errors") >> i, "each")));
         }
         _assertInnocent(Law.BUTTERFLY, exhibits, seed);
         _assertInnocent(Law.MONOTONE, _two(exhibits[0], exhibits[1]), seed);
@@ -85,7 +85,6 @@ contract HonestReportsTest is JudgeFixture {
         uint256[4] memory ratios = [LEAST_RATIO, 0.25e18, 1e18, MOST_RATIO];
         uint256[4] memory times = [uint256(1 hours), 1 days, 365 days, 3650 days];
         int256[7] memory deviations = [int256(-5e18), -2e18, -1e18, 0, 1e18, 2e18, 5e18];
-        Tolerances memory floors = ToleranceFloors.floors();
         HonestDesk.Option memory option;
         option.forward = 87_654e8;
         for (uint256 i = 0; i < 64; ++i) {
@@ -96,11 +95,68 @@ contract HonestReportsTest is JudgeFixture {
             for (uint256 j = 0; j < 7; ++j) {
                 int256 k = FixedPointMathLib.clamp(deviations[j] * int256(deviation) / 1e18, -2.99e18, 2.99e18);
                 option.strike = uint96(87_654e8 * uint256(FixedPointMathLib.expWad(k)) / 1e18);
-                for (uint256 sign = 0; sign < 32; ++sign) {
-                    _checkCorner(option, sign, floors);
-                }
+                // A call, so that its memory is given back.
+                this.checkCorner(option);
             }
         }
+    }
+
+    function checkCorner(
+        HonestDesk.Option memory option
+    ) external view {
+        Tolerances memory floors = ToleranceFloors.floors();
+        for (uint256 sign = 0; sign < 32; ++sign) {
+            _checkCorner(option, sign, floors);
+        }
+    }
+
+    /// @dev Why the floors are no lower: parties let through, and sign, what the next lower hundreds would condemn.
+    function test_floorsAreNeeded() public view {
+        HonestDesk.Option memory option = HonestDesk.Option({
+            call: true, strike: 87_654e8, forward: 87_654e8, referenceVol: 0.1e18, ratio: MOST_RATIO, time: 1 days
+        });
+        HonestDesk.Errors memory errors =
+            HonestDesk.Errors({delta: -1e18, gamma: 1e18, vega: -1e18, premium: 1e18, hedge: 1e18});
+        Exhibit[] memory exhibits = _one(HonestDesk.exhibit(option, errors));
+        Tolerances memory tight = ToleranceFloors.floors();
+        assertFalse(_breaks(Law.BLACK76, exhibits, tight));
+        tight.gamma = 30_100;
+        assertTrue(_breaks(Law.BLACK76, exhibits, tight), "gamma");
+        tight = ToleranceFloors.floors();
+        tight.delta = 990;
+        assertTrue(_breaks(Law.BLACK76, exhibits, tight), "delta");
+        tight = ToleranceFloors.floors();
+        tight.vega = 990;
+        assertTrue(_breaks(Law.BLACK76, exhibits, tight), "vega");
+        tight = ToleranceFloors.floors();
+        tight.premium = 990;
+        assertTrue(_breaks(Law.BLACK76, exhibits, tight), "premium");
+        assertFalse(_breaks(Law.HEDGE_BAND, exhibits, tight));
+        tight.hedgeSlack = 18_900;
+        assertTrue(_breaks(Law.HEDGE_BAND, exhibits, tight), "hedge slack");
+        tight = ToleranceFloors.floors();
+        tight.hedgeReach = 790;
+        tight.hedgeSlack = 19_000 - 4000;
+        assertTrue(_breaks(Law.HEDGE_BAND, exhibits, tight), "hedge reach");
+    }
+
+    function test_volFloorIsNeeded() public view {
+        HonestDesk.Option memory option = HonestDesk.Option({
+            call: true,
+            strike: 87_654e8,
+            forward: 87_654e8,
+            referenceVol: 1e18,
+            ratio: LEAST_RATIO + 2 * RATIO_ROUNDING,
+            time: 1 days
+        });
+        HonestDesk.Errors memory none;
+        Exhibit memory call = HonestDesk.exhibit(option, none);
+        (option.call, option.ratio) = (false, LEAST_RATIO);
+        Exhibit[] memory exhibits = _two(call, HonestDesk.exhibit(option, none));
+        Tolerances memory tight = ToleranceFloors.floors();
+        assertFalse(_breaks(Law.PARITY, exhibits, tight));
+        tight.vol = 7300;
+        assertTrue(_breaks(Law.PARITY, exhibits, tight));
     }
 
     function _checkCorner(
@@ -170,7 +226,7 @@ contract HonestReportsTest is JudgeFixture {
         uint256 deviation
     ) private pure returns (uint96[3] memory strikes) {
         for (uint256 i = 0; i < 3; ++i) {
-            strikes[i] = _drawStrike(_draw(seed, "strikes") + i, forward, deviation);
+            strikes[i] = _drawStrike(_draw(seed, "strikes") >> i, forward, deviation);
         }
         if (strikes[0] > strikes[1]) (strikes[0], strikes[1]) = (strikes[1], strikes[0]);
         if (strikes[1] > strikes[2]) (strikes[1], strikes[2]) = (strikes[2], strikes[1]);
