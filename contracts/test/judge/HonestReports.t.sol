@@ -17,7 +17,7 @@ contract HonestReportsTest is JudgeFixture {
         uint256 phi;
     }
 
-    /// forge-config: default.fuzz.runs = 8192
+    /// forge-config: default.fuzz.runs = 2048
     function testFuzz_oneInstrument(
         uint256 seed
     ) public view {
@@ -43,7 +43,7 @@ contract HonestReportsTest is JudgeFixture {
     }
 
     /// @dev The vols of the two are opened apart, each with roundings of its own.
-    /// forge-config: default.fuzz.runs = 8192
+    /// forge-config: default.fuzz.runs = 2048
     function testFuzz_pair(
         uint256 seed
     ) public view {
@@ -59,7 +59,7 @@ contract HonestReportsTest is JudgeFixture {
     }
 
     /// @dev Three strikes of one slice that is free of static arbitrage, calls or puts.
-    /// forge-config: default.fuzz.runs = 8192
+    /// forge-config: default.fuzz.runs = 2048
     function testFuzz_slice(
         uint256 seed
     ) public view {
