@@ -130,7 +130,13 @@ def halmos() -> int:
     variables["PATH"] = os.pathsep.join([str(OWN_HALMOS / "bin"), variables["PATH"]])
     out = os.path.relpath(OWN_HALMOS / "out", CONTRACTS)
     variables |= {"FOUNDRY_TEST": "test/halmos", "FOUNDRY_OUT": out, "FOUNDRY_CACHE_PATH": f"{out}-cache"}
-    command = [OWN_HALMOS / "bin" / "halmos", "--forge-build-out", out, "--solver-timeout-assertion", "120s"]
+    command = [
+        str(OWN_HALMOS / "bin" / "halmos"),
+        "--forge-build-out",
+        out,
+        "--solver-timeout-assertion",
+        "120s",
+    ]
     return subprocess.run(command, cwd=CONTRACTS, env=variables, check=False).returncode
 
 
