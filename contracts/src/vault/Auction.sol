@@ -3,31 +3,30 @@ pragma solidity ^0.8.24;
 
 import {AuctionMath} from "./AuctionMath.sol";
 import {Margin} from "./Margin.sol";
-import {MarginMath} from "./MarginMath.sol";
 import {Account, Position, Quote, VaultConfig} from "./VaultTypes.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 /// @title Liquidation by Dutch auction, after the model of Lyra's and Derive's
-/// @notice An account that can be proved to lack its maintenance margin ({Margin}) is put up by anyone: its cash and all
-/// of its positions that can be valued now, or the share of them that brings it back to its initial margin, so that
-/// nobody loses more than it takes. The price for it falls from its mark to zero; then, or at once where the mark is below
-/// zero, the insurance fund adds a subsidy that rises from zero to what makes the taker's part maintenance-margined. The
-/// subsidy is bounded by the fund, so that a bid costs nobody else anything.
+/// @notice An account that can be proved to lack its maintenance margin ({Margin}) is put up by anyone: its cash and
+/// all of its positions that can be valued now, or the share of them that brings it back to its initial margin, so
+/// that nobody loses more than it takes. The price for it falls from its mark to zero; then, or at once where the mark
+/// is below zero, the insurance fund adds a subsidy that rises from zero to what makes the taker's part
+/// maintenance-margined. The subsidy is bounded by the fund, so that a bid costs nobody else anything.
 ///
-/// The clock advances by at most `tickGap` from one sighting ({startAuction}, {tick}, {bid}) to the next, and a sighting
-/// needs fresh readings: a feed that is paused or late stops the clock of those whom it concerns. Otherwise whoever can
-/// pause a feed would start an auction, pause, come back when the price is zero, and be first.
+/// The clock advances by at most `tickGap` from one sighting ({startAuction}, {tick}, {bid}) to the next, and a
+/// sighting needs fresh readings: a feed that is paused or late stops the clock of those whom it concerns. Otherwise
+/// whoever can pause a feed would start an auction, pause, come back when the price is zero, and be first.
 ///
 /// An account in an auction can receive and can reduce positions, but not withdraw and not open. What cannot be valued
 /// stays with it, and so does the price that was paid.
 abstract contract Auction is Margin {
+    // 1e-6: a tenth
+    uint256 private constant _MAX_FEE_RATE = 1e5;
+
     uint256 private immutable _SOLVENT_TIME;
     uint256 private immutable _INSOLVENT_TIME;
     uint256 private immutable _TICK_GAP;
     uint256 private immutable _FEE_RATE;
-
-    // 1e-6: a tenth
-    uint256 private constant _MAX_FEE_RATE = 1e5;
 
     event AuctionStarted(address indexed account, address indexed starter, bool solvent);
     event AuctionTicked(address indexed account, uint256 elapsed);
@@ -91,10 +90,11 @@ abstract contract Auction is Margin {
         emit AuctionTicked(account, _accounts[account].elapsed);
     }
 
-    /// @notice Takes a share of an account over into the caller's: its positions, its cash, the price to pay, the subsidy.
+    /// @notice Takes a share of an account over into the caller's: its positions, its cash, the price to pay, the
+    /// subsidy.
     /// @dev Reverts where no auction runs or the account is margined by now; while a short of it waits to be settled;
-    /// where the cash would be less than `minCash`; where the caller is in an auction itself, could not pay, would have
-    /// too many positions or would not be initially margined.
+    /// where the cash would be less than `minCash`; where the caller is in an auction itself, could not pay, would
+    /// have too many positions or would not be initially margined.
     /// @param account Whose
     /// @param share 1e-6, at most a million; what is left may be less
     /// @param minCash Token units, below zero where the caller would pay: what must come with the whole of the account
@@ -210,8 +210,8 @@ abstract contract Auction is Margin {
         if (found.sold == 0) revert NothingToSell(account);
     }
 
-    /// @dev What can be proved of an account: shorts by readings that are fresh and younger than they are, longs by fresh
-    /// readings, and shorts whose price stands by that.
+    /// @dev What can be proved of an account: shorts by readings that are fresh and younger than they are, longs by
+    /// fresh readings, and shorts whose price stands by that.
     function _assess(
         address account
     ) private view returns (AuctionMath.Assessment memory found) {

@@ -7,13 +7,13 @@ import {Account, Position, PositionKey} from "./VaultTypes.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 /// @title Cash settlement of expired instruments
-/// @notice Once the price stands, each short pays what it owes, or all it has, into the instrument's pool, and longs claim
-/// from the pool in proportion to what they hold. Anyone may settle and claim for anyone. When the last short has settled,
-/// the insurance fund makes up what is missing, as far as it goes; what is missing then is borne by the longs of this
-/// instrument and no other.
-/// @dev A long may claim before that and will get its part of what has come in so far, and the rest later: nobody can hold
-/// up others' money with many small shorts. A short that cannot pay leaves its account in debt to the insurance fund,
-/// because the account may have longs that pay, and settling in the worse order must not make anyone richer.
+/// @notice Once the price stands, each short pays what it owes, or all it has, into the instrument's pool, and longs
+/// claim from the pool in proportion to what they hold. Anyone may settle and claim for anyone. When the last short
+/// has settled, the insurance fund makes up what is missing, as far as it goes; what is missing then is borne by the
+/// longs of this instrument and no other.
+/// @dev A long may claim before that and will get its part of what has come in so far, and the rest later: nobody can
+/// hold up others' money with many small shorts. A short that cannot pay leaves its account in debt to the insurance
+/// fund, because the account may have longs that pay, and settling in the worse order must not make anyone richer.
 abstract contract Expiry is Margin {
     using SafeCast for int256;
     using SafeCast for uint256;
@@ -67,8 +67,8 @@ abstract contract Expiry is Margin {
     }
 
     /// @notice Pays an account what its long is due so far. Anyone may call it.
-    /// @dev Reverts where the price does not stand yet, or the account is not long of the instrument. The position goes
-    /// when all shorts have settled, and at once where it pays nothing.
+    /// @dev Reverts where the price does not stand yet, or the account is not long of the instrument. The position
+    /// goes when all shorts have settled, and at once where it pays nothing.
     /// @return amount Token units: into the account's balance
     function claim(
         address account,
@@ -102,8 +102,8 @@ abstract contract Expiry is Margin {
         return _pools[key];
     }
 
-    /// @dev Shorts are rounded up each, so that a pool of solvent shorts has a few units more than it owes. They are the
-    /// longs': what a pool has collected never falls, for a part of it may have been claimed already.
+    /// @dev Shorts are rounded up each, so that a pool of solvent shorts has a few units more than it owes. They are
+    /// the longs': what a pool has collected never falls, for a part of it may have been claimed already.
     function _closePool(
         PositionKey key,
         Pool storage pool,

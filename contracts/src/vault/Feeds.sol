@@ -10,8 +10,8 @@ import {Mark, PositionKey, Quote} from "./VaultTypes.sol";
 /// @title What the vault knows of instruments: the feeds' readings, and the last of them that it has seen
 /// @notice A feed is asked about an instrument only for an account that is short of it, so that no feed can stand in
 /// the way of an account that does not use it.
-/// @dev The feeds are contracts that whoever deploys the vault has read; their code is trusted to answer in bounded gas,
-/// their members are not trusted with anything but their reports.
+/// @dev The feeds are contracts that whoever deploys the vault has read; their code is trusted to answer in bounded
+/// gas, their members are not trusted with anything but their reports.
 abstract contract Feeds {
     /// @notice No vault has more feeds
     uint256 public constant FEEDS_LIMIT = 8;
@@ -142,9 +142,9 @@ abstract contract Feeds {
 
     /// @dev The latest final reading, fresh or not; where the feed has none, the mark, which is not fresh.
     ///
-    /// A caller cannot choose the mark by giving so little gas that the feed's answer fails: after a failed call one part
-    /// in 63 of what the call had is left, so less than 2,000 where an answer costs less than 100,000, and with that
-    /// nothing is stored.
+    /// A caller cannot choose the mark by giving so little gas that the feed's answer fails: after a failed call one
+    /// part in 63 of what the call had is left, so less than 2,000 where an answer costs less than 100,000, and with
+    /// that nothing is stored.
     function _quote(
         PositionKey key
     ) internal view returns (Quote memory quote) {
@@ -169,8 +169,9 @@ abstract contract Feeds {
         if (!quote.fresh) revert ReadingNotFresh(key);
     }
 
-    /// @dev An initial margin that was not computed counts as the whole forward: nobody may rely on it to take anything
-    /// out. A maintenance margin counts as the last one that was: its absence alone is no reason to liquidate.
+    /// @dev An initial margin that was not computed counts as the whole forward: nobody may rely on it to take
+    /// anything out. A maintenance margin counts as the last one that was: its absence alone is no reason to
+    /// liquidate.
     function _quoteFrom(
         PositionKey key,
         Reading memory reading

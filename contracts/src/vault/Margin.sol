@@ -4,35 +4,35 @@ pragma solidity ^0.8.24;
 import {MarginMath} from "./MarginMath.sol";
 import {Positions} from "./Positions.sol";
 import {Settlement} from "./Settlement.sol";
-import {Position, PositionKey, Quote} from "./VaultTypes.sol";
+import {Position, Quote} from "./VaultTypes.sol";
 
 /// @title What an account must have
 /// @notice A short owes its mark and a margin beside it: the initial margin to open and to withdraw, the maintenance
-/// margin to be left alone. A long is paid for in full and credited nothing, because a margin of one option says nothing
-/// of two: a spread is margined as its short alone.
+/// margin to be left alone. A long is paid for in full and credited nothing, because a margin of one option says
+/// nothing of two: a spread is margined as its short alone.
 ///
 /// Two judgements, each on the safe side of its question.
 ///
-/// *What must stay?* (opening, withdrawing, ending an auction). A short whose reading is fresh counts as that says. One
-/// whose feed is paused, stopped, late or silent about it counts twice its mark and initial margin in the last reading
-/// there is. So a pause locks up at most as much again and never all that is free.
+/// *What must stay?* (opening, withdrawing, ending an auction). A short whose reading is fresh counts as that says.
+/// One whose feed is paused, stopped, late or silent about it counts twice its mark and initial margin in the last
+/// reading there is. So a pause locks up at most as much again and never all that is free.
 ///
-/// *What can be proved to be missing?* (starting an auction, bidding; {Auction}). Only shorts whose reading is fresh and
-/// was observed after the short last grew count; all others count nothing, for nothing less can be owed. So nobody is
-/// liquidated on an old report, and a small short of a silent instrument shields no other.
+/// *What can be proved to be missing?* (starting an auction, bidding; {Auction}). Only shorts whose reading is fresh
+/// and was observed after the short last grew count; all others count nothing, for nothing less can be owed. So nobody
+/// is liquidated on an old report, and a small short of a silent instrument shields no other.
 ///
 /// What a paused feed and a stale mark can be used for. While a feed is paused, shorts of its instruments are not
-/// liquidated, and new ones are not opened. A desk that has members pause the feed, or sees a pause coming, can take out
-/// what it has above twice mark and margin, no more: the holders of what it sold are covered until an option is worth
-/// more than twice what it was, and twice its initial margin beside. It cannot sell anything at the stale mark to
-/// another account either: in a trade that leaves an account short of cover, the account must at least get the mark
+/// liquidated, and new ones are not opened. A desk that has members pause the feed, or sees a pause coming, can take
+/// out what it has above twice mark and margin, no more: the holders of what it sold are covered until an option is
+/// worth more than twice what it was, and twice its initial margin beside. It cannot sell anything at the stale mark
+/// to another account either: in a trade that leaves an account short of cover, the account must at least get the mark
 /// ({Trading}), and at the mark it hands over no more than it is rid of; the mark of a paused feed can be wrong, so an
 /// accomplice gains what the market has moved, from an account that can lose no more than it has. An auction's clock
-/// stands still while the feed is paused ({Auction}), so that no pause makes a cheap bid. Beyond that a pause moves the
-/// loss of a default, which stays with the holders of that instrument and the insurance fund.
+/// stands still while the feed is paused ({Auction}), so that no pause makes a cheap bid. Beyond that a pause moves
+/// the loss of a default, which stays with the holders of that instrument and the insurance fund.
 ///
-/// A withdrawal does not ask whether the reading was observed after the position changed: whoever may open at a reading
-/// could as well have withdrawn first and opened then.
+/// A withdrawal does not ask whether the reading was observed after the position changed: whoever may open at a
+/// reading could as well have withdrawn first and opened then.
 abstract contract Margin is Positions, Settlement {
     // A short without a fresh reading counts as often
     uint256 private constant _STALE_FACTOR = 2;

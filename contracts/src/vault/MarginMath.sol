@@ -4,11 +4,11 @@ pragma solidity ^0.8.24;
 import {InstrumentWord, InstrumentWordLibrary} from "../types/InstrumentWord.sol";
 
 /// @title Amounts of collateral from quantities, prices and rates
-/// @notice A quantity (1e-8) times a price (1e-8) times a rate (1e-8) is in 1e-24 of the quote currency, and a token of `d`
-/// decimals counts 1e-d of it: so every amount is one product divided by `scale` = 10^(24 - d), rounded once. An option's
-/// mark has the forward as its price and the premium as its rate; money at a price has the rate {ONE}.
-/// @dev Quantities stay below 2^96, prices below 2^128 with rate {ONE} (2^27) or forwards below 2^96 with rates below 2^33:
-/// no product reaches 2^252, and nothing is unchecked.
+/// @notice A quantity (1e-8) times a price (1e-8) times a rate (1e-8) is in 1e-24 of the quote currency, and a token
+/// of `d` decimals counts 1e-d of it: so every amount is one product divided by `scale` = 10^(24 - d), rounded once.
+/// An option's mark has the forward as its price and the premium as its rate; money at a price has the rate {ONE}.
+/// @dev Quantities stay below 2^96, prices below 2^128 with rate {ONE} (2^27) or forwards below 2^96 with rates below
+/// 2^33: no product reaches 2^252, and nothing is unchecked.
 library MarginMath {
     /// @notice 1e-8: the rate of a price that is paid as it stands
     uint256 internal constant ONE = 1e8;

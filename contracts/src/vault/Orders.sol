@@ -6,8 +6,9 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 
 /// @title Orders that makers sign
-/// @notice A maker signs by EIP-712, with a key or as a contract (ERC-1271), how much it would trade at which price; others
-/// take all of it or parts, until it is filled, expired or cancelled. Nothing else is kept of an order than its fills.
+/// @notice A maker signs by EIP-712, with a key or as a contract (ERC-1271), how much it would trade at which price;
+/// others take all of it or parts, until it is filled, expired or cancelled. Nothing else is kept of an order than its
+/// fills.
 abstract contract Orders is EIP712 {
     bytes32 private constant _ORDER_TYPE_HASH = keccak256(
         "Order(address maker,address taker,address feed,uint64 instrument,bool isBuy,bool reduceOnly,"
@@ -57,8 +58,9 @@ abstract contract Orders is EIP712 {
     ) public view returns (bytes32) {
         bytes32 typeHash = _ORDER_TYPE_HASH;
         bytes32 structHash;
-        // The order's ten fields are words in the type's order, so that its calldata is EIP-712's encoding; the compiler
-        // would clean and copy them one by one. Dirty bits give a digest that nobody signed.
+        // The order's ten fields are words in the type's order, so that its calldata is EIP-712's encoding; the
+        // compiler would clean and copy them one by one. Dirty bits give a digest that nobody signed.
+        // solhint-disable-next-line no-inline-assembly
         assembly ("memory-safe") {
             let encoded := mload(0x40)
             mstore(encoded, typeHash)

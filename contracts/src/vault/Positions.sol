@@ -8,8 +8,8 @@ import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 /// @title Who holds what
 /// @notice A position moves from one account to another and comes from nowhere else, so that over all accounts the
 /// quantities of an instrument add up to zero.
-/// @dev An account's positions are a list of at most 16 slots, key and quantity in one, searched from the front: margin
-/// reads all of them anyway, and a second slot for each would cost as much again.
+/// @dev An account's positions are a list of at most 16 slots, key and quantity in one, searched from the front:
+/// margin reads all of them anyway, and a second slot for each would cost as much again.
 abstract contract Positions is Collateral {
     using SafeCast for int256;
     using SafeCast for uint256;
@@ -111,9 +111,10 @@ abstract contract Positions is Collateral {
         if (index == _accounts[account].positions) revert PositionMissing(account, key);
     }
 
-    /// @dev Stamps a short that grows, and no other change: else an account that is about to be liquidated would close a
-    /// hundred-millionth of an option whenever a report was about to become final. A short grows only where the account
-    /// is initially margined on the latest final report, so that a stamp puts liquidation off once, not for ever.
+    /// @dev Stamps a short that grows, and no other change: else an account that is about to be liquidated would close
+    /// a hundred-millionth of an option whenever a report was about to become final. A short grows only where the
+    /// account is initially margined on the latest final report, so that a stamp puts liquidation off once, not for
+    /// ever.
     function _change(
         address account,
         PositionKey key,

@@ -15,9 +15,11 @@ import {VaultConfig} from "./VaultTypes.sol";
 /// every instrument that was ever opened has left its mark here, a feed that is gone for ever traps no money.
 ///
 /// A proof that the next report comes after expiry would need no watcher, but cannot be had: the next report's book
-/// need not contain the instrument, the more so when it has expired, and a ledger that stops at expiry has no next one.
-/// @dev A contract of its own, made by the vault whose it is, because the vault's code would be too long with it. Prices are
-/// kept by feed, underlying and expiry, and those of feeds that the vault does not have are of no use to anybody.
+/// need not contain the instrument, the more so when it has expired, and a ledger that stops at expiry has no next
+/// one.
+/// @dev A contract of its own, made by the vault whose it is, because the vault's code would be too long with it.
+/// Prices are kept by feed, underlying and expiry, and those of feeds that the vault does not have are of no use to
+/// anybody.
 contract SettlementPrices {
     /// @notice What a series would settle at
     /// @dev One storage slot.
@@ -65,8 +67,8 @@ contract SettlementPrices {
 
     /// @notice Proposes a report for the price of an expired instrument, and of all others of its feed, underlying and
     /// expiry. Anyone may call it.
-    /// @dev Reverts before expiry, once the price stands, for a report observed after expiry, and for one not later than
-    /// the best so far; as the feed does where the report is not final or lacks the instrument.
+    /// @dev Reverts before expiry, once the price stands, for a report observed after expiry, and for one not later
+    /// than the best so far; as the feed does where the report is not final or lacks the instrument.
     /// @param feed The ledger
     /// @param instrument Its id there
     /// @param sequence The report

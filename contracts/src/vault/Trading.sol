@@ -8,12 +8,12 @@ import {Account, Order, PositionKey, Quote} from "./VaultTypes.sol";
 
 /// @title Opening and closing, by trades between two accounts
 /// @notice The caller takes a maker's order; the premium moves from the buyer's balance to the seller's. {open} is for
-/// trades in which the seller goes short, and needs a live feed and a reading that has not expired; {close} for trades in
-/// which the seller only parts with what it holds, and needs neither.
-/// @dev Afterwards a side must be initially margined, with two exceptions that make an account no worse: a side without
-/// shorts owes nothing; and a side that only brings a position nearer to zero may do so in any state, in an auction too,
-/// if the price is the mark or better for it. Without that last condition an account about to default would buy back its
-/// shorts from an accomplice at their mark and margin, and leave the rest to the insurance fund.
+/// trades in which the seller goes short, and needs a live feed and a reading that has not expired; {close} for trades
+/// in which the seller only parts with what it holds, and needs neither.
+/// @dev Afterwards a side must be initially margined, with two exceptions that make an account no worse: a side
+/// without shorts owes nothing; and a side that only brings a position nearer to zero may do so in any state, in an
+/// auction too, if the price is the mark or better for it. Without that last condition an account about to default
+/// would buy back its shorts from an accomplice at their mark and margin, and leave the rest to the insurance fund.
 abstract contract Trading is Margin, Orders {
     /// @dev One trade as it comes out
     struct Trade {

@@ -7,7 +7,7 @@ pragma solidity ^0.8.24;
 type PositionKey is uint72;
 
 using PositionKeyLibrary for PositionKey global;
-using {equals as ==} for PositionKey global;
+using {_equals as ==} for PositionKey global;
 
 /// @notice What an account has
 /// @dev One storage slot.
@@ -126,7 +126,7 @@ library PositionKeyLibrary {
 }
 
 /// @dev Two keys name the same instrument of the same feed.
-function equals(
+function _equals(
     PositionKey a,
     PositionKey b
 ) pure returns (bool) {
