@@ -250,14 +250,17 @@ abstract contract Auction is Margin {
         found.sold |= 1 << index;
     }
 
-    /// @return Seconds; an account whose mark has fallen below zero has no price to fall any further
+    /// @return Seconds. An auction that nobody has seen for longer than its price takes to fall starts anew: it may be
+    /// that the account was margined meanwhile and nobody ended it. An account whose mark has fallen below zero has no
+    /// price to fall any further
     function _clock(
         address account,
         AuctionMath.Assessment memory found
     ) private view returns (uint256) {
         Account storage holder = _accounts[account];
         uint256 solventTime = _SOLVENT_TIME;
-        uint256 elapsed = holder.elapsed + Math.min(block.timestamp - holder.tickedAt, _TICK_GAP);
+        uint256 passed = block.timestamp - holder.tickedAt;
+        uint256 elapsed = passed > solventTime ? 0 : holder.elapsed + Math.min(passed, _TICK_GAP);
         if (AuctionMath.value(found) < 0 && elapsed < solventTime) return solventTime;
         return Math.min(elapsed, solventTime + _INSOLVENT_TIME);
     }

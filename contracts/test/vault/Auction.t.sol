@@ -174,7 +174,7 @@ contract AuctionTest is VaultFixture {
         assertEq(_balance(cat), 112_600e6);
     }
 
-    /// @dev Whoever can pause a feed comes back to the price that he left, and one step.
+    /// @dev Whoever can pause a feed comes back to no better price than he left, but for one step.
     function test_pauseStopsTheClock() public {
         _sink();
         _start();
@@ -187,11 +187,24 @@ contract AuctionTest is VaultFixture {
         vm.warp(block.timestamp + 1 days);
         feed.setLive(true);
         _sink();
-        assertEq(vault.auctionTerms(ann).price, 4050e6);
+        assertEq(vault.auctionTerms(ann).price, 4500e6);
         // Nor does the pause let ann out.
         feed.setLive(false);
         vm.expectRevert(abi.encodeWithSelector(Margin.Undermargined.selector, ann, int256(12_500e6), 31_000e6));
         vault.endAuction(ann);
+    }
+
+    /// @dev A shorter one costs a step.
+    function test_aShortPauseIsOneStep() public {
+        _sink();
+        _start();
+        _run(4 minutes);
+        feed.setLive(false);
+        vm.warp(block.timestamp + 20 minutes);
+        feed.setLive(true);
+        assertEq(vault.auctionTerms(ann).price, 3150e6);
+        vm.warp(block.timestamp + 1);
+        assertEq(vault.auctionTerms(ann).price, 4500e6);
     }
 
     function test_topUpEndsIt() public {

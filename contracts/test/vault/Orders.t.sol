@@ -43,7 +43,10 @@ contract OrdersTest is VaultFixture {
         order.taker = cat;
         order.reduceOnly = true;
         bytes32 typeHash = keccak256(
-            "Order(address maker,address taker,address feed,uint64 instrument,bool isBuy,bool reduceOnly,uint96 quantity,uint128 price,uint256 salt,uint64 deadline)"
+            bytes.concat(
+                "Order(address maker,address taker,address feed,uint64 instrument,bool isBuy,",
+                "bool reduceOnly,uint96 quantity,uint128 price,uint256 salt,uint64 deadline)"
+            )
         );
         bytes32 structHash = keccak256(
             abi.encode(

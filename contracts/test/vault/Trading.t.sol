@@ -243,8 +243,8 @@ contract TradingTest is VaultFixture {
         _closeExpecting(ben, cat, ONE + 1, PRICE, abi.encodeWithSelector(Trading.ClosingOpensShort.selector, ben));
     }
 
-    /// @dev Under its margin, ann would buy half back from a friend for all that half is margined by: her equity of 500
-    /// would be the friend's, and the other half nobody's.
+    /// @dev Under its margin, ann would buy half back from a friend for all that half is margined by: her equity of
+    /// 500 would be the friend's, and the other half nobody's.
     function test_shortOfMarginACloseIsAtTheMarkOrBetter() public {
         _shortCall();
         vm.warp(START + 60);

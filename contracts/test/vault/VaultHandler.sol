@@ -6,8 +6,8 @@ import {Order, Position, PositionKey} from "../../src/vault/VaultTypes.sol";
 import {VaultFixture} from "./VaultFixture.sol";
 import {MockFeed} from "./mocks/MockFeed.sol";
 
-/// @dev Five accounts that do anything to each other, two feeds that move, pause and break, and a clock. Calls that may
-/// fail for a reason of the market are tried and counted; calls that must not fail are made outright.
+/// @dev Five accounts that do anything to each other, two feeds that move, pause and break, and a clock. Calls that
+/// may fail for a reason of the market are tried and counted; calls that must not fail are made outright.
 contract VaultHandler is VaultFixture {
     address[5] public actors;
     PositionKey[3] public keys;
