@@ -24,12 +24,11 @@ import {Position, Quote} from "./VaultTypes.sol";
 /// What a paused feed and a stale mark can be used for. While a feed is paused, shorts of its instruments are not
 /// liquidated, and new ones are not opened. A desk that has members pause the feed, or sees a pause coming, can take
 /// out what it has above twice mark and margin, no more: the holders of what it sold are covered until an option is
-/// worth more than twice what it was, and twice its initial margin beside. It cannot sell anything at the stale mark
-/// to another account either: in a trade that leaves an account short of cover, the account must at least get the mark
-/// ({Trading}), and at the mark it hands over no more than it is rid of; the mark of a paused feed can be wrong, so an
-/// accomplice gains what the market has moved, from an account that can lose no more than it has. An auction's clock
-/// stands still while the feed is paused ({Auction}), so that no pause makes a cheap bid. Beyond that a pause moves
-/// the loss of a default, which stays with the holders of that instrument and the insurance fund.
+/// worth more than twice what it was, and twice its initial margin beside. Nor can it pay an accomplice instead: a
+/// trade that leaves it short of cover must give it the mark or better ({Trading}), so that the accomplice gets at
+/// most what the market has moved since the mark, and from this account alone. An auction's clock stands still while
+/// the feed is paused ({Auction}), so that no pause makes a cheap bid. What is left of a default stays with the
+/// insurance fund and the holders of that instrument.
 ///
 /// A withdrawal does not ask whether the reading was observed after the position changed: whoever may open at a
 /// reading could as well have withdrawn first and opened then.
