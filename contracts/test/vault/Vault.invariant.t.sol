@@ -8,6 +8,8 @@ import {VaultHandler} from "./VaultHandler.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {Test} from "forge-std/Test.sol";
 
+/// forge-config: default.invariant.runs = 24
+/// forge-config: default.invariant.depth = 160
 contract VaultInvariantTest is Test {
     uint64 private constant START = 1_767_254_400;
     VaultHandler private _handler;
@@ -16,7 +18,7 @@ contract VaultInvariantTest is Test {
     function setUp() public {
         _handler = new VaultHandler();
         _vault = _handler.theVault();
-        bytes4[] memory selectors = new bytes4[](19);
+        bytes4[] memory selectors = new bytes4[](24);
         // Trades, reports and time come up more often than the rest.
         (selectors[0], selectors[1], selectors[2]) =
         (_handler.open.selector, _handler.open.selector, _handler.open.selector);
@@ -29,6 +31,9 @@ contract VaultInvariantTest is Test {
         (selectors[15], selectors[16]) = (_handler.deposit.selector, _handler.fund.selector);
         (selectors[17], selectors[18]) =
         (_handler.withdrawAllThatIsFree.selector, _handler.breakAFeedThatIsNotHeld.selector);
+        (selectors[19], selectors[20]) = (_handler.finish.selector, _handler.finish.selector);
+        (selectors[21], selectors[22]) = (_handler.bid.selector, _handler.wait.selector);
+        selectors[23] = _handler.expire.selector;
         targetContract(address(_handler));
         targetSelector(FuzzSelector({addr: address(_handler), selectors: selectors}));
     }
@@ -105,15 +110,15 @@ contract VaultInvariantTest is Test {
         _handler.close(2, 0, 1, 1e8, 0);
         _handler.withdrawAllThatIsFree(0);
         _handler.withdrawAllThatIsFree(3);
-        _handler.pause(0);
+        _handler.pause(0, 0);
         _handler.open(0, 2, 1, 1e8, 5000e8);
         _handler.deposit(3, 100_000e6);
         _handler.withdrawAllThatIsFree(3);
-        _handler.pause(0);
+        _handler.pause(0, 1);
         _handler.fund(900e6);
         _handler.wait(600, true);
         _handler.report(0, 0.2e8, 55_000e8);
-        _handler.startAuction(0);
+        _handler.startAuction(0, true);
         _handler.bid(0, 4, 0.2e6, 60);
         _handler.endAuction(0);
         _handler.breakAFeedThatIsNotHeld(1, 1);

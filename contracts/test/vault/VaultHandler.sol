@@ -132,27 +132,32 @@ contract VaultHandler is VaultFixture {
     }
 
     function pause(
-        uint256 which
+        uint256 which,
+        uint256 seed
     ) external {
-        MockFeed chosen = which % 2 == 0 ? feed : otherFeed;
-        chosen.setLive(!chosen.live());
+        (which % 2 == 0 ? feed : otherFeed).setLive(seed % 3 != 0);
     }
 
     function wait(
         uint256 time,
         bool refresh
     ) external {
-        vm.warp(block.timestamp + bound(time, 1, 4 hours));
+        // Mostly a short while, now and then a good part of an expiry's time.
+        vm.warp(block.timestamp + (time % 4 == 0 ? bound(time, 1, 16 hours) : bound(time, 1, 30 minutes)));
         if (refresh) {
             _publish(0);
             _publish(1);
         }
     }
 
+    /// @dev Where it squeezes, the market has turned against the account's first short, and a report says so.
     function startAuction(
-        uint256 who
+        uint256 who,
+        bool squeezes
     ) external {
-        try vault.startAuction(_pick(who)) {
+        address account = _pick(who);
+        if (squeezes) _squeeze(account);
+        try vault.startAuction(account) {
             ++done["start"];
         } catch {
             ++done["start refused"];
@@ -165,10 +170,15 @@ contract VaultHandler is VaultFixture {
         uint256 share,
         uint256 time
     ) external {
-        address account = _pick(who);
+        address account = _auctioned(who);
         address taker = _pick(bidder);
-        if (!_inAuction(account) || account == taker) return;
+        if (account == address(0) || account == taker) return;
         vm.warp(block.timestamp + bound(time, 0, 10 minutes));
+        if (time % 2 == 0) {
+            _put(taker, 40_000 * USD);
+            _publish(0);
+            _publish(1);
+        }
         int256 sum = total();
         int256 shortfall = _shortfall(account);
         vm.prank(taker);
@@ -184,7 +194,9 @@ contract VaultHandler is VaultFixture {
     function endAuction(
         uint256 who
     ) external {
-        try vault.endAuction(_pick(who)) {
+        address account = _auctioned(who);
+        if (account == address(0)) return;
+        try vault.endAuction(account) {
             ++done["end"];
         } catch {
             ++done["end refused"];
@@ -194,7 +206,7 @@ contract VaultHandler is VaultFixture {
     function propose(
         uint256 which,
         uint256 back
-    ) external {
+    ) public {
         which %= 3;
         MockFeed chosen = _feedOf(which);
         uint256 latest = chosen.latestSequence();
@@ -209,15 +221,32 @@ contract VaultHandler is VaultFixture {
         }
     }
 
+    /// @dev Now and then time jumps over an expiry, and over what it takes for a price of the wanted age to stand.
+    function expire(
+        uint256 which,
+        uint256 back,
+        uint256 seed
+    ) external {
+        if (seed % 8 > 1) return;
+        which %= 3;
+        uint256 expiry = which == 1 ? START + 3 days : START + 1 days;
+        if (block.timestamp < expiry - 10) vm.warp(expiry - 10);
+        _publish(which / 2);
+        if (block.timestamp < expiry) vm.warp(expiry);
+        propose(which, back % 3);
+        vm.warp(block.timestamp + (seed % 8 == 0 ? 4 hours : 8 days));
+    }
+
     /// @dev Once the price stands, every position settles or claims, whatever its account is.
     function finish(
         uint256 who,
         uint256 which
     ) external {
         which %= 3;
-        address account = _pick(who);
+        if (!stands(which)) return;
+        address account = _holder(who, which, who % 2 == 0 ? int256(1) : int256(-1));
         int256 quantity = _quantity(account, keys[which]);
-        if (quantity == 0 || !stands(which)) return;
+        if (quantity == 0) return;
         if (quantity < 0) {
             vault.settle(account, keys[which]);
             ++done["settle"];
@@ -251,8 +280,19 @@ contract VaultHandler is VaultFixture {
     ) private {
         which %= 3;
         (address from, address to) = (_pick(seller), _pick(buyer));
+        if (opens && price % 2 == 0) {
+            _put(from, 20_000 * USD);
+            _publish(which / 2);
+        }
+        if (!opens) from = _holder(seller, which, 1);
+        if (!opens && price % 2 == 0) to = _holder(buyer, which, -1);
         if (from == to) return;
         uint96 size = uint96(bound(quantity, 1, 3e8));
+        if (!opens && int256(uint256(size)) > _quantity(from, keys[which])) {
+            // All that it has, or one too many: a close that would open a short must fail.
+            int256 held = _quantity(from, keys[which]);
+            size = held > 0 ? uint96(uint256(held)) : size;
+        }
         // From nothing to three times the mark
         uint256 mark = uint256(_forwards[which / 2]) * _premiums[which] / 1e8;
         Order memory order = _order(from, false, size, bound(price, 0, 3 * mark));
@@ -295,6 +335,49 @@ contract VaultHandler is VaultFixture {
     ) private {
         _deposit(account, amount);
         inflow += amount;
+    }
+
+    /// @dev Premium and forward at which the account's first short needs more than all it has.
+    function _squeeze(
+        address account
+    ) private {
+        Position[] memory list = vault.positionsOf(account);
+        int256 balance = _balance(account);
+        for (uint256 which = 0; which < 3; ++which) {
+            for (uint256 i = 0; i < list.length; ++i) {
+                if (!(list[i].key == keys[which]) || list[i].quantity >= 0 || balance < 0) continue;
+                uint256 needed = uint256(balance) * 1e18 / (uint256(uint96(-list[i].quantity)) * FORWARD);
+                if (needed > 2e8) continue;
+                (_premiums[which], _forwards[which / 2]) = (uint32(needed), FORWARD);
+                vm.warp(block.timestamp + 1);
+                _feedOf(which).setLive(true);
+                _publish(which / 2);
+                return;
+            }
+        }
+    }
+
+    /// @dev One that is long (1) or short (-1) of an instrument, any where none is.
+    function _holder(
+        uint256 who,
+        uint256 which,
+        int256 side
+    ) private view returns (address) {
+        for (uint256 i = 0; i < 5; ++i) {
+            address account = _pick(who % 5 + i);
+            if (_quantity(account, keys[which]) * side > 0) return account;
+        }
+        return _pick(who);
+    }
+
+    /// @dev One that is in an auction, zero where there is none.
+    function _auctioned(
+        uint256 who
+    ) private view returns (address) {
+        for (uint256 i = 0; i < 5; ++i) {
+            if (_inAuction(_pick(who % 5 + i))) return _pick(who % 5 + i);
+        }
+        return address(0);
     }
 
     function _feedOf(
