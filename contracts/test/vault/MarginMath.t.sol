@@ -185,9 +185,10 @@ contract AuctionMathTest is Test {
     ) public pure {
         AuctionMath.Assessment memory found;
         found.owed = owed;
-        found.maintenance = found.owed + margin;
+        // One more than nothing, so that there is something to lack.
+        found.maintenance = found.owed + margin + 1;
         found.initial = found.maintenance;
-        found.balance = int256(bound(balance, 0, found.maintenance));
+        found.balance = int256(bound(balance, 0, found.maintenance - 1));
         later = uint16(bound(later, 0, 1500));
         earlier = uint16(bound(earlier, 0, later));
         int256 before = AuctionMath.terms(found, _clock(earlier), FEE, 1e30).cash;
