@@ -174,6 +174,19 @@ contract AuctionTest is VaultFixture {
         assertEq(_balance(cat), 112_600e6);
     }
 
+    /// @dev From the start on: the first step after it pays already.
+    function test_insolventClockRunsFromTheStart() public {
+        token.mint(address(this), 10_000 * USD);
+        token.approve(address(vault), type(uint256).max);
+        vault.fundInsurance(10_000 * USD);
+        _drown();
+        _start();
+        assertEq(vault.auctionTerms(ann).subsidy, 0);
+        vm.warp(block.timestamp + 2 minutes);
+        // A tenth of maintenance less equity: 20,000 - 12,500
+        assertEq(vault.auctionTerms(ann).subsidy, 750e6);
+    }
+
     /// @dev Whoever can pause a feed comes back to no better price than he left, but for one step.
     function test_pauseStopsTheClock() public {
         _sink();
