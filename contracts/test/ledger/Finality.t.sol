@@ -8,6 +8,8 @@ import {SettlementFixture} from "../support/SettlementFixture.sol";
 
 /// @dev Pending until the window has passed, then final for good.
 contract FinalityTest is SettlementFixture {
+    uint24 private constant LONGER = 3000;
+
     function test_finalWithTheWindow() public {
         HedgeReport memory report = _report(1, 2);
         _publish(report);
@@ -56,7 +58,7 @@ contract FinalityTest is SettlementFixture {
         (HedgeReport memory first, HedgeReport memory second) = _twoWithOneFinal();
         // What was final stays so under a longer window.
         Config memory config = _defaultConfig();
-        config.challengeWindow = uint24(DELAY);
+        config.challengeWindow = LONGER;
         _executeParameters(config);
         assertEq(settlement.finalSequence(), 1);
         assertEq(settlement.status().sequence, 1);
@@ -71,9 +73,9 @@ contract FinalityTest is SettlementFixture {
         _publish(third);
         _assertProves(third, 2, true, false);
         _assertProves(second, 2, false, false);
-        vm.warp(acceptedAt + DELAY - 1);
+        vm.warp(acceptedAt + LONGER - 1);
         assertEq(settlement.finalSequence(), 1);
-        vm.warp(acceptedAt + DELAY);
+        vm.warp(acceptedAt + LONGER);
         assertEq(settlement.finalSequence(), 2);
     }
 
@@ -150,7 +152,7 @@ contract FinalityTest is SettlementFixture {
 
     function _longer() private pure returns (Config memory config) {
         config = _defaultConfig();
-        config.challengeWindow = uint24(DELAY);
+        config.challengeWindow = LONGER;
     }
 
     /// @dev Round 1 long final, round 10 accepted in the same second in which the decision can be carried out.
