@@ -15,7 +15,6 @@ contract MockFeed is IHedgeFeed {
     bool public broken;
     mapping(uint256 sequence => mapping(uint256 id => Reading)) private _readings;
 
-    error NoReading(uint256 id, uint256 sequence);
     error NoInstrument(uint256 id);
     error Broken();
 
