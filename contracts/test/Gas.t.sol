@@ -9,6 +9,7 @@ import {console} from "forge-std/console.sol";
 
 /// @dev Whole transactions, as a chain bills them: intrinsic gas, calldata (EIP-7623's floor where that is more) and execution
 /// with every slot touched for the first time. The table in `snapshots/settlement.json` is checked in.
+///
 /// forge-config: default.isolate = true
 contract GasTest is SettlementFixture {
     uint256 private constant TRANSACTION_CAP = 1 << 24;

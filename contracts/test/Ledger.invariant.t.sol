@@ -278,7 +278,7 @@ contract LedgerInvariantTest is SettlementFixture {
         assertEq(_handler.accepted(), 4);
         _handler.equivocate(0);
         assertEq(_handler.slashes(), 1);
-        _handler.publish(9, true, false);
+        _handler.publish(6, true, false);
         assertEq(_handler.accepted(), 5);
         assertEq(_handler.highestFinal(), 3);
         assertFalse(_handler.honestSlashed() || _handler.acceptedWrongly() || _handler.finalChanged());

@@ -7,7 +7,9 @@ import {VaultFixture} from "./VaultFixture.sol";
 /// @dev What a receipt would say: every call is a transaction of its own, with its 21,000, its calldata, slots that it
 /// touches first, and its refunds. The figures are written to `snapshots/vault.json`, and with
 /// FORGE_SNAPSHOT_CHECK=true compared to it. The ledger is a mock whose reading costs what its storage costs: with the
-/// true one the figures differ by the difference of the two. forge-config: default.isolate = true
+/// true one the figures differ by the difference of the two.
+///
+/// forge-config: default.isolate = true
 contract VaultGasTest is VaultFixture {
     uint256 private constant TRANSACTION_CAP = 1 << 24;
 
