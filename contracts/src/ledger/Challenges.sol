@@ -77,14 +77,14 @@ abstract contract Challenges is GroupKeys, StoredReports {
         SignedHeader calldata other
     ) external {
         ReportHead head = one.core.head;
-        uint256 epoch = head.epoch();
-        uint256 round = head.round();
-        if (other.core.head.epoch() != epoch || other.core.head.round() != round) revert OtherRound();
-        address key = _challengeableKeyOf(epoch);
+        uint256 reportEpoch = head.epoch();
+        uint256 reportRound = head.round();
+        if (other.core.head.epoch() != reportEpoch || other.core.head.round() != reportRound) revert OtherRound();
+        address key = _challengeableKeyOf(reportEpoch);
         bytes32 digest = _requireSigned(one, key);
         if (digest == _requireSigned(other, key)) revert SameDigest(digest);
         _slash(msg.sender);
-        emit Equivocation(epoch, round, msg.sender);
+        emit Equivocation(reportEpoch, reportRound, msg.sender);
     }
 
     /// @notice Challenges a signed report by a law. Upheld, the caller is owed the reward and has the bond back; else the bond is
