@@ -189,9 +189,11 @@ contract ConsortiumBond is ReentrancyGuardTransient {
         return _pool;
     }
 
-    /// @notice Wei that cannot leave before {DELAY} has passed: what a report accepted now is secured by
+    /// @notice Wei that cannot leave before {DELAY} has passed: what a report accepted now is secured by. Nothing while a seizure is
+    /// outstanding: that pool is lost already, for what was signed before.
     function secured() external view returns (uint256) {
-        return _totalShares == 0 ? 0 : (_pool * (_totalShares - _leavingShares)) / _totalShares;
+        if (_totalShares == 0 || LEDGER.lastSlashedEpoch() > _seizedEpoch) return 0;
+        return (_pool * (_totalShares - _leavingShares)) / _totalShares;
     }
 
     /// @notice All shares, those on their way out included
