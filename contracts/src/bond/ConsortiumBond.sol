@@ -21,8 +21,8 @@ contract ConsortiumBond is ReentrancyGuardTransient {
 
     /// @notice Parts of 10,000
     uint256 public constant BASIS = 10_000;
-    /// @notice Seconds: the least unbonding delay. A report can be challenged for 8 days after its observation, and under a
-    /// rotated key for an overlap of a day and a window of a week.
+    /// @notice Seconds: the least unbonding delay. A report can be challenged for 8 days after its observation, which may lie an
+    /// hour ahead, whatever becomes of its key.
     uint256 public constant DELAY_MINIMUM = 9 days;
     /// @notice Seconds: the longest unbonding delay
     uint256 public constant DELAY_MAXIMUM = 365 days;

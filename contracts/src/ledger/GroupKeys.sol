@@ -12,8 +12,11 @@ import {EIP712} from "solady/utils/EIP712.sol";
 /// @notice After a rotation the key before stays valid for a bounded overlap, so that reports on their way still arrive.
 /// A key that was proved to have lied signs nothing any more, here or through ERC-1271.
 abstract contract GroupKeys is EIP712, IERC1271, ISlashable {
-    /// @notice No overlap is longer, in seconds: a bond's unbonding delay must be longer
+    /// @notice No overlap is longer, in seconds
     uint256 public constant OVERLAP_LIMIT = 1 days;
+    /// @notice Seconds after its observation in which a report can be challenged: longer than any window. A replaced key's reports
+    /// can be for as long after its overlap: no rotation shortens the time for a proof.
+    uint256 public constant CHALLENGE_HORIZON = 8 days;
 
     // Half of secp256k1's order
     uint256 private constant _HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0;
@@ -136,7 +139,7 @@ abstract contract GroupKeys is EIP712, IERC1271, ISlashable {
         if (recovered != key) revert NotGroupKey(recovered);
     }
 
-    /// @dev The key whose reports of `reportEpoch` can be challenged now: {_grace} longer than they are accepted.
+    /// @dev The key whose reports of `reportEpoch` can be challenged now: {CHALLENGE_HORIZON} longer than they are accepted.
     function _challengeableKeyOf(
         uint256 reportEpoch
     ) internal view returns (address) {
@@ -146,12 +149,10 @@ abstract contract GroupKeys is EIP712, IERC1271, ISlashable {
         // A slash settles all that was signed before it: no pool is seized twice for one lie.
         if (reportEpoch <= _lastSlashedEpoch) revert WrongEpoch(reportEpoch, uint64(authority.epoch()));
         (address key, uint256 until) = _retiredKeyOf(reportEpoch, authority);
-        if (block.timestamp > until + _grace()) revert KeyRetired(reportEpoch, until + _grace());
+        until += CHALLENGE_HORIZON;
+        if (block.timestamp > until) revert KeyRetired(reportEpoch, until);
         return key;
     }
-
-    /// @dev Seconds after its overlap in which a key's reports can still be challenged.
-    function _grace() internal view virtual returns (uint256);
 
     /// @dev Takes the key out of force and remembers who is owed. What the previous key signed no longer counts either.
     function _slash(
