@@ -235,6 +235,11 @@ contract ConsortiumBond is ReentrancyGuardTransient {
         if (request.shares == 0 || request.generation != _generation) revert NothingUnbonding(account);
     }
 
+    /// @dev The chains that this is compiled for all have transient storage; solady's guard would use it on Ethereum alone.
+    function _useTransientReentrancyGuardOnlyOnMainnet() internal pure override returns (bool) {
+        return false;
+    }
+
     /// @dev Nothing moves between a proof of fraud and its seizure.
     function _requireSettled() private view {
         uint64 epoch = LEDGER.lastSlashedEpoch();
