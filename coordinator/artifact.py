@@ -1,6 +1,6 @@
-"""The compiled settlement contract: what is deployed, how deployed code is recognised, and what its errors mean."""
+"""The compiled contracts: what is deployed, how deployed code is recognised, and what their errors mean."""
 
-import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
@@ -15,22 +15,37 @@ from eth_hash.auto import keccak
 
 from mpc_party.protocol.errors import ConfigError
 
-FILE: Final = "HedgeSettlement.json"
+LEDGER: Final = "HedgeSettlement"
 _ERROR_STRING: Final = bytes.fromhex("08c379a0")  # Error(string)
 _PANIC: Final = bytes.fromhex("4e487b71")  # Panic(uint256)
-# solc writes an immutable into the code after PUSH32, where the artifact has zeros.
-_IMMUTABLE: Final = re.compile(rb"\x7f\x00{32}")
 
 _REMEDIES: Final = {
-    "EnforcedPause": "the members have paused the contract; ask them",
-    "ExpiryPassed": "an expiry of the book lies before the observation; propose a fresh book",
+    "ActionExpired": "the members must sign and schedule it anew",
+    "ActionKnown": "it was scheduled already; sign it with another salt to do it again",
+    "ActionNotScheduled": "the members must sign and schedule it first; every argument counts",
+    "ActionOfOtherMembers": "the members have changed since; those in charge must schedule it anew",
+    "ActionTooEarly": "wait until the members' delay has passed",
+    "BookNotRegistered": "register its instruments and the book first",
+    "ChallengeBondMismatch": "send just what CHALLENGE_BOND says",
+    "DelayShorterThanWindow": "give an --action-delay that is no shorter than --challenge-window",
+    "ExpiryCountOutOfBounds": "propose a book with fewer expiries",
+    "FeedPaused": "the members have paused the contract; ask them",
+    "InstrumentCountOutOfBounds": "the program's max_instruments differs from the contract's; the members must set it",
+    "JudgeHasNoCode": "deploy the judge first, or run `deploy` again",
+    "KeySlashed": "a proof of fraud has stopped this key; the members must put another one in force",
     "NotGroupKey": "the contract holds another group key than the one that signed; deploy again, or rotate the key",
+    "NotMember": "use the account of a member of the contract",
     "ObservedBeforePrevious": "the market source went back in time; start it after the last published observation",
     "ObservedInFuture": "the market's clock is ahead of the chain's; for a recording, run the chain on its clock",
+    "QuorumNotMet": "collect more members' signatures",
     "ReportExpired": "the report came too late; the next round brings a fresh one",
     "ReportTooOld": "the market's clock is behind the chain's; for a recording, run the chain on its clock",
+    "ReportTooSoon": "the contract takes reports no faster than its pace; run rounds less often",
     "RoundNotNewer": "the contract has this round or a later one already",
-    "ValidityOutOfBounds": "the program's report_validity differs from the contract's; deploy again",
+    "SeizureOutstanding": "seize the bond for the proven fraud first",
+    "StoredTooSoon": "the contract keeps 32 stored reports; store less often, or publish digests in between",
+    "UnbondingTooEarly": "wait until the bond's delay has passed",
+    "ValidityOutOfBounds": "the program's report_validity differs from the contract's; the members must set it",
     "WrongConsortium": "the contract belongs to another consortium; look at the [settlement] section",
     "WrongEpoch": "the group key has been rotated; fetch the present consortium file",
 }
@@ -38,19 +53,29 @@ _REMEDIES: Final = {
 
 @dataclass(frozen=True)
 class Artifact:
-    """One compiled contract: `abi`, creation code and runtime code."""
+    """One compiled contract.
 
+    Attributes:
+        name: as in its source.
+        abi: functions, events and errors.
+        bytecode: what creates it, before the constructor's arguments.
+        deployed: what stands on a chain then, with zeros where immutables are.
+        immutables: (start, length) of every place in `deployed` that the constructor fills.
+    """
+
+    name: str
     abi: list[dict[str, Any]]
     bytecode: bytes
     deployed: bytes
+    immutables: tuple[tuple[int, int], ...]
 
     def matches(self, code: bytes) -> bool:
         """Whether this code on the chain is the contract, whatever its immutables hold."""
-        if len(code) != len(self.deployed):
+        if not self.deployed or len(code) != len(self.deployed):
             return False
         masked = bytearray(code)
-        for match in _IMMUTABLE.finditer(self.deployed):
-            masked[match.start() + 1 : match.end()] = bytes(32)
+        for start, length in self.immutables:
+            masked[start : start + length] = bytes(length)
         return bytes(masked) == self.deployed
 
     @cached_property
@@ -86,20 +111,32 @@ class Artifact:
 
 
 @cache
-def load_artifact() -> Artifact:
-    """The settlement contract's artifact, as installed or as checked out.
+def load_artifact(name: str = LEDGER) -> Artifact:
+    """One contract's artifact, as installed or as checked out: by default the ledger's.
 
     Raises:
-        ConfigError: it is missing or damaged.
+        ConfigError: it is missing or damaged, or an interface, which has no code.
     """
     try:
-        raw = msgspec.json.decode((_folder() / FILE).read_bytes())
-        artifact = Artifact(raw["abi"], _code(raw["bytecode"]), _code(raw["deployedBytecode"]))
-    except (OSError, msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
-        raise _damaged(FILE, error) from None
+        raw = msgspec.json.decode((_folder() / f"{name}.json").read_bytes())
+        deployed = _code(raw["deployedBytecode"])
+        artifact = Artifact(
+            name,
+            raw["abi"],
+            _code(raw["bytecode"]),
+            deployed,
+            _immutables(raw["immutableReferences"], deployed),
+        )
+    except (OSError, msgspec.MsgspecError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise _damaged(f"{name}.json", error) from None
     if not artifact.bytecode or not artifact.deployed:
-        raise ConfigError(f"the compiled contract {FILE} holds no code")
+        raise ConfigError(f"the compiled contract {name}.json holds no code")
     return artifact
+
+
+def has_artifact(name: str) -> bool:
+    """Whether this release has that contract at all."""
+    return (_folder() / f"{name}.json").is_file()
 
 
 @cache
@@ -124,12 +161,21 @@ def _damaged(file: str, error: Exception) -> ConfigError:
 
 
 def _folder() -> Traversable:
-    try:
-        return files("coordinator.artifacts")
-    except ModuleNotFoundError:
-        # A checkout that is on the path without being installed.
-        return Path(__file__).resolve().parent.parent / "contracts" / "artifacts"
+    # A checkout's own come first: what is installed beside it may be another checkout's.
+    beside = Path(__file__).resolve().parent.parent / "contracts" / "artifacts"
+    return beside if beside.is_dir() else files("coordinator.artifacts")
 
 
 def _code(text: str) -> bytes:
     return bytes.fromhex(text.removeprefix("0x"))
+
+
+def _immutables(
+    references: Mapping[str, list[dict[str, int]]], deployed: bytes
+) -> tuple[tuple[int, int], ...]:
+    places = tuple(
+        sorted((place["start"], place["length"]) for places in references.values() for place in places)
+    )
+    if any(deployed[start : start + length] != bytes(length) for start, length in places):
+        raise ValueError("an immutable's place is not empty")
+    return places

@@ -9,26 +9,83 @@ import argparse
 import json
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
+from typing import Any
 
 from toolchain import CONTRACTS, ToolchainError, binary, environment
 
 ARTIFACTS = CONTRACTS / "artifacts"
-EXPORTED = ("HedgeSettlement", "IHedgeFeed", "FeedAdapter", "FeedAdapterFactory")
+EXPORTED = (
+    "HedgeSettlement",
+    "ConsortiumMembers",
+    "ConsortiumBond",
+    "ReportJudge",
+    "IHedgeFeed",
+    "FeedAdapter",
+    "FeedAdapterFactory",
+)
+# Taken along where the sources have them.
+OPTIONAL = ("MarginVault",)
 
 
 def build() -> None:
     """Compile the sources alone, from nothing, so that no cache can hide a difference."""
     subprocess.run(
-        [binary("forge"), "build", "--force", "--skip", "test", "--quiet"],
+        [binary("forge"), "build", "--force", "--skip", "test/**", "--skip", "script/**", "--quiet"],
         cwd=CONTRACTS,
         env=environment(),
         check=True,
     )
 
 
+def exported() -> tuple[str, ...]:
+    """Give the names of the contracts to export, all of which the sources have."""
+    sources = {source.stem for source in (CONTRACTS / "src").rglob("*.sol")}
+    return EXPORTED + tuple(name for name in OPTIONAL if name in sources)
+
+
+def through_ir() -> frozenset[str]:
+    """Give the names of the contracts that foundry.toml restricts to the IR."""
+    profile = tomllib.loads((CONTRACTS / "foundry.toml").read_text(encoding="utf-8"))["profile"]["default"]
+    restrictions = profile.get("compilation_restrictions", [])
+    return frozenset(Path(each["paths"]).stem for each in restrictions if each.get("via_ir"))
+
+
+def build_output(name: str) -> dict[str, Any]:
+    """Give what forge has built of a contract.
+
+    A contract is there twice where something that goes through the IR imports one that does not, and under names that depend
+    on what else was built. foundry.toml alone says which of the two is deployed.
+    """
+    wanted = name in through_ir()
+    found = [
+        json.loads(file.read_text(encoding="utf-8"))
+        for file in sorted((CONTRACTS / "out" / f"{name}.sol").glob(f"{name}*.json"))
+        if file.name.split(".")[0] == name
+    ]
+    for built in found:
+        if bool(built["metadata"]["settings"].get("viaIR")) == wanted:
+            return built
+    # An interface has no code that could differ.
+    for built in found:
+        if built["bytecode"]["object"] == "0x":
+            return built
+    raise ToolchainError(f"forge has not built {name} {'through the IR' if wanted else 'without the IR'}")
+
+
+def immutables(references: dict[str, list[dict[str, int]]]) -> dict[str, list[dict[str, int]]]:
+    """Give where each immutable stands, numbered by its first place: the compiler's numbers depend on what else is built."""
+    ordered = sorted(
+        (sorted(places, key=lambda place: place["start"]) for places in references.values()),
+        key=lambda places: places[0]["start"],
+    )
+    return {str(number): places for number, places in enumerate(ordered)}
+
+
 def artifact(name: str) -> str:
     """Give the checked-in form of one contract's build output; an interface has an ABI and no code, "0x"."""
-    built = json.loads((CONTRACTS / "out" / f"{name}.sol" / f"{name}.json").read_text(encoding="utf-8"))
+    built = build_output(name)
     metadata = built["metadata"]
     settings = metadata["settings"]
     if built["bytecode"]["linkReferences"] or built["deployedBytecode"]["linkReferences"]:
@@ -45,6 +102,7 @@ def artifact(name: str) -> str:
         "abi": built["abi"],
         "bytecode": built["bytecode"]["object"],
         "deployedBytecode": built["deployedBytecode"]["object"],
+        "immutableReferences": immutables(built["deployedBytecode"].get("immutableReferences", {})),
     }
     return json.dumps(exported, indent=1) + "\n"
 
@@ -75,7 +133,7 @@ def main() -> int:
     options = parser.parse_args()
     try:
         build()
-        fresh = {name: artifact(name) for name in EXPORTED}
+        fresh = {name: artifact(name) for name in exported()}
     except (ToolchainError, OSError) as error:
         print(f"export_artifacts: {error}", file=sys.stderr)
         return 1
@@ -90,7 +148,7 @@ def main() -> int:
                 file=sys.stderr,
             )
         if not found:
-            print(f"artifacts match a rebuild: {', '.join(EXPORTED)}")
+            print(f"artifacts match a rebuild: {', '.join(fresh)}")
         return 1 if found else 0
     for name, text in fresh.items():
         (ARTIFACTS / f"{name}.json").write_text(text, encoding="utf-8")

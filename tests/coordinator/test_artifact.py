@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 from eth_abi.abi import encode
 from hypothesis import given
@@ -11,13 +12,58 @@ from mpc_party.protocol.errors import ConfigError
 def test_a_custom_error_is_told_by_name_with_its_arguments_and_what_to_do():
     artifact = load_artifact()
     selector = next(s for s, (name, _) in artifact.errors.items() if name == "RoundNotNewer")
-    text, remedy = artifact.explain(selector + encode(["uint64", "uint64"], [3, 7]))
+    text, remedy = artifact.explain(selector + encode(["uint256", "uint256"], [3, 7]))
     assert text == "RoundNotNewer(round=3, latest=7)"
     assert "this round or a later one" in remedy
 
 
-def test_every_remedy_is_for_an_error_that_the_contract_has():
-    names = {name for name, _ in load_artifact().errors.values()}
+@pytest.mark.parametrize("name", ["HedgeSettlement", "ConsortiumMembers", "ConsortiumBond", "ReportJudge"])
+def test_code_is_recognised_whatever_its_immutables_and_nothing_else(name):
+    artifact = load_artifact(name)
+    code = bytearray(artifact.deployed)
+    for start, length in artifact.immutables:
+        code[start : start + length] = b"\xab" * length
+    assert artifact.matches(bytes(code))
+    inside = {at for start, length in artifact.immutables for at in range(start, start + length)}
+    for position in {0, len(code) - 1, *(start - 1 for start, _ in artifact.immutables)} - inside:
+        code[position] ^= 1
+        assert not artifact.matches(bytes(code))
+        code[position] ^= 1
+    assert not artifact.matches(bytes(code[:-1]))
+    assert not artifact.matches(b"")
+
+
+def test_the_ledger_and_the_members_have_immutables_and_the_judge_none():
+    counts = {
+        name: len(load_artifact(name).immutables)
+        for name in ("HedgeSettlement", "ConsortiumMembers", "ReportJudge")
+    }
+    assert counts["HedgeSettlement"] > counts["ConsortiumMembers"] > counts["ReportJudge"] == 0
+
+
+def test_immutables_that_are_not_where_the_artifact_says_are_damage(tmp_path, monkeypatch):
+    raw = {
+        "abi": [],
+        "bytecode": "0x6001",
+        "deployedBytecode": "0x60016002",
+        "immutableReferences": {"0": [{"start": 1, "length": 2}]},
+    }
+    (tmp_path / "Odd.json").write_bytes(msgspec.json.encode(raw))
+    monkeypatch.setattr(module, "_folder", lambda: tmp_path)
+    with pytest.raises(ConfigError, match="missing or damaged"):
+        load_artifact.__wrapped__("Odd")
+
+
+def test_an_interface_has_no_code_to_load():
+    with pytest.raises(ConfigError, match="holds no code"):
+        load_artifact("IHedgeFeed")
+    assert module.has_artifact("HedgeSettlement")
+    assert not module.has_artifact("Nothing")
+
+
+def test_every_remedy_is_for_an_error_that_a_contract_has():
+    contracts = ("HedgeSettlement", "ConsortiumMembers", "ConsortiumBond")
+    names = {name for contract in contracts for name, _ in load_artifact(contract).errors.values()}
     assert set(module._REMEDIES) <= names
 
 
@@ -47,7 +93,7 @@ def test_no_revert_data_is_too_much(body, selector):
 )
 def test_a_damaged_artifact_is_one_clear_error(tmp_path, monkeypatch, content):
     if content is not None:
-        (tmp_path / module.FILE).write_bytes(content)
+        (tmp_path / f"{module.LEDGER}.json").write_bytes(content)
     monkeypatch.setattr(module, "_folder", lambda: tmp_path)
     with pytest.raises(ConfigError, match="missing or damaged"):
         load_artifact.__wrapped__()
