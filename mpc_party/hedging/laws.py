@@ -137,9 +137,9 @@ def check_laws(report: HedgeReport, book: bytes) -> None:
         raise _unlawful(f"{describe(judged, found)}, this party signs up to {OWN_SHARE:.0%} of that")
 
 
-def worst(judged: Judged) -> Use:
+def worst(judged: Judged, floors: Floors = FLOORS) -> Use:
     """The use of an allowance that comes nearest to a challenge, or is farthest beyond it."""
-    return max(law_uses(judged), key=lambda use: use.share)
+    return max(law_uses(judged, floors), key=lambda use: use.share)
 
 
 def describe(judged: Judged, use: Use) -> str:
