@@ -10,39 +10,34 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-import msgspec
 import numpy as np
 from eth_hash.auto import keccak
 
-from mpc_party.hedging.laws import Floors, Judged, Law, Use, breaches, decode, describe, worst
+from mpc_party.hedging.laws import Floors, Judged, Law, Use, breaches, describe, judged_of, worst
+from mpc_party.protocol.actions import Tolerances
 from mpc_party.protocol.errors import ReportError
 from mpc_party.protocol.report import HedgeReport
-from mpc_party.protocol.words import MARGIN_ABSENT, PARAM_FIELDS, WORD_BYTES, split_words
+from mpc_party.protocol.words import MARGIN_ABSENT, PARAM_FIELDS, BookColumns, split_words
 
 # The judge allows for the rounding of words, and is right about the last digits.
 NEAR: Final = 0.99
-_ANY: Final = b"X".ljust(12, b"\0")
+_CALL: Final = 1
+_PUT: Final = 2
 _ONE_DELTA: Final = 10**6
 _ONE_PREMIUM: Final = 10**8
 
 
-class Tolerances(NamedTuple):
-    """`Tolerances` of the contract, in its units and order."""
-
-    delta: int
-    gamma: int
-    vega: int
-    premium: int
-    vol: int
-    hedge_reach: int
-    hedge_slack: int
-
-    def floors(self) -> Floors:
-        """The same as fractions."""
-        return Floors(
-            **{name: value * 1e-6 for name, value in self._asdict().items() if name != "hedge_reach"},
-            hedge_reach=self.hedge_reach * 1e-2,
-        )
+def allowances(tolerances: Tolerances) -> Floors:
+    """A contract's tolerances as the laws take them."""
+    return Floors(
+        delta=tolerances.delta * 1e-6,
+        gamma=tolerances.gamma * 1e-6,
+        vega=tolerances.vega * 1e-6,
+        premium=tolerances.premium * 1e-6,
+        vol=tolerances.vol * 1e-6,
+        hedge_reach=tolerances.hedge_reach * 1e-2,
+        hedge_slack=tolerances.hedge_slack * 1e-6,
+    )
 
 
 @dataclass(frozen=True)
@@ -86,7 +81,7 @@ def require_registrable(book: bytes) -> list[Instrument]:
     instruments = [read_instrument(word) for word in words]
     for index, (word, it) in enumerate(zip(words, instruments, strict=True)):
         if (
-            it.kind not in {1, 2}
+            it.kind not in {_CALL, _PUT}
             or not it.expiry
             or not it.strike
             or any(word[30:])
@@ -119,7 +114,7 @@ def candidates(report: HedgeReport, book: bytes, tolerances: Tolerances) -> list
     found = [Candidate(Law.RANGE, (row,), float("inf"), why) for row, why in sight.faults.items()]
     if sight.judged is not None:
         with np.errstate(all="ignore"):
-            uses = breaches(sight.judged, tolerances.floors(), NEAR)
+            uses = breaches(sight.judged, allowances(tolerances), NEAR)
         found += [_candidate(sight.judged, use, sight.rows) for use in uses]
     return found
 
@@ -130,7 +125,7 @@ def nearest(report: HedgeReport, book: bytes, tolerances: Tolerances) -> Candida
     if sight.misfit is not None or sight.judged is None or sight.faults:
         return candidates(report, book, tolerances)[0]
     with np.errstate(all="ignore"):
-        return _candidate(sight.judged, worst(sight.judged, tolerances.floors()), sight.rows)
+        return _candidate(sight.judged, worst(sight.judged, allowances(tolerances)), sight.rows)
 
 
 class _Sight(NamedTuple):
@@ -159,23 +154,30 @@ def _look(report: HedgeReport, book: bytes, tolerances: Tolerances) -> _Sight:
         if (why := _range_fault(it, param, of[it.expiry], report.observed_at, tolerances.premium)) is not None
     }
     rows = [row for row in range(len(params)) if row not in faults]
-    return _Sight(None, faults, _judge(report, book, of, rows) if rows else None, rows)
-
-
-def _judge(report: HedgeReport, book: bytes, forwards: Mapping[int, bytes], rows: list[int]) -> Judged:
-    """The part of a report that can be computed with, as a report of its own. The laws do not look at the underlying."""
-    words = [_ANY + book[at * WORD_BYTES + 12 : (at + 1) * WORD_BYTES] for at in rows]
-    part = b"".join(words)
-    kept = dict.fromkeys(int.from_bytes(word[13:18]) for word in words)
-    return decode(
-        msgspec.structs.replace(
-            report,
-            book=bytes(keccak(part)),
-            params=b"".join(report.params[at * WORD_BYTES : (at + 1) * WORD_BYTES] for at in rows),
-            forwards=b"".join(forwards[expiry] for expiry in kept),
-        ),
-        part,
+    if not rows:
+        return _Sight(None, faults, None, rows)
+    judged = _judge(
+        report.observed_at,
+        [instruments[row] for row in rows],
+        [params[row] for row in rows],
+        [int.from_bytes(of[instruments[row].expiry][20:]) for row in rows],
     )
+    return _Sight(None, faults, judged, rows)
+
+
+def _judge(
+    observed_at: int, instruments: list[Instrument], params: list[bytes], forwards: list[int]
+) -> Judged:
+    """The rows that can be computed with, in the laws' units."""
+    values = [_param(word) for word in params]
+    columns = {field.name: np.array([row[field.name] for row in values]) for field in PARAM_FIELDS}
+    book = BookColumns(
+        "",
+        np.array([it.kind == _CALL for it in instruments], dtype=np.bool_),
+        np.array([it.expiry for it in instruments], dtype=np.int64),
+        np.array([it.strike for it in instruments], dtype=np.float64),
+    )
+    return judged_of(observed_at, columns, book, np.array(forwards, dtype=np.float64))
 
 
 def _candidate(judged: Judged, use: Use, rows: list[int]) -> Candidate:
@@ -188,7 +190,7 @@ def _range_fault(
     """Why one instrument breaks RANGE, in integers, as `RangeLaw.sol` has it."""
     value = _param(param)
     forward = int.from_bytes(forward_word[20:])
-    call = instrument.kind == 1
+    call = instrument.kind == _CALL
     delta = value["bs_delta"] if call else -value["bs_delta"]
     maintenance, initial = value["maintenance_margin"], value["initial_margin"]
     paid, allowed = value["premium"] * forward, (tolerance * 100 + 1) * forward

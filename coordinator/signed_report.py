@@ -13,6 +13,7 @@ from eth_abi.exceptions import DecodingError
 from eth_hash.auto import keccak
 
 from coordinator.report_file import ReportFile
+from mpc_party.protocol.compact import CompactReport, compact, compact_signature, expand, expand_signature
 from mpc_party.protocol.eip712 import domain_separator, recover, report_struct_hash, typed_digest
 from mpc_party.protocol.errors import ReportError
 from mpc_party.protocol.report import HedgeReport
@@ -22,13 +23,6 @@ _SETTLE_TYPES: Final = ("(uint256,bytes32,bytes32,bytes32)", "bytes32[]", "bytes
 _SELECTORS: Final = tuple(
     bytes(keccak(f"{name}({','.join(_SETTLE_TYPES)})".encode()))[:4] for name in ("settle", "settleAndStore")
 )
-_HEAD_FIELDS: Final = {
-    "round": (208, 48),
-    "observed_at": (168, 40),
-    "valid_for": (124, 24),
-    "epoch": (76, 48),
-}
-_PARITY: Final = 1 << 255
 
 
 @dataclass(frozen=True)
@@ -65,11 +59,8 @@ class SignedReport:
         Raises:
             ReportError: its numbers do not fit a header, so that no contract could have accepted it.
         """
-        it, signature = self.report, self.signature
-        core = (_head(it), it.book, it.model, it.inputs)
-        hashes = (bytes(keccak(it.forwards)), bytes(keccak(it.params)))
-        vs = int.from_bytes(signature[32:64]) | (_PARITY if signature[64] == 28 else 0)
-        return (core, *hashes, signature[:32], vs.to_bytes(32))
+        hashes = (bytes(keccak(self.report.forwards)), bytes(keccak(self.report.params)))
+        return (compact(self.report).core, *hashes, *compact_signature(self.signature))
 
 
 def from_file(file: ReportFile) -> SignedReport:
@@ -107,39 +98,10 @@ def in_calldata(data: bytes, consortium: bytes) -> Iterator[SignedReport]:
 def _decoded(arguments: bytes, consortium: bytes) -> SignedReport | None:
     try:
         (head, book, model, inputs), words, r, vs = abi_decode(_SETTLE_TYPES, arguments, strict=False)
-    except (DecodingError, OverflowError, ValueError):
+        report = expand(CompactReport(head, book, model, inputs, tuple(words)), consortium)
+    except (DecodingError, OverflowError, ValueError, ReportError):
         return None
-    field = {name: (head >> shift) & ((1 << width) - 1) for name, (shift, width) in _HEAD_FIELDS.items()}
-    expiries = head & 0xFF
-    parity, s = divmod(int.from_bytes(vs), _PARITY)
-    report = HedgeReport(
-        consortium=consortium,
-        epoch=field["epoch"],
-        round=field["round"],
-        observed_at=field["observed_at"],
-        valid_until=field["observed_at"] + field["valid_for"],
-        book=book,
-        model=model,
-        inputs=inputs,
-        forwards=b"".join(words[:expiries]),
-        params=b"".join(words[expiries:]),
-    )
-    return SignedReport(report, r + s.to_bytes(32) + bytes([27 + parity]))
-
-
-def _head(report: HedgeReport) -> int:
-    values = {
-        "round": report.round,
-        "observed_at": report.observed_at,
-        "valid_for": report.valid_until - report.observed_at,
-        "epoch": report.epoch,
-    }
-    word = report.expiries
-    for name, (shift, width) in _HEAD_FIELDS.items():
-        if not 0 <= values[name] < 1 << width:
-            raise ReportError(f"the report's {name} is {values[name]}, for which a header has {width} bits")
-        word |= values[name] << shift
-    return word
+    return SignedReport(report, expand_signature(r, vs))
 
 
 def _bytes(text: str) -> bytes:

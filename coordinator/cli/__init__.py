@@ -6,7 +6,7 @@ rounds, `reports` reads what came of them, `audit` asks whether a report follows
 
 import typer
 
-from coordinator.cli import audit, drift, local, reports, rounds, setting_up
+from coordinator.cli import audit, bond, challenge, drift, local, reports, rounds, setting_up
 from mpc_party.console import configure_logging, run
 
 app = typer.Typer(
@@ -41,6 +41,10 @@ app.command()(reports.verify)
 app.command()(drift.drift)
 app.command()(audit.auditor)
 app.command()(audit.audit)
+app.command()(challenge.challenge)
+app.command()(challenge.equivocation)
+app.command()(challenge.collect)
+app.add_typer(bond.app, name="bond")
 app.command()(local.broker)
 app.command()(local.chain)
 app.command(

@@ -21,6 +21,7 @@ share of an allowance was 0.40 for PARITY (the vol's), 0.50 for BLACK76 (the veg
 less than 0.01 for RANGE and HEDGE_BAND; see `market.surface` for what keeps it there.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, NamedTuple
@@ -32,7 +33,7 @@ from numpy.typing import NDArray
 from mpc_party.market.black76 import greeks, years
 from mpc_party.protocol.errors import Reason, ReportError, RoundError
 from mpc_party.protocol.report import HedgeReport
-from mpc_party.protocol.words import unpack_book, unpack_forwards, unpack_params
+from mpc_party.protocol.words import BookColumns, unpack_book, unpack_forwards, unpack_params
 
 Floats = NDArray[np.float64]
 Words = NDArray[np.int64]
@@ -180,10 +181,24 @@ def decode(report: HedgeReport, book: bytes) -> Judged:
     if alien.any():
         raise ReportError(f"the expiry of instrument {int(np.argmax(alien))} has no forward or is past")
     forward = np.array([slot.forward for slot in slots], dtype=np.float64)[at]
-    root_time = np.sqrt(years(instruments.expiry, report.observed_at))
+    return judged_of(report.observed_at, columns, instruments, forward)
+
+
+def judged_of(
+    observed_at: int, columns: Mapping[str, Words], instruments: BookColumns, forward: Floats
+) -> Judged:
+    """Put words that were taken apart into the laws' units.
+
+    Args:
+        observed_at: Unix seconds, before every expiry.
+        columns: of param words, in their units; vols above 0.
+        instruments: of the same rows.
+        forward: 1e-8 of the quote currency, above 0, of the same rows.
+    """
+    root_time = np.sqrt(years(instruments.expiry, observed_at))
     iv = _scaled(columns["iv"], 1e-6)
     return Judged(
-        observed_at=report.observed_at,
+        observed_at=observed_at,
         call=instruments.call,
         expiry=instruments.expiry,
         strike=instruments.strike / forward,

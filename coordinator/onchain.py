@@ -1,0 +1,260 @@
+"""A consortium's contracts at one node, seen with one account: asked, tried and sent to. All calls block.
+
+`coordinator.settlement` is the coordinator's own way to the ledger, for reports in their order. This one is for whoever acts on
+the contracts by hand: one transaction at a time, with a value, tried before it is sent.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from eth_account.signers.local import LocalAccount
+from eth_utils.address import to_checksum_address
+from hexbytes import HexBytes
+from web3.contract import Contract
+from web3.exceptions import TimeExhausted
+from web3.types import LogReceipt, TxParams
+
+from coordinator.artifact import load_abi, load_artifact
+from coordinator.settlement.node import Node
+from coordinator.settlement.types import Patience, SettlementError
+from mpc_party.protocol.consortium_rules import check_address
+from mpc_party.protocol.errors import ConfigError, Reason
+
+BATCH: Final = 100  # calls in one request
+TRANSACTION_GAS_CAP: Final = 1 << 24  # EIP-7825
+GAS_MARGIN: Final = 1.15
+_KNOWN: Final = ("HedgeSettlement", "ConsortiumMembers", "ConsortiumBond", "ReportJudge")
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A transaction that succeeded."""
+
+    transaction: str
+    block: int
+    gas: int
+    logs: list[LogReceipt]
+
+    def summary(self) -> dict[str, object]:
+        """For JSON."""
+        return {"transaction": self.transaction, "block": self.block, "gas": self.gas}
+
+
+class Onchain:
+    """The node, and the account.
+
+    Args:
+        rpc_url: of any JSON-RPC node.
+        account: pays for transactions; None to look only.
+        chain_id: what the node's chain must be; None takes any.
+
+    Raises:
+        ConfigError: no such URL.
+        SettlementError: CHAIN_UNREACHABLE, CHAIN_MISMATCH.
+    """
+
+    def __init__(
+        self,
+        rpc_url: str,
+        account: LocalAccount | None = None,
+        *,
+        chain_id: int | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        self._patience = patience or Patience()
+        ledger = load_artifact()
+        # One list of errors, so that refusals have names whichever contract they come from.
+        known = replace(ledger, abi=[entry for name in _KNOWN for entry in load_abi(name)])
+        self._node = Node(rpc_url, self._patience.call, known)
+        self._account = account
+        self.chain_id = self._node.chain_id
+        if chain_id is not None and chain_id != self.chain_id:
+            raise SettlementError(
+                f"the node is on chain {self.chain_id}, the contract on {chain_id}",
+                reason=Reason.CHAIN_MISMATCH,
+                remedy="give the node of that chain with --rpc-url",
+            )
+
+    @property
+    def account(self) -> str:
+        """Who pays.
+
+        Raises:
+            ConfigError: nobody.
+        """
+        if self._account is None:
+            raise ConfigError("no account to pay with", remedy="give a keystore with --keystore")
+        return str(self._account.address)
+
+    @property
+    def payer(self) -> str | None:
+        """Who pays, if anybody does."""
+        return None if self._account is None else str(self._account.address)
+
+    def contract(self, name: str, address: str, what: str) -> Contract:
+        """One of our contracts at an address that has code.
+
+        Args:
+            name: of its artifact.
+            address: EIP-55.
+            what: how to name it in an error.
+
+        Raises:
+            ConfigError: no address.
+            SettlementError: CHAIN_MISMATCH: there is nothing; CHAIN_UNREACHABLE.
+        """
+        check_address(address, what)
+        at = to_checksum_address(address)
+        if not self._node.ask(lambda: bytes(self._node.web3.eth.get_code(at))):
+            raise SettlementError(
+                f"there is no contract at {address} on chain {self.chain_id}",
+                reason=Reason.CHAIN_MISMATCH,
+                remedy="check the address and the node's chain",
+            )
+        return self._node.web3.eth.contract(address=at, abi=load_abi(name), decode_tuples=True)
+
+    def ask(
+        self,
+        contract: Contract,
+        name: str,
+        *arguments: object,
+        sender: str | None = None,
+        value: int = 0,
+        block: int | None = None,
+    ) -> Any:  # noqa: ANN401 - web3's own types
+        """Call a function without a transaction.
+
+        Raises:
+            SettlementError: SETTLEMENT_REVERTED with the contract's own error, CHAIN_UNREACHABLE.
+        """
+        call: TxParams = {} if sender is None else {"from": to_checksum_address(sender)}
+        if value:
+            call["value"] = value  # type: ignore[typeddict-item] # Wei is an int
+        function = contract.functions[name](*arguments)
+        return self._node.ask(
+            lambda: function.call(call, block_identifier="latest" if block is None else block)
+        )
+
+    def ask_many(self, contract: Contract, name: str, arguments: Iterable[tuple[object, ...]]) -> list[Any]:
+        """Call one function many times, in few requests; none of the calls may revert.
+
+        Raises:
+            SettlementError: as `ask`.
+        """
+        todo, found = list(arguments), []
+        for start in range(0, len(todo), BATCH):
+            part = todo[start : start + BATCH]
+
+            def run(part: list[tuple[object, ...]] = part) -> list[Any]:
+                with self._node.web3.batch_requests() as batch:
+                    for one in part:
+                        batch.add(contract.functions[name](*one))
+                    return list(batch.execute())
+
+            found += self._node.ask(run)
+        return found
+
+    def send(self, contract: Contract, name: str, *arguments: object, value: int = 0) -> Sent:
+        """Send a transaction and wait for its block.
+
+        Raises:
+            SettlementError: SETTLEMENT_REVERTED with the contract's own error, and nothing was paid; CHAIN_UNREACHABLE.
+            ConfigError: no account.
+        """
+        sender = self.account
+        account = self._account
+        if account is None:
+            raise ConfigError("no account to pay with")
+        data = HexBytes(contract.encode_abi(name, list(arguments)))
+        call: dict[str, Any] = {"from": sender, "to": contract.address, "data": data, "value": value}
+        eth = self._node.web3.eth
+        # The estimate executes the call: a refusal comes back here, with its reason and at no cost.
+        estimate = self._node.ask(lambda: int(eth.estimate_gas(call)))  # type: ignore[arg-type]
+        block, priority, nonce = self._node.ask(
+            lambda: (
+                eth.get_block("latest"),
+                int(eth.max_priority_fee),
+                int(eth.get_transaction_count(to_checksum_address(sender), "pending")),
+            )
+        )
+        signed = account.sign_transaction(
+            {
+                "to": contract.address,
+                "data": data,
+                "value": value,
+                "chainId": self.chain_id,
+                "nonce": nonce,
+                "gas": min(int(estimate * GAS_MARGIN), max(estimate, TRANSACTION_GAS_CAP)),
+                "maxPriorityFeePerGas": priority,
+                "maxFeePerGas": 2 * int(block.get("baseFeePerGas", 0)) + priority,
+            }
+        )
+        self._node.ask(lambda: eth.send_raw_transaction(signed.raw_transaction))
+        return self._landed(HexBytes(signed.hash))
+
+    # What has happened
+
+    def timestamp(self) -> int:
+        """Of the latest block."""
+        return int(self._node.ask(lambda: self._node.web3.eth.get_block("latest"))["timestamp"])
+
+    def height(self) -> int:
+        """The latest block's number, asked anew."""
+        return int(self._node.ask(lambda: self._node.web3.eth.get_block("latest"))["number"])
+
+    def balance(self, address: str) -> int:
+        """Wei of an account."""
+        at = to_checksum_address(address)
+        return int(self._node.ask(lambda: self._node.web3.eth.get_balance(at)))
+
+    def logs(self, contract: Contract, names: Iterable[str], first: int, last: int) -> list[Any]:
+        """Events of these names in a range of blocks, decoded, in their order."""
+        found = [
+            log
+            for name in names
+            for log in self._node.ask(
+                lambda name=name: contract.events[name]().get_logs(from_block=first, to_block=last)  # type: ignore[misc]
+            )
+        ]
+        return sorted(found, key=lambda log: (log["blockNumber"], log["logIndex"]))
+
+    def calldata(self, transaction: bytes) -> bytes:
+        """The data that a transaction was sent with."""
+        found = self._node.ask(lambda: self._node.web3.eth.get_transaction(HexBytes(transaction)))
+        return bytes(HexBytes(found["input"]))
+
+    def events_in(self, sent: Sent, contract: Contract, name: str) -> list[Mapping[str, Any]]:
+        """Arguments of a contract's events of that name in a transaction."""
+        event = contract.events[name]()
+        topic = HexBytes(event.topic) if hasattr(event, "topic") else None
+        return [
+            event.process_log(log)["args"]
+            for log in sent.logs
+            if str(log["address"]) == contract.address and (topic is None or log["topics"][0] == topic)
+        ]
+
+    def _landed(self, transaction: HexBytes) -> Sent:
+        try:
+            receipt = self._node.ask(
+                lambda: self._node.web3.eth.wait_for_transaction_receipt(
+                    transaction, timeout=self._patience.receipt, poll_latency=self._patience.poll
+                )
+            )
+        except TimeExhausted:
+            raise SettlementError(
+                f"transaction {transaction.to_0x_hex()} is not in a block after {self._patience.receipt:g} s",
+                reason=Reason.CHAIN_UNREACHABLE,
+                remedy="look for it before you send another: see that the node is in sync and that the fee is enough",
+            ) from None
+        if receipt["status"] != 1:
+            raise SettlementError(
+                f"transaction {transaction.to_0x_hex()} reverted in block {receipt['blockNumber']}",
+                remedy="somebody was faster, or the chain has changed since the call was tried",
+            )
+        return Sent(
+            transaction.to_0x_hex(),
+            int(receipt["blockNumber"]),
+            int(receipt["gasUsed"]),
+            list(receipt["logs"]),
+        )
