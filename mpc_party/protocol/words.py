@@ -18,13 +18,17 @@ from mpc_party.protocol.errors import ReportError
 from mpc_party.protocol.messages import Expiry, Instrument
 
 WORD_BYTES: Final = 32
+LOWEST_VOL: Final = 10_000  # 1e-6, as `Breaker.MIN_VOL`
 MARGIN_ABSENT: Final = 0xFFFFFF  # a margin that was not computed, in words and in columns
 
 ParamColumns = Mapping[str, NDArray[np.int64]]
 
 
 class Field(NamedTuple):
-    """One field of a param word: its width in bytes, and the values that every contract accepts, inclusive."""
+    """One field of a param word: its width in bytes, and the values that a report may have, inclusive.
+
+    Every contract's breaker takes these values; what it rejects flags the feed, so that nothing else is ever signed.
+    """
 
     name: str
     width: int
@@ -34,9 +38,9 @@ class Field(NamedTuple):
 
 # Word of one instrument, most significant byte first; the last three bytes are zero.
 PARAM_FIELDS: Final = (
-    Field("iv", 4, 1, 2**32 - 1),  # 1e-6 of annual vol
+    Field("iv", 4, LOWEST_VOL, LOWEST_VOL + 2**24 - 1),  # 1e-6 of annual vol
     Field("bs_delta", 3, -(10**6), 10**6),  # 1e-6
-    Field("hedge_delta", 3, -(2**23), 2**23 - 1),  # 1e-6
+    Field("hedge_delta", 3, -(2**22), 2**22 - 1),  # 1e-6
     Field("gamma", 5, 0, 2**40 - 1),  # 1e-6: forward * gamma
     Field("vega", 4, 0, 2**32 - 1),  # 1e-8: vega / forward per 1.00 of vol
     Field("premium", 4, 0, 2**32 - 1),  # 1e-8: undiscounted premium / forward

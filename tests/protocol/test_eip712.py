@@ -23,7 +23,6 @@ VECTOR = json.loads((ROOT / "contracts" / "test" / "vectors" / "report.json").re
 REPORT = decode_report((Path(__file__).parent / "golden" / "report-v1.msgpack").read_bytes())
 CHAIN_ID, CONTRACT = VECTOR["chainId"], VECTOR["contract"]
 DIGEST, SIGNATURE = bytes.fromhex(VECTOR["digest"][2:]), bytes.fromhex(VECTOR["signature"][2:])
-ACTIONS = VECTOR["actions"]
 DOMAIN_FIELDS = ("name", "version", "chainId", "verifyingContract")
 
 
@@ -88,24 +87,6 @@ def test_eth_account_agrees_everywhere(chain_id, address, numbers, noise):
     assert eip712.report_digest(report, chain_id, contract) == oracle_digest(
         eip712.REPORT_TYPE, values_of(report), chain_id, contract
     )
-
-
-def test_member_actions():
-    separator = eip712.domain_separator(CHAIN_ID, CONTRACT)
-    key, epoch, nonce, deadline = (ACTIONS[name] for name in ("newGroupKey", "newEpoch", "nonce", "deadline"))
-    rotate = eip712.rotate_digest(
-        separator, new_group_key=key, new_epoch=epoch, nonce=nonce, deadline=deadline
-    )
-    pause = eip712.pause_digest(separator, nonce=nonce, deadline=deadline)
-    unpause = eip712.unpause_digest(separator, nonce=nonce, deadline=deadline)
-    assert [f"0x{digest.hex()}" for digest in (rotate, pause, unpause)] == [
-        ACTIONS["rotate"],
-        ACTIONS["pause"],
-        ACTIONS["unpause"],
-    ]
-    assert rotate == oracle_digest(eip712.ROTATE_TYPE, [key, epoch, nonce, deadline])
-    assert pause == oracle_digest(eip712.PAUSE_TYPE, [nonce, deadline])
-    assert unpause == oracle_digest(eip712.UNPAUSE_TYPE, [nonce, deadline])
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_golden():
 
 def test_a_full_report_fits_in_a_message():
     report = changed(
-        params=pack_param(ParamFields(1, 0, 0, 0, 0, 0)) * 1024,
+        params=pack_param(ParamFields(10_000, 0, 0, 0, 0, 0)) * 1024,
         forwards=b"".join(pack_forward(ForwardFields(2**39 + day, 1)) for day in range(64)),
     )
     encoded = encode_report(report)
@@ -84,7 +84,7 @@ def test_words_are_whole(name, cut):
         ({"round": 0}, "round|>= 1"),
         ({"valid_until": golden_report().observed_at}, "valid_until"),
         ({"observed_at": golden_report().observed_at + 86_400, "valid_until": 2**40}, "first expiry"),
-        ({"params": pack_param(ParamFields(1, 0, 0, 0, 0, 0)) * 1025}, "length"),
+        ({"params": pack_param(ParamFields(10_000, 0, 0, 0, 0, 0)) * 1025}, "length"),
         ({"forwards": b"".join(pack_forward(ForwardFields(2**39 + i, 1)) for i in range(65))}, "length"),
         ({"forwards": golden_report().forwards[32:] + golden_report().forwards[:32]}, "ascending"),
         ({"params": golden_report().params[:-1] + b"\1"}, "param word 29 has reserved bits"),

@@ -98,12 +98,20 @@ def test_param_vectors(vector):
     assert unpack_param(word_of(vector)) == fields_of(vector)
 
 
-@pytest.mark.parametrize("vector", VECTORS["refusedParams"], ids=lambda vector: vector["error"])
+@pytest.mark.parametrize("vector", VECTORS["refusedParams"], ids=lambda vector: vector["breach"])
 def test_words_that_the_contract_refuses_are_refused_here(vector):
     with pytest.raises(ReportError) as caught:
         unpack_params(word_of(VECTORS["params"][1]) + word_of(vector))
     assert caught.value.reason is Reason.REPORT_INVALID
     assert " 1 " in caught.value.message or " 1:" in caught.value.message  # the index
+
+
+def test_margins_that_no_law_allows_are_refused():
+    good = bytearray(word_of(VECTORS["params"][1]))
+    for low, value in ((26, 149_999), (26, MARGIN_ABSENT), (23, MARGIN_ABSENT)):
+        word = bytes(good[:low]) + value.to_bytes(3) + bytes(good[low + 3 :])
+        with pytest.raises(ReportError, match="margins of instrument 0"):
+            unpack_params(word)
 
 
 @pytest.mark.parametrize("vector", VECTORS["forwards"], ids=lambda vector: vector["expiry"])

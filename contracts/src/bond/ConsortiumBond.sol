@@ -27,6 +27,9 @@ contract ConsortiumBond is ReentrancyGuardTransient {
     /// @notice Seconds: the longest unbonding delay
     uint256 public constant DELAY_MAXIMUM = 365 days;
 
+    /// @notice Seconds within which a part that can be taken must be: a part that could leave at any moment secures nothing
+    uint256 public constant CLAIM_PERIOD = 2 days;
+
     /// @notice Whose proofs seize this bond
     ISlashable public immutable LEDGER;
     /// @notice Where goes what the challenger does not get
@@ -38,6 +41,7 @@ contract ConsortiumBond is ReentrancyGuardTransient {
 
     uint256 private _pool;
     uint256 private _totalShares;
+    uint256 private _leavingShares;
     uint64 private _generation;
     uint64 private _seizedEpoch;
     mapping(uint256 generation => mapping(address account => uint256)) private _shares;
@@ -58,6 +62,7 @@ contract ConsortiumBond is ReentrancyGuardTransient {
     error NotEnoughShares(uint256 wanted, uint256 held);
     error NothingUnbonding(address account);
     error UnbondingTooEarly(uint256 readyAt, uint256 timestamp);
+    error UnbondingLapsed(uint256 until, uint256 timestamp);
     error SeizureOutstanding(uint64 epoch);
     error NothingToSeize(uint64 epoch);
     error NoReward(address account);
@@ -110,14 +115,16 @@ contract ConsortiumBond is ReentrancyGuardTransient {
         uint64 readyAt = uint64(block.timestamp + DELAY);
         _unbonding[msg.sender] =
             Unbonding({shares: uint128(before + shares), generation: generation, readyAt: readyAt});
+        _leavingShares += shares;
         emit UnbondingRequested(msg.sender, before + shares, readyAt);
     }
 
-    /// @notice Takes a request back.
+    /// @notice Takes a request back; also one that has lapsed.
     function cancelUnbonding() external {
         Unbonding memory request = _unbondingOf(msg.sender);
         delete _unbonding[msg.sender];
         _shares[request.generation][msg.sender] += request.shares;
+        _leavingShares -= request.shares;
         emit UnbondingCancelled(msg.sender, request.shares);
     }
 
@@ -127,10 +134,14 @@ contract ConsortiumBond is ReentrancyGuardTransient {
         _requireSettled();
         Unbonding memory request = _unbondingOf(msg.sender);
         if (block.timestamp < request.readyAt) revert UnbondingTooEarly(request.readyAt, block.timestamp);
+        if (block.timestamp > request.readyAt + CLAIM_PERIOD) {
+            revert UnbondingLapsed(request.readyAt + CLAIM_PERIOD, block.timestamp);
+        }
         delete _unbonding[msg.sender];
         amount = (_pool * request.shares) / _totalShares;
         _pool -= amount;
         _totalShares -= request.shares;
+        _leavingShares -= request.shares;
         emit Unbonded(msg.sender, amount, request.shares);
         _pay(msg.sender, amount);
     }
@@ -143,7 +154,7 @@ contract ConsortiumBond is ReentrancyGuardTransient {
         uint256 pool = _pool;
         uint256 reward = (pool * REWARD) / BASIS;
         _seizedEpoch = epoch;
-        (_pool, _totalShares) = (0, 0);
+        (_pool, _totalShares, _leavingShares) = (0, 0, 0);
         ++_generation;
         _rewards[challenger] += reward;
         emit Seized(epoch, challenger, reward, pool - reward);
@@ -162,6 +173,11 @@ contract ConsortiumBond is ReentrancyGuardTransient {
     /// @notice Wei at stake
     function pooled() external view returns (uint256) {
         return _pool;
+    }
+
+    /// @notice Wei that cannot leave before {DELAY} has passed: what a report accepted now is secured by
+    function secured() external view returns (uint256) {
+        return _totalShares == 0 ? 0 : (_pool * (_totalShares - _leavingShares)) / _totalShares;
     }
 
     /// @notice All shares, those on their way out included

@@ -6,8 +6,8 @@ import {ForwardWord} from "../types/ForwardWord.sol";
 import {InstrumentWord, InstrumentWordLibrary} from "../types/InstrumentWord.sol";
 
 /// @title Which exhibits a law can be judged on
-/// @notice Every function reverts with {IReportJudge-ExhibitsDoNotFit} on exhibits that do not fit. That says nothing about the
-/// report: whoever holds the exhibits together has made a mistake.
+/// @notice Every function reverts with {IReportJudge-ExhibitsDoNotFit} on exhibits that do not fit. That says nothing
+/// about the report: whoever holds the exhibits together has made a mistake.
 library ExhibitShapes {
     /// @notice So many exhibits, each a valid instrument with its own expiry's forward.
     /// @dev What the report itself says (param and forward) may be malformed: RANGE judges that.
@@ -43,7 +43,8 @@ library ExhibitShapes {
         }
     }
 
-    /// @notice Underlying and expiry the same, and so the forward; kinds as told; the strike higher, or the same for a pair.
+    /// @notice Underlying and expiry the same, and so the forward; kinds as told; the strike higher, or the same for a
+    /// pair.
     function requireSeries(
         Law law,
         Exhibit calldata first,

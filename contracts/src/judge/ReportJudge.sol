@@ -11,10 +11,10 @@ import {ParityLaw} from "./laws/ParityLaw.sol";
 import {RangeLaw} from "./laws/RangeLaw.sol";
 
 /// @title Says whether a report breaks a law
-/// @notice Anyone may ask. That the exhibits are of one signed report, and tolerances of the consortium, is for the caller to see to;
-/// tolerances below {ToleranceFloors} may find an honest report guilty.
-/// @dev Words without a vol, a forward or time left are RANGE's: to every other law they do not fit. The reserved bits of what
-/// a report says are RANGE's alone, and elsewhere without effect.
+/// @notice Anyone may ask. That the exhibits are of one signed report, and tolerances of the consortium, is for the
+/// caller to see to; tolerances below {ToleranceFloors} may find an honest report guilty.
+/// @dev Words without a vol, a forward or time left are RANGE's: to every other law they do not fit. The reserved bits
+/// of what a report says are RANGE's alone, and elsewhere without effect.
 contract ReportJudge is IReportJudge {
     /// @inheritdoc IReportJudge
     function breaks(

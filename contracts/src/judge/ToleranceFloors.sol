@@ -15,11 +15,12 @@ enum ToleranceField {
 }
 
 /// @title The least and the greatest tolerances that a consortium may set
-/// @notice Below the floors a report that honest parties have signed could be found guilty; above the ceilings hardly any could.
-/// @dev What an honest party lets through before it signs is in `mpc_party/hedging/outputs.py`: for each opened value its
-/// distance from Black-76 at the opened vol. To that comes the rounding to report units; the opened vol itself is at least
-/// 0.98 e^-2 * 0.01 = 0.00132, so that its unit of 1e-6 is at most 3.8e-4 of it either way. In 1e-6, at 16 fraction bits
-/// or more, for every vol ratio, band (up to 2) and life (up to 2^40 seconds) that a party accepts:
+/// @notice Below the floors a report that honest parties have signed could be found guilty; above the ceilings hardly
+/// any could.
+/// @dev What an honest party lets through before it signs is in `mpc_party/hedging/outputs.py`: for each opened value
+/// its distance from Black-76 at the opened vol. To that comes the rounding to report units; the opened vol itself is
+/// at least 0.98 e^-2 * 0.01 = 0.00132, so that its unit of 1e-6 is at most 3.8e-4 of it either way. In 1e-6, at 16
+/// fraction bits or more, for every vol ratio, band (up to 2) and life (up to 2^40 seconds) that a party accepts:
 ///
 ///   field       checked to              rounding, at most                              floor    left
 ///   delta       1,000                   1 (word) + 130 (vol)                           1,500    369
@@ -31,11 +32,12 @@ enum ToleranceField {
 ///   hedgeSlack  10,000 + 1,000 (delta)  7 (words)                                      19,500   493
 ///               + 8 * 1,000 (vega)
 ///
-/// Gamma is checked as density / ratio, where ratio = vol / reference vol reaches 1.02 e^band: as a density the same error is that
-/// many times larger. The vol of a call and that of its put are rounded apart under sharing: 32 units each is what the audit
-/// allows (`mpc_party/hedging/replay.py`). hedgeReach is the bound on the model, 8 densities.
+/// Gamma is checked as density / ratio, where ratio = vol / reference vol reaches 1.02 e^band: as a density the same
+/// error is that many times larger. The vol of a call and that of its put are rounded apart under sharing: 32 units
+/// each is what the audit allows (`mpc_party/hedging/replay.py`). hedgeReach is the bound on the model, 8 densities.
 ///
-/// A consortium whose program has b < 16 fraction bits must multiply all but hedgeReach by 2^(16 - b), as its parties do.
+/// A consortium whose program has b < 16 fraction bits must multiply all but hedgeReach by 2^(16 - b), as its parties
+/// do.
 library ToleranceFloors {
     uint256 private constant _DELTA_FLOOR = 1500;
     uint256 private constant _GAMMA_FLOOR = 31_000;

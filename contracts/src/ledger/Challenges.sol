@@ -3,6 +3,7 @@ pragma solidity ^0.8.24;
 
 import {HedgeReport, HedgeReportLibrary, ReportCore, SignedHeader} from "../HedgeReport.sol";
 import {Exhibit, IReportJudge, Law, Tolerances} from "../interfaces/IReportJudge.sol";
+import {ToleranceFloors} from "../judge/ToleranceFloors.sol";
 import {ForwardWord} from "../types/ForwardWord.sol";
 import {ParamWord} from "../types/ParamWord.sol";
 import {ReportHead} from "../types/ReportHead.sol";
@@ -147,6 +148,7 @@ abstract contract Challenges is GroupKeys, StoredReports {
     function _setTolerances(
         Tolerances memory newTolerances
     ) internal {
+        ToleranceFloors.check(newTolerances);
         _tolerances = newTolerances;
         _tolerancesSince = uint40(block.timestamp);
         emit TolerancesSet(newTolerances);

@@ -31,6 +31,7 @@ abstract contract GroupKeys is EIP712, IERC1271, ISlashable {
     error EpochOutOfRange(uint64 epoch);
     error OverlapTooLong(uint256 overlap, uint256 maximum);
     error WrongEpoch(uint256 epoch, uint64 current);
+    error KeyRetired(uint256 epoch, uint256 since);
     error KeySlashed(uint64 epoch);
     error SignatureHighS(bytes32 vs);
     error NotGroupKey(address recovered);
@@ -57,7 +58,7 @@ abstract contract GroupKeys is EIP712, IERC1271, ISlashable {
         return uint64(_authority.epoch());
     }
 
-    /// @notice The key before the present one, its epoch, and until when (Unix seconds, inclusive) its reports are accepted
+    /// @notice The key before the present one, its epoch, and when (Unix seconds) its reports stop being accepted
     function previousKey() external view returns (address key, uint64 keyEpoch, uint256 until) {
         return (_previous.account(), uint64(_previous.epoch()), _previous.since());
     }
@@ -88,7 +89,7 @@ abstract contract GroupKeys is EIP712, IERC1271, ISlashable {
         Authority authority = _authority;
         bool valid = failure == StrictECDSA.RecoverError.NoError && !authority.isSlashed()
             && (recovered == authority.account()
-                || (recovered == _previous.account() && block.timestamp <= _previous.since()));
+                || (recovered == _previous.account() && block.timestamp < _previous.since()));
         return valid ? IERC1271.isValidSignature.selector : bytes4(0xffffffff);
     }
 
@@ -101,8 +102,12 @@ abstract contract GroupKeys is EIP712, IERC1271, ISlashable {
     ) internal view {
         Authority authority = _authority;
         if (authority.isSlashed()) revert KeySlashed(uint64(authority.epoch()));
-        address key =
-            reportEpoch == authority.epoch() ? authority.account() : _previousKeyOf(reportEpoch, authority, 0);
+        address key = authority.account();
+        if (reportEpoch != authority.epoch()) {
+            uint256 until;
+            (key, until) = _previousKeyOf(reportEpoch, authority);
+            if (block.timestamp >= until) revert KeyRetired(reportEpoch, until);
+        }
         _requireSigner(key, digest, r, vs);
     }
 
@@ -135,7 +140,9 @@ abstract contract GroupKeys is EIP712, IERC1271, ISlashable {
         Authority authority = _authority;
         if (authority.isSlashed()) revert KeySlashed(uint64(authority.epoch()));
         if (reportEpoch == authority.epoch()) return authority.account();
-        return _previousKeyOf(reportEpoch, authority, _grace());
+        (address key, uint256 until) = _previousKeyOf(reportEpoch, authority);
+        if (block.timestamp > until + _grace()) revert KeyRetired(reportEpoch, until + _grace());
+        return key;
     }
 
     /// @dev Seconds after its overlap in which a key's reports can still be challenged.
@@ -167,11 +174,11 @@ abstract contract GroupKeys is EIP712, IERC1271, ISlashable {
             _previous = Authority.wrap(0);
             (previous, overlap) = (address(0), 0);
         } else {
-            uint256 until = overlap == 0 ? 0 : block.timestamp + overlap;
+            uint256 until = block.timestamp + overlap;
             _previous = AuthorityLibrary.pack(previous, current, until, AuthorityLibrary.ACTIVE);
         }
         _authority = AuthorityLibrary.pack(newGroupKey, newEpoch, block.timestamp, AuthorityLibrary.ACTIVE);
-        emit GroupKeyRotated(previous, newGroupKey, newEpoch, overlap == 0 ? 0 : block.timestamp + overlap);
+        emit GroupKeyRotated(previous, newGroupKey, newEpoch, block.timestamp + overlap);
     }
 
     /// @dev The domain of everything that the group key signs. The separator is made anew where the chain's id has changed.
@@ -181,14 +188,12 @@ abstract contract GroupKeys is EIP712, IERC1271, ISlashable {
 
     function _previousKeyOf(
         uint256 reportEpoch,
-        Authority authority,
-        uint256 grace
-    ) private view returns (address) {
+        Authority authority
+    ) private view returns (address key, uint256 until) {
         Authority previous = _previous;
-        uint256 until = previous.since();
-        if (until == 0 || reportEpoch != previous.epoch() || block.timestamp > until + grace) {
+        if (previous.account() == address(0) || reportEpoch != previous.epoch()) {
             revert WrongEpoch(reportEpoch, uint64(authority.epoch()));
         }
-        return previous.account();
+        return (previous.account(), previous.since());
     }
 }

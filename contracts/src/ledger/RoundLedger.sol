@@ -90,11 +90,8 @@ abstract contract RoundLedger {
         uint256 head = _state.sequence();
         if (sequence == 0 || sequence > head || sequence + RING <= head) revert SequenceUnknown(sequence, head);
         RingEntry entry = _ring[sequence % RING];
-        return (
-            RingEntry.unwrap(entry) & type(uint216).max,
-            entry.acceptedAt(),
-            sequence <= _finalFloor || entry.acceptedAt() + _config.challengeWindow() <= _cutoff()
-        );
+        return
+            (RingEntry.unwrap(entry) & type(uint216).max, entry.acceptedAt(), _isFinal(sequence, entry.acceptedAt()));
     }
 
     /// @dev Until when time counts towards finality, Unix seconds: now, or when the key was taken out of force.
@@ -105,17 +102,22 @@ abstract contract RoundLedger {
         uint256 cutoff
     ) internal view virtual returns (uint256);
 
-    /// @dev Whether `digest` is that of accepted report `sequence`, and whether it is final.
-    function _proves(
+    /// @dev Whether `digest` is that of accepted report `sequence`, and when it was accepted.
+    function _acceptance(
         bytes32 digest,
         uint256 sequence
-    ) internal view returns (bool isAccepted, bool isFinal) {
+    ) internal view returns (bool isAccepted, uint256 acceptedAt) {
         uint256 head = _state.sequence();
-        if (sequence == 0 || sequence > head || sequence + RING <= head) return (false, false);
+        if (sequence == 0 || sequence > head || sequence + RING <= head) return (false, 0);
         RingEntry entry = _ring[sequence % RING];
-        isAccepted = entry.isOf(digest);
-        isFinal =
-            isAccepted && (sequence <= _finalFloor || entry.acceptedAt() + _config.challengeWindow() <= _cutoff());
+        return (entry.isOf(digest), entry.acceptedAt());
+    }
+
+    function _isFinal(
+        uint256 sequence,
+        uint256 acceptedAt
+    ) internal view returns (bool) {
+        return sequence <= _finalFloor || acceptedAt + _config.challengeWindow() <= _cutoff();
     }
 
     function _keep(

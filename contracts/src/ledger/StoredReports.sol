@@ -28,7 +28,7 @@ abstract contract StoredReports is RoundLedger, InstrumentRegistry, IHedgeFeed {
 
     error BookNotRegistered(bytes32 book);
     error BookDoesNotFit(bytes32 book);
-    error StoredTooSoon(uint256 sequence);
+    error StoredTooSoon(uint256 acceptableAt, uint256 acceptedAt);
 
     /// @inheritdoc IHedgeFeed
     function reading(
@@ -71,24 +71,37 @@ abstract contract StoredReports is RoundLedger, InstrumentRegistry, IHedgeFeed {
         return (uint64(header.round()), header.bookId(), header.acceptedAt(), params);
     }
 
+    /// @notice Least seconds between the acceptance of two stored reports
+    function storedPace() public view returns (uint256) {
+        return _config.challengeWindow() / (STORED_RING - 1) + 1;
+    }
+
+    /// @dev Round of the latest stored report, 0 where there is none.
+    function _lastStoredRound(
+        uint256 stored
+    ) internal view returns (uint256) {
+        return stored == 0 ? 0 : _snapshots[stored % STORED_RING].header.round();
+    }
+
     /// @dev Keeps a report whose words the breaker has passed. Its book must be registered, and fit.
     function _store(
         ReportCore calldata core,
         bytes32[] calldata forwards,
         bytes32[] calldata params,
-        uint256 sequence
+        uint256 sequence,
+        uint256 acceptedAt
     ) internal {
         Book memory book = _bookOf(core.book);
         if (book.id == 0) revert BookNotRegistered(core.book);
         if (!_fits(forwards, params, book)) revert BookDoesNotFit(core.book);
-        _requireRoom(sequence);
+        _requireStoredPace(sequence - 1, acceptedAt);
 
         Snapshot storage kept = _snapshots[sequence % STORED_RING];
         ReportHead head = core.head;
         kept.header = SnapshotHeaderLibrary.pack(
             head.round(),
             head.observedAt(),
-            block.timestamp,
+            acceptedAt,
             head.validFor(),
             book.id,
             ForwardWord.wrap(forwards[0]).forward()
@@ -138,16 +151,15 @@ abstract contract StoredReports is RoundLedger, InstrumentRegistry, IHedgeFeed {
         return low;
     }
 
-    /// @dev What follows the overwritten report must be final already, or the feed would lose its last final reading.
-    function _requireRoom(
-        uint256 sequence
+    /// @dev As the pace of all reports, for the smaller ring: what follows the overwritten report is final by then, and nobody
+    /// can fill the ring with pending ones.
+    function _requireStoredPace(
+        uint256 previous,
+        uint256 acceptedAt
     ) private view {
-        if (sequence < STORED_RING) return;
-        uint256 oldest = sequence - STORED_RING + 1;
-        uint256 acceptedAt = _snapshots[oldest % STORED_RING].header.acceptedAt();
-        if (block.timestamp < acceptedAt + _config.challengeWindow() && oldest > _storedFloor) {
-            revert StoredTooSoon(sequence);
-        }
+        if (previous == 0) return;
+        uint256 acceptableAt = _snapshots[previous % STORED_RING].header.acceptedAt() + storedPace();
+        if (acceptedAt < acceptableAt) revert StoredTooSoon(acceptableAt, acceptedAt);
     }
 
     function _reading(

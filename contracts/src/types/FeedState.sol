@@ -129,14 +129,24 @@ library FeedStateLibrary {
         }
     }
 
-    /// @notice The same state after the latest reports were dropped: others' numbers go on from `sequence_`, `stored_`.
+    /// @notice The same state after the latest reports were dropped: others' numbers go on from `sequence_`, `stored_`. What the
+    /// dropped ones said counts no longer, neither as an anchor nor as something valid.
     function rewound(
         FeedState state,
         uint256 sequence_,
         uint256 stored_
     ) internal pure returns (FeedState) {
-        uint256 mask = (uint256(type(uint64).max)) << 60;
-        return FeedState.wrap((FeedState.unwrap(state) & ~mask) | (sequence_ << 92) | (stored_ << 60));
+        // Round, observation, lag and flags stay.
+        uint256 kept = FeedState.unwrap(state) & ~((((uint256(1) << 88) - 1) << 60) | ((uint256(1) << 52) - 1));
+        return FeedState.wrap(kept | (sequence_ << 92) | (stored_ << 60));
+    }
+
+    /// @notice The same state after an accepted report was stored.
+    function withStored(
+        FeedState state,
+        uint256 stored_
+    ) internal pure returns (FeedState) {
+        return FeedState.wrap((FeedState.unwrap(state) & ~(uint256(type(uint32).max) << 60)) | (stored_ << 60));
     }
 
     /// @notice The same state with a later round, which was rejected.

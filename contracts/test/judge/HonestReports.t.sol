@@ -102,7 +102,7 @@ contract HonestReportsTest is JudgeFixture {
     }
 
     function checkCorner(
-        HonestDesk.Option memory option
+        HonestDesk.Option calldata option
     ) external view {
         Tolerances memory floors = ToleranceFloors.floors();
         for (uint256 sign = 0; sign < 32; ++sign) {
@@ -188,8 +188,9 @@ contract HonestReportsTest is JudgeFixture {
         assertFalse(_breaks(law, exhibits, _drawTolerances(seed)), "guilty at wider tolerances");
     }
 
-    /// @dev Gatheral and Jacquier, "Arbitrage-free SVI volatility surfaces", Quantitative Finance 14, 2014, theorem 4.2: no
-    /// butterfly where theta phi (1 + |rho|) < 4 and theta phi^2 (1 + |rho|) <= 4. A flat smile every eighth time.
+    /// @dev Gatheral and Jacquier, "Arbitrage-free SVI volatility surfaces", Quantitative Finance 14, 2014, theorem
+    /// 4.2: no butterfly where theta phi (1 + |rho|) < 4 and theta phi^2 (1 + |rho|) <= 4. A flat smile every eighth
+    /// time.
     function _drawSlice(
         uint256 seed,
         HonestDesk.Option memory option
@@ -205,7 +206,8 @@ contract HonestReportsTest is JudgeFixture {
         slice.phi = _draw(seed, "flat") % 8 == 0 ? 0 : most * (_draw(seed, "phi") % 1e9) / 1e9;
     }
 
-    /// @dev vol / reference vol at the option's strike, the reference being the vol at the money; kept within the band.
+    /// @dev vol / reference vol at the option's strike, the reference being the vol at the money; kept within the
+    /// band.
     function _ratioAt(
         Slice memory slice,
         HonestDesk.Option memory option

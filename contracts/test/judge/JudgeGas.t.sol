@@ -8,8 +8,8 @@ import {JudgeFixture} from "./support/JudgeFixture.sol";
 import {console} from "forge-std/console.sol";
 import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 
-/// @dev What a verdict costs its caller, the most over strikes from a fifth of the forward to four times it: execution of the
-/// judge's code, without the call's own 2,600 for a cold address.
+/// @dev What a verdict costs its caller, the most over strikes from a fifth of the forward to four times it: execution
+/// of the judge's code, without the call's own 2,600 for a cold address.
 contract JudgeGasTest is JudgeFixture {
     function test_gasPerLaw() public view {
         string[6] memory names = ["range", "parity", "black76", "monotone", "butterfly", "hedge band"];

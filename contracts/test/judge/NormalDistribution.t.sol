@@ -85,7 +85,8 @@ contract NormalDistributionTest is Test {
         }
     }
 
-    /// @dev At every distance that the Black-76 formula can hand in, no product overflows: twice the distance gives no more.
+    /// @dev At every distance that the Black-76 formula can hand in, no product overflows: twice the distance gives no
+    /// more.
     function testFuzz_tailFallsToTheEnd(
         uint256 gauss,
         uint256 distance

@@ -52,7 +52,7 @@ contract ToleranceFloorsTest is Test {
 
     /// @dev External, so that a refusal is a call's and can be expected.
     function check(
-        Tolerances memory tolerances
+        Tolerances calldata tolerances
     ) external pure {
         ToleranceFloors.check(tolerances);
     }

@@ -5,9 +5,12 @@ import {HedgeReport, ReportCore, SignedHeader} from "../../src/HedgeReport.sol";
 import {HedgeSettlement} from "../../src/HedgeSettlement.sol";
 import {ConsortiumMembers} from "../../src/governance/ConsortiumMembers.sol";
 import {IReportJudge, Tolerances} from "../../src/interfaces/IReportJudge.sol";
+import {ToleranceFloors} from "../../src/judge/ToleranceFloors.sol";
 import {Config} from "../../src/ledger/Config.sol";
 import {InstrumentWord} from "../../src/types/InstrumentWord.sol";
 import {ReportHead} from "../../src/types/ReportHead.sol";
+import {HonestDesk} from "../judge/support/HonestDesk.sol";
+import {DeskContract} from "./DeskContract.sol";
 import {MembersSigner} from "./MembersSigner.sol";
 import {MockJudge} from "./MockJudge.sol";
 import {WordPacker} from "./WordPacker.sol";
@@ -25,14 +28,19 @@ abstract contract SettlementFixture is MembersSigner {
     uint40 internal constant FIRST_EXPIRY = uint40(START + 30 days);
     uint40 internal constant SECOND_EXPIRY = uint40(START + 60 days);
 
+    uint96 internal constant FIRST_FORWARD = 8_800_012_345_678;
+    uint96 internal constant SECOND_FORWARD = 8_810_087_654_321;
+
     HedgeSettlement internal settlement;
     IReportJudge internal judge;
+    DeskContract internal desk;
     uint256 internal groupPrivateKey = uint256(keccak256("group key"));
 
     function setUp() public virtual {
         vm.warp(START);
         _makeMembers(DELAY);
         judge = _judge();
+        desk = new DeskContract();
         settlement = new HedgeSettlement(_founding());
     }
 
@@ -67,24 +75,36 @@ abstract contract SettlementFixture is MembersSigner {
     }
 
     function _defaultTolerances() internal pure returns (Tolerances memory) {
-        return Tolerances({
-            delta: 2000, gamma: 8000, vega: 2000, premium: 2000, vol: 2000, hedgeReach: 800, hedgeSlack: 20_000
-        });
+        return ToleranceFloors.defaults();
     }
 
-    /// @dev `count` instruments: calls and puts in turn, strikes ascending, the second half on the second expiry.
+    /// @dev `count` instruments: puts and calls in turn, strikes ascending from 50,000 to 130,000, the second half on the second
+    /// expiry.
     function _instruments(
         uint256 count
     ) internal pure returns (InstrumentWord[] memory words) {
         words = new InstrumentWord[](count);
         for (uint256 i = 0; i < count; ++i) {
             words[i] = WordPacker.instrument(
-                "BTC",
-                i % 2 == 0 ? 2 : 1,
-                i < (count + 1) / 2 ? FIRST_EXPIRY : SECOND_EXPIRY,
-                uint96(40_000e8 + (i / 2) * 1000e8)
+                "BTC", i % 2 == 0 ? 2 : 1, _first(i, count) ? FIRST_EXPIRY : SECOND_EXPIRY, _strike(i, count)
             );
         }
+    }
+
+    function _first(
+        uint256 index,
+        uint256 count
+    ) private pure returns (bool) {
+        return index < (count + 1) / 2;
+    }
+
+    function _strike(
+        uint256 index,
+        uint256 count
+    ) private pure returns (uint96) {
+        uint256 half = (count + 1) / 2;
+        uint256 place = (_first(index, count) ? index : index - half) / 2;
+        return uint96(50_000e8 + (place * 80_000e8) / ((half + 1) / 2));
     }
 
     function _register(
@@ -112,29 +132,31 @@ abstract contract SettlementFixture is MembersSigner {
         report.params = _params(round, instruments);
     }
 
-    /// @dev Words that differ in every round and index, every field as wide as on a real chain.
+    /// @dev What honest desks sign of a flat surface; another vol each round.
     function _params(
         uint64 round,
         uint256 instruments
-    ) internal pure returns (bytes32[] memory words) {
+    ) internal view returns (bytes32[] memory words) {
         words = new bytes32[](instruments);
         for (uint256 i = 0; i < instruments; ++i) {
-            uint32 seed = uint32(uint256(keccak256(abi.encode(round, i))));
-            uint24 margin = uint24(20_000 + seed % 250_000);
-            words[i] = WordPacker.param(
-                WordPacker.Param({
-                    iv: 300_000 + seed % 366_666,
-                    bsDelta: int24(int256(uint256(seed % 2_000_001)) - 1_000_000),
-                    hedgeDelta: int24(int256(uint256(seed % 3_000_001)) - 1_500_000),
-                    gamma: 70_000 + seed % 5_000_000,
-                    vega: 17_000_000 + seed % 50_000_000,
-                    premium: seed % 60_000_000,
-                    maintenanceMargin: margin,
-                    initialMargin: (margin * 5) / 4,
-                    reserved: 0
-                })
-            );
+            words[i] = desk.word(_option(round, i, instruments));
         }
+    }
+
+    function _option(
+        uint64 round,
+        uint256 index,
+        uint256 instruments
+    ) internal view returns (HonestDesk.Option memory) {
+        bool first = _first(index, instruments);
+        return HonestDesk.Option({
+            call: index % 2 == 1,
+            strike: _strike(index, instruments),
+            forward: first ? FIRST_FORWARD : SECOND_FORWARD,
+            referenceVol: 0.5e18 + (round % 100) * 0.001e18,
+            ratio: 1e18,
+            time: (first ? FIRST_EXPIRY : SECOND_EXPIRY) - block.timestamp
+        });
     }
 
     /// @dev A report as it is brought to the chain.

@@ -2,14 +2,15 @@
 pragma solidity ^0.8.24;
 
 /// @title MONOTONE and BUTTERFLY: what a smile free of static arbitrage obeys, from one strike to the next
-/// @notice The tolerance is once of each side: of two deltas, of the middle premium and of the line between the outer ones.
+/// @notice The tolerance is once of each side: of two deltas, of the middle premium and of the line between the outer
+/// ones.
 library ArbitrageLaws {
     uint256 private constant _PREMIUM_PER_TOLERANCE = 100;
 
-    /// @notice Whether delta rises with the strike. For every smile free of static arbitrage d1 falls in the strike, and so do N(d1)
-    /// and N(d1) - 1.
-    /// @dev Source: M. Fukasawa, "The normalizing transformation of the implied volatility smile", Mathematical Finance 22,
-    /// 2012.
+    /// @notice Whether delta rises with the strike. For every smile free of static arbitrage d1 falls in the strike,
+    /// and so do N(d1) and N(d1) - 1.
+    /// @dev Source: M. Fukasawa, "The normalizing transformation of the implied volatility smile", Mathematical
+    /// Finance 22, 2012.
     /// @param lower Delta at the lower strike, 1e-6
     /// @param higher Delta at the higher strike, 1e-6
     /// @param tolerance 1e-6
@@ -24,9 +25,10 @@ library ArbitrageLaws {
         }
     }
 
-    /// @notice Whether the middle premium lies above the line between the other two: then a butterfly is sold for less than
-    /// nothing.
-    /// @dev Source: P. Carr, D. Madan, "A note on sufficient conditions for no arbitrage", Finance Research Letters 2, 2005.
+    /// @notice Whether the middle premium lies above the line between the other two: then a butterfly is sold for less
+    /// than nothing.
+    /// @dev Source: P. Carr, D. Madan, "A note on sufficient conditions for no arbitrage", Finance Research Letters 2,
+    /// 2005.
     /// @param strikes Ascending, below 2^96
     /// @param premiums 1e-8 of the forward, which is one for all
     /// @param tolerance 1e-6 of the forward

@@ -4,8 +4,9 @@ pragma solidity ^0.8.24;
 import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 
 /// @title HEDGE_BAND: a hedge delta lies within so many densities of the Black-76 delta
-/// @dev The model is secret, its range is not: a minimum-variance delta is delta + vega / (forward sqrt(T)) * g with |g| bounded.
-/// Source: J. Hull, A. White, "Optimal delta hedging for options", Journal of Banking and Finance 82, 2017, eq. (5).
+/// @dev The model is secret, its range is not: a minimum-variance delta is delta + vega / (forward sqrt(T)) * g with
+/// |g| bounded. Source: J. Hull, A. White, "Optimal delta hedging for options", Journal of Banking and Finance 82,
+/// 2017, eq. (5).
 library HedgeBandLaw {
     // 1e-6 from 1e-2 (reach) * 1e-8 (vega) / 1e-27 (sqrt(T))
     uint256 private constant _UNIT = 1e23;

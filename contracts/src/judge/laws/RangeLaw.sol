@@ -6,8 +6,8 @@ import {InstrumentWordLibrary} from "../../types/InstrumentWord.sol";
 import {ParamWordLibrary} from "../../types/ParamWord.sol";
 
 /// @title RANGE: what one instrument's words may be, whatever the market does
-/// @dev Gamma and vega are unsigned in a word, so that their sign cannot be wrong. Premiums have a tolerance: the time value that
-/// is opened may lie beyond what an option can be worth by what it is allowed to be wrong by.
+/// @dev Gamma and vega are unsigned in a word, so that their sign cannot be wrong. Premiums have a tolerance: the time
+/// value that is opened may lie beyond what an option can be worth by what it is allowed to be wrong by.
 library RangeLaw {
     // 1e-6
     int256 private constant _ONE_DELTA = 1e6;
@@ -51,8 +51,8 @@ library RangeLaw {
             || (initial == ParamWordLibrary.MARGIN_ABSENT && maintenance != ParamWordLibrary.MARGIN_ABSENT);
     }
 
-    /// @notice A call is worth at least forward - strike and at most the forward, a put strike - forward and the strike; none
-    /// is worth less than nothing.
+    /// @notice A call is worth at least forward - strike and at most the forward, a put strike - forward and the
+    /// strike; none is worth less than nothing.
     /// @param premium 1e-8 of the forward
     /// @param strike Below 2^96, as the forward
     /// @param tolerance 1e-6 of the forward

@@ -9,8 +9,9 @@ import {ParamWord} from "../../../src/types/ParamWord.sol";
 import {WordPacker} from "../../support/WordPacker.sol";
 import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 
-/// @dev What honest parties sign: `check_range` and `report_columns` of `mpc_party/hedging/outputs.py`, step by step. The opened
-/// values lie from Black-76 by any errors that the range check lets through; then they are rounded and clipped.
+/// @dev What honest parties sign: `check_range` and `report_columns` of `mpc_party/hedging/outputs.py`, step by step.
+/// The opened values lie from Black-76 by any errors that the range check lets through; then they are rounded and
+/// clipped.
 library HonestDesk {
     struct Option {
         bool call;

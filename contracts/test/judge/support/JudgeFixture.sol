@@ -40,7 +40,8 @@ abstract contract JudgeFixture is Test {
         option.strike = _drawStrike(_draw(seed, "strike"), option.forward, deviation);
     }
 
-    /// @dev Two of three within five deviations, the others anywhere from a twentieth of the forward to twenty forwards.
+    /// @dev Two of three within five deviations, the others anywhere from a twentieth of the forward to twenty
+    /// forwards.
     /// @param deviation 1e-18
     function _drawStrike(
         uint256 seed,

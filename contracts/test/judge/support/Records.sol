@@ -9,20 +9,18 @@ library Records {
         uint256 offset,
         uint256 width
     ) internal pure returns (uint256 value) {
-        require(offset + width <= file.length, "beyond the end of the file");
-        assembly ("memory-safe") {
-            value := shr(sub(256, mul(8, width)), mload(add(add(file, 0x20), offset)))
+        for (uint256 i = 0; i < width; ++i) {
+            value = value << 8 | uint8(file[offset + i]);
         }
     }
 
+    /// @dev Two's complement.
     function signed(
         bytes memory file,
         uint256 offset,
         uint256 width
-    ) internal pure returns (int256 value) {
-        uint256 raw = unsigned(file, offset, width);
-        assembly ("memory-safe") {
-            value := signextend(sub(width, 1), raw)
-        }
+    ) internal pure returns (int256) {
+        uint256 unused = 256 - 8 * width;
+        return int256(unsigned(file, offset, width) << unused) >> unused;
     }
 }
