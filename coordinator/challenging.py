@@ -151,7 +151,7 @@ class Court:
             raise SettlementError(
                 "the report was observed before the contract's tolerances last changed, and is not judged any more"
             )
-        keys = self._challengeable_keys()
+        keys = self.keys()
         if not keys:
             raise SettlementError("the group key was proved to have lied already: nothing more can be proved")
         key = keys.get(signed.report.epoch)
@@ -236,7 +236,7 @@ class Court:
         arguments = (int(candidate.law), report.observed_at, exhibits, tolerances)
         return bool(self.chain.ask(self._judge, "breaks", *arguments))
 
-    def _challengeable_keys(self) -> dict[int, str]:
+    def keys(self) -> dict[int, str]:
         """Group keys by epoch whose reports can be challenged now; none where the present one is slashed."""
         key, epoch = str(self.chain.ask(self.ledger, "groupKey")), int(self.chain.ask(self.ledger, "epoch"))
         if int(key, 16) == 0:

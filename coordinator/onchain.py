@@ -106,7 +106,7 @@ class Onchain:
         """
         check_address(address, what)
         at = to_checksum_address(address)
-        if not self._node.ask(lambda: bytes(self._node.web3.eth.get_code(at))):
+        if not self.has_code(at):
             raise SettlementError(
                 f"there is no contract at {address} on chain {self.chain_id}",
                 reason=Reason.CHAIN_MISMATCH,
@@ -202,6 +202,11 @@ class Onchain:
     def height(self) -> int:
         """The latest block's number, asked anew."""
         return int(self._node.ask(lambda: self._node.web3.eth.get_block("latest"))["number"])
+
+    def has_code(self, address: str) -> bool:
+        """Whether an account is a contract."""
+        at = to_checksum_address(address)
+        return bool(self._node.ask(lambda: bytes(self._node.web3.eth.get_code(at))))
 
     def balance(self, address: str) -> int:
         """Wei of an account."""

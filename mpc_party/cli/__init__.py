@@ -1,12 +1,12 @@
 """`mpc-party`: what a member does.
 
 `founding` makes keys and joins a consortium, `rounds` takes part in them, `looking` shows what this member's folder holds,
-`market` records a market.
+`market` records a market, `governing` decides about the contracts.
 """
 
 import typer
 
-from mpc_party.cli import founding, looking, market, rounds
+from mpc_party.cli import founding, governing, looking, market, rounds
 from mpc_party.console import configure_logging, run
 
 app = typer.Typer(
@@ -41,6 +41,8 @@ app.command()(looking.disclose)
 app.command()(looking.exposure)
 app.command()(looking.status)
 app.command()(market.record)
+app.add_typer(governing.app, name="sign-action")
+app.command()(governing.pause)
 
 
 def main() -> None:

@@ -97,7 +97,8 @@ def refit(
     """
     from mpc_party.console import stderr
     from mpc_party.member.home import PartyHome
-    from mpc_party.member.refitting import RefitOptions, parse_utc, run_refit
+    from mpc_party.member.moments import parse_utc
+    from mpc_party.member.refitting import RefitOptions, run_refit
     from mpc_party.protocol.passphrase import passphrase_from
 
     folder = PartyHome.at(home)
