@@ -32,7 +32,7 @@ class State(StrEnum):
     WAITING = "waiting"  # scheduled; its delay has not passed
     READY = "ready"  # can be carried out
     DONE = "done"  # carried out, or cancelled
-    VOID = "void"  # too late, scheduled after its deadline, or by members that are no more
+    VOID = "void"  # not carried out in its time, or scheduled after its deadline
 
 
 @dataclass(frozen=True)
@@ -150,15 +150,16 @@ class Governance:
         """Carry out what was scheduled.
 
         Raises:
-            ConfigError: it was not scheduled, it is too early or too late, or it is done; or it is a cancellation.
-            SettlementError: SETTLEMENT_REVERTED with the contract's own error; CHAIN_UNREACHABLE.
+            ConfigError: it is a cancellation.
+            SettlementError: SETTLEMENT_REVERTED: it was not scheduled, it is too early or too late, or it is done, or with the
+                contract's own error; CHAIN_UNREACHABLE.
         """
         name, arguments = call_of(file.action)
         standing = self.standing(file.hash, getattr(file.action, "deadline", None))
         if standing.state is State.WAITING:
-            raise ConfigError(f"it can be carried out from {shown_time(standing.executable_at)} on")
+            raise SettlementError(f"it can be carried out from {shown_time(standing.executable_at)} on")
         if standing.state is not State.READY:
-            raise ConfigError(
+            raise SettlementError(
                 {
                     State.UNKNOWN: "the action is not scheduled",
                     State.DONE: "the action was carried out or cancelled",

@@ -129,7 +129,7 @@ def nearest(report: HedgeReport, book: bytes, tolerances: Tolerances) -> Candida
 
 
 class _Sight(NamedTuple):
-    """A report looked at: what does not fit, rows that break RANGE by themselves, and the others, judged."""
+    """A report looked at: what does not fit, rows that break RANGE, and those with a vol, a forward and time left, judged."""
 
     misfit: str | None
     faults: Mapping[int, str]
@@ -153,7 +153,11 @@ def _look(report: HedgeReport, book: bytes, tolerances: Tolerances) -> _Sight:
         for row, (it, param) in enumerate(zip(instruments, params, strict=True))
         if (why := _range_fault(it, param, of[it.expiry], report.observed_at, tolerances.premium)) is not None
     }
-    rows = [row for row in range(len(params)) if row not in faults]
+    rows = [
+        row
+        for row, (it, param) in enumerate(zip(instruments, params, strict=True))
+        if it.expiry > report.observed_at and any(param[:4]) and any(of[it.expiry][20:])
+    ]
     if not rows:
         return _Sight(None, faults, None, rows)
     judged = _judge(

@@ -1,0 +1,397 @@
+"""Strangers challenge signed reports on Anvil: what breaks a law is upheld, what is honest costs nobody a bond."""
+
+import msgspec
+import pytest
+import structlog
+from web3 import Web3
+
+from coordinator.cli import app
+from coordinator.onchain import Onchain
+from coordinator.report_file import save_report_file
+from coordinator.watching import Watcher
+from mpc_party.hedging.laws import Law
+from mpc_party.protocol.compact import compact, compact_signature
+from tests.support.chains import anvil_chain, rpc
+from tests.support.command_lines import KEYSTORE_WORDS, call, keystore
+from tests.support.contract_stage import CHALLENGE_BOND, ETHER, REWARD, WINDOW, Stage, with_field
+from tests.support.signed_group import CHAIN_START, SignedGroup, book_words
+
+pytestmark = pytest.mark.integration
+
+POOL = 5 * ETHER
+
+
+@pytest.fixture(scope="module")
+def ground():
+    group = SignedGroup()
+    with anvil_chain([], CHAIN_START) as url:
+        stage = Stage(url, group, [identity.account for identity in group.identities])
+        stage.send(stage.bond.functions.bond(stage.rich), value=POOL)
+        yield stage
+
+
+@pytest.fixture
+def stage(ground, monkeypatch, tmp_path):
+    monkeypatch.setenv("MPC_PASSPHRASE", KEYSTORE_WORDS)
+    monkeypatch.setenv("MPC_RPC_URL", ground.url)
+    monkeypatch.setenv("MPC_COORDINATOR_HOME", str(tmp_path / "none"))
+    before = rpc(ground.url, "evm_snapshot")
+    yield ground
+    rpc(ground.url, "evm_revert", before)
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def stranger(stage):
+    return stage.stranger()
+
+
+def saved(stage, tmp_path, proposal, report, name="report.json"):
+    path = tmp_path / name
+    save_report_file(path, stage.file(proposal, report))
+    return path
+
+
+def challenge(stage, tmp_path, path, who=None, *more):
+    paying = () if who is None else ("--keystore", keystore(tmp_path, who))
+    return call(app, "challenge", path, "--contract", stage.ledger.address, "--json", *paying, *more)
+
+
+def row_of(proposal, *, call=True):
+    """An instrument in the middle of the last expiry."""
+    last = len(proposal.expiries) - 1
+    rows = [row for row, one in enumerate(proposal.instruments) if one.expiry == last and one.call is call]
+    return rows[len(rows) // 2]
+
+
+# One field of one instrument, by how much it must be off for which law.
+WRONG = {
+    "bs_delta": (4_000, Law.BLACK76),
+    "gamma": (400_000, Law.BLACK76),
+    "vega": (200_000, Law.BLACK76),
+    "premium": (300_000, Law.BLACK76),
+    "hedge_delta": (3_900_000, Law.HEDGE_BAND),
+    "iv": (200_000, None),
+}
+
+
+@pytest.mark.parametrize("field", WRONG)
+def test_a_wrong_field_is_found_and_the_contract_upholds_the_challenge(stage, stranger, tmp_path, field):
+    add, law = WRONG[field]
+    proposal, report = stage.report(1)
+    wrong = with_field(report, row_of(proposal), field, add)
+    stage.settle(wrong)
+    path = saved(stage, tmp_path, proposal, wrong)
+    dry = challenge(stage, tmp_path, path, None, "--dry-run")
+    assert dry.status == 0, dry.text
+    assert dry.json["book_registered"] is False
+    assert stage.ledger.functions.bookIdOf(wrong.book).call() == 0
+    before = stage.web3.eth.get_balance(stranger.address)
+    done = challenge(stage, tmp_path, path, stranger, "--bond", stage.bond.address)
+    assert done.status == 0, done.text
+    assert done.json["upheld"] is True
+    assert law is None or done.json["law"] == law.name
+    assert done.json["reward"] == POOL * REWARD // 10_000
+    spent = before - stage.web3.eth.get_balance(stranger.address)
+    assert 0 < spent < CHALLENGE_BOND  # gas alone: the bond came back
+    assert stage.ledger.functions.challengerOf(1).call() == stranger.address
+    assert stage.ledger.functions.isLive().call() is False
+    again = challenge(stage, tmp_path, path, stranger)
+    assert again.status == 4
+    assert "proved to have lied already" in again.text
+
+
+def test_parity_monotone_and_butterfly_can_be_asked_for_by_name(stage, tmp_path):
+    proposal, report = stage.report(1, strikes=9)
+    row = row_of(proposal)
+    wrong = with_field(with_field(report, row, "bs_delta", 400_000), row, "premium", 30_000_000)
+    path = saved(stage, tmp_path, proposal, wrong)
+    for law, exhibits in (("PARITY", 2), ("MONOTONE", 2), ("BUTTERFLY", 3), ("BLACK76", 1)):
+        said = challenge(stage, tmp_path, path, None, "--dry-run", "--law", law)
+        assert said.status == 0, said.text
+        assert said.json["law"] == law
+        assert len(said.json["instruments"]) == exhibits
+        forced = [item for name in said.json["instruments"] for item in ("--instrument", name)]
+        again = challenge(stage, tmp_path, path, None, "--dry-run", "--law", law, *forced)
+        assert again.status == 0, again.text
+        assert again.json["instruments"] == said.json["instruments"]
+
+
+@pytest.mark.parametrize("law", [None, *Law])
+def test_an_honest_report_cannot_be_challenged_by_any_law(stage, stranger, tmp_path, law):
+    proposal, report = stage.report(1)
+    stage.settle(report)
+    path = saved(stage, tmp_path, proposal, report)
+    by = () if law is None else ("--law", law.name)
+    height, funds = stage.web3.eth.block_number, stage.web3.eth.get_balance(stranger.address)
+    for who, more in ((None, ("--dry-run",)), (stranger, ())):
+        said = challenge(stage, tmp_path, path, who, *by, *more)
+        assert said.status == 1, said.text
+        assert said.json["upheld"] is False
+    assert (stage.web3.eth.block_number, stage.web3.eth.get_balance(stranger.address)) == (height, funds)
+
+
+def test_forced_exhibits_of_an_honest_report_are_refused_by_the_judge(stage, stranger, tmp_path):
+    proposal, report = stage.report(1)
+    path = saved(stage, tmp_path, proposal, report)
+    name = challenge_names(stage, proposal, row_of(proposal))
+    said = challenge(stage, tmp_path, path, stranger, "--law", "BLACK76", "--instrument", name)
+    assert said.status == 1
+    said = challenge(stage, tmp_path, path, stranger, "--law", "PARITY", "--instrument", name)
+    assert said.status == 4
+    assert "ExhibitsDoNotFit" in said.text
+    other = challenge(stage, tmp_path, path, stranger, "--law", "RANGE", "--instrument", "BTC-1JAN27-1-C")
+    assert (other.status, "not in the report's book" in other.text) == (2, True)
+
+
+def challenge_names(_stage, proposal, row):
+    from coordinator.instrument_name import instrument_name
+    from mpc_party.protocol.words import unpack_instrument
+
+    book = book_words(proposal)
+    return instrument_name(unpack_instrument(book[32 * row : 32 * row + 32]))
+
+
+def test_words_that_no_report_may_have_are_challenged_all_the_same(stage, stranger, tmp_path):
+    """Reserved bits: no contract takes such a report, no file of ours is written for it, and it was signed."""
+    proposal, report = stage.report(1)
+    params = bytearray(report.params)
+    params[32 * 3 + 31] = 1
+    wrong = msgspec.structs.replace(report, params=bytes(params))
+    path = saved(stage, tmp_path, proposal, wrong)
+    said = challenge(stage, tmp_path, path, stranger)
+    assert said.status == 0, said.text
+    assert said.json["law"] == "RANGE"
+    assert said.json["share"] is None
+
+
+def test_a_report_of_other_length_than_its_book_breaks_every_law(stage, stranger, tmp_path):
+    proposal, report = stage.report(1)
+    wrong = msgspec.structs.replace(report, params=report.params[:-32])
+    said = challenge(stage, tmp_path, saved(stage, tmp_path, proposal, wrong), stranger)
+    assert said.status == 0, said.text
+    assert said.json["instruments"] == []
+
+
+def test_what_cannot_be_challenged_is_said_before_anything_is_paid(stage, stranger, tmp_path):
+    proposal, report = stage.report(1)
+    wrong = with_field(report, row_of(proposal), "bs_delta", 4_000)
+    path = saved(stage, tmp_path, proposal, wrong)
+    height = stage.web3.eth.block_number
+
+    def refusal(changed=None, who=stranger, status=4, **fields):
+        file = msgspec.structs.replace(stage.file(proposal, changed or wrong), **fields)
+        save_report_file(path, file)
+        said = challenge(stage, tmp_path, path, who)
+        assert said.status == status, said.text
+        assert said.out == ""
+        return said.text
+
+    epoch = msgspec.structs.replace(wrong, epoch=2)
+    assert "epoch 2" in refusal(epoch)
+    other = msgspec.structs.replace(wrong, consortium=b"\7" * 32)
+    assert "not this contract's" in refusal(other)
+    forged = stage.file(proposal, report).signature
+    assert "not by the group key" in refusal(signature=forged)
+    assert "signature" in refusal(signature="0x" + "00" * 65)
+    words = [*stage.file(proposal, wrong).instruments]
+    words[0], words[1] = words[1], words[0]
+    assert "not the report's book" in refusal(instruments=words)
+    poor = stage.stranger(0.05)
+    assert "needs 0.1 ether" in refusal(who=poor, status=2)
+    nowhere = call(app, "challenge", path, "--contract", stage.bond.address, "--dry-run")
+    assert nowhere.status in {3, 4}
+    empty = call(
+        app, "challenge", path, "--contract", Web3.to_checksum_address("0x" + "12" * 20), "--dry-run"
+    )
+    assert (empty.status, "no contract" in empty.text) == (4, True)
+    save_report_file(path, stage.file(proposal, wrong))
+    stage.wait(8 * 86_400)
+    assert "seconds ago" in challenge(stage, tmp_path, path, stranger).text
+    assert stage.web3.eth.block_number == height + 1  # the clock's own block
+
+
+def test_a_challenge_that_another_was_faster_with_keeps_the_bond(stage, tmp_path, stranger, monkeypatch):
+    proposal, report = stage.report(1)
+    wrong = with_field(report, row_of(proposal), "bs_delta", 4_000)
+    path = saved(stage, tmp_path, proposal, wrong)
+    first = stage.stranger()
+    original = Onchain.send
+
+    def overtaken(chain, contract, name, *arguments, value=0):
+        if name == "challenge":
+            monkeypatch.setattr(Onchain, "send", original)
+            assert challenge(stage, tmp_path, path, first).status == 0
+        return original(chain, contract, name, *arguments, value=value)
+
+    monkeypatch.setattr(Onchain, "send", overtaken)
+    said = challenge(stage, tmp_path, path, stranger)
+    assert said.status == 4
+    assert "KeySlashed" in said.text
+    assert stage.web3.eth.get_balance(stranger.address) > 10 * ETHER - CHALLENGE_BOND
+    assert stage.web3.eth.get_balance(stage.ledger.address) == 0
+
+
+def test_two_reports_of_one_round_are_proved_and_the_reward_is_collected(stage, stranger, tmp_path):
+    proposal, report = stage.report(1)
+    one = saved(stage, tmp_path, proposal, report)
+    two = saved(stage, tmp_path, proposal, msgspec.structs.replace(report, inputs=bytes(32)), "two.json")
+    at = ("--contract", stage.ledger.address, "--json")
+    paying = ("--keystore", keystore(tmp_path, stranger))
+    assert call(app, "equivocation", one, one, *at, "--dry-run").json["why"] == "they are one report"
+    later = saved(stage, tmp_path, proposal, msgspec.structs.replace(report, round=2), "later.json")
+    said = call(app, "equivocation", one, later, *at, *paying)
+    assert (said.status, "round 2" in said.text) == (1, True)
+    forged = msgspec.structs.replace(
+        stage.file(proposal, msgspec.structs.replace(report, inputs=bytes(32))),
+        signature=stage.file(proposal, report).signature,
+    )
+    save_report_file(tmp_path / "forged.json", forged)
+    said = call(app, "equivocation", one, tmp_path / "forged.json", *at, *paying)
+    assert (said.status, "NotGroupKey" in said.text) == (4, True)
+    assert call(app, "equivocation", one, two, *at, "--dry-run").json["dry_run"] is True
+    collect = ("collect", "--bond", stage.bond.address, *paying, "--json")
+    assert call(app, *collect).status == 1
+    done = call(app, "equivocation", one, two, *at, *paying, "--bond", stage.bond.address)
+    assert done.status == 0, done.text
+    assert done.json["gas"] < 80_000
+    paid = call(app, *collect)
+    assert paid.status == 0, paid.text
+    assert paid.json["amount"] == done.json["reward"] == POOL * REWARD // 10_000
+    assert stage.bond.functions.pooled().call() == 0
+    again = call(app, *collect)
+    assert (again.status, "NoReward" in again.text) == (1, True)
+
+
+def watch(stage, *more):
+    return call(
+        app, "watch", "--contract", stage.ledger.address, "--from-block", 0, "--every", 0.05, "--for", 0, "--json",
+        *more,
+    )  # fmt: skip
+
+
+def test_a_watcher_judges_all_that_comes_and_challenges_what_is_wrong(stage, stranger, tmp_path):
+    proposal, report = stage.report(1)
+    stage.register(proposal)
+    stage.settle(report, store=True)
+    said = watch(stage)
+    assert said.status == 0, said.text
+    (line,) = said.lines
+    assert (line["round"], line["accepted"], line["lawful"], line["instruments"]) == (1, True, True, 30)
+    assert 0 <= line["law_share"] < 0.01
+    stage.wait(60)
+    second = msgspec.structs.replace(stage.report(2)[1], book=report.book)
+    wrong = with_field(second, row_of(proposal), "bs_delta", 4_000)
+    stage.settle(wrong)
+    said = watch(stage)
+    assert said.status == 1
+    assert [line["lawful"] for line in said.lines] == [True, False]
+    assert said.lines[1]["challenge"] is None
+    done = watch(stage, "--challenge", "--keystore", keystore(tmp_path, stranger))
+    assert done.status == 1, done.text
+    assert done.lines[1]["challenge"]["upheld"] is True
+    assert stage.ledger.functions.challengerOf(1).call() == stranger.address
+    late = watch(stage, "--challenge", "--keystore", keystore(tmp_path, stranger))
+    assert "proved to have lied already" in late.lines[1]["challenge_trouble"]
+
+
+def test_a_watcher_needs_the_book_from_somewhere(stage, tmp_path):
+    proposal, report = stage.report(1)
+    stage.settle(report)
+    (line,) = watch(stage).lines
+    assert line["lawful"] is None
+    assert "not registered" in line["trouble"]
+    (line,) = watch(stage, "--book", saved(stage, tmp_path, proposal, report)).lines
+    assert line["lawful"] is True
+
+
+def test_a_watcher_sees_what_the_breaker_rejected(stage, tmp_path, stranger):
+    proposal, report = stage.report(1)
+    wrong = with_field(
+        report, 0, "iv", -499_999
+    )  # 1e-6 of vol: out of the breaker's bounds, signed all the same
+    stage.settle(wrong)
+    book = saved(stage, tmp_path, proposal, wrong)
+    done = watch(stage, "--book", book, "--challenge", "--keystore", keystore(tmp_path, stranger))
+    assert done.status == 1, done.text
+    (line,) = done.lines
+    assert (line["accepted"], line["challenge"]["upheld"]) == (False, True)
+
+
+def test_a_watcher_gives_each_report_once(stage):
+    from coordinator.challenging import Court
+
+    watcher = Watcher(Court(Onchain(stage.url), stage.ledger.address), first=0)
+    for number in (1, 2, 3):
+        stage.wait(30)
+        stage.settle(stage.report(number)[1])
+        assert [seen.round for seen in watcher.poll()] == [number]
+    assert list(watcher.poll()) == []
+    from_now = Watcher(Court(Onchain(stage.url), stage.ledger.address))
+    assert list(from_now.poll()) == []
+
+
+def test_reading_in_words_and_units(stage):
+    proposal, report = stage.report(1)
+    stage.register(proposal)
+    name = challenge_names(stage, proposal, row_of(proposal))
+    at = ("--contract", stage.ledger.address)
+    early = call(app, "read", name, *at)
+    assert early.status == 1
+    assert call(app, "read", "--book", *at).status == 1
+    stage.settle(report, store=True)
+    assert call(app, "read", name, *at).status == 1  # pending is not final
+    stage.wait(WINDOW)
+    said = call(app, "read", name, *at, "--json")
+    assert said.status == 0, said.text
+    found = said.json
+    assert (found["instrument"], found["fit"], found["final"], found["round"]) == (name, True, True, 1)
+    assert found["iv"] == pytest.approx(0.5)
+    assert found["price"] == pytest.approx(found["words"]["premium"] * found["forward"] * 1e-8)
+    assert call(app, "read", found["id"], *at, "--json").json["instrument"] == name
+    every = call(app, "read", "--book", *at, "--json")
+    assert every.status == 0, every.text
+    assert len(every.lines) == len(proposal.instruments)
+    assert [line["id"] for line in every.lines] == list(range(1, len(proposal.instruments) + 1))
+    for_people = call(app, "read", name, *at)
+    assert "fit for use" in for_people.text
+    old = call(app, "read", name, *at, "--max-age", 60)
+    assert (old.status, "seconds old" in old.text) == (1, True)
+    stage.wait(3600)
+    assert "expired" in call(app, "read", name, *at).text
+    assert call(app, "read", "BTC-1JAN27-1-C", *at).status == 2
+    assert call(app, "read", *at).status == 2
+    assert call(app, "read", "nonsense", *at).status == 2
+
+
+def test_a_bond_is_put_in_asked_back_and_taken(stage, stranger, tmp_path):
+    at = ("--bond", stage.bond.address, "--keystore", keystore(tmp_path, stranger), "--json")
+
+    def bond(command, *arguments):
+        return call(app, "bond", command, *arguments, *at)
+
+    def status():
+        found = call(
+            app, "bond", "status", "--bond", stage.bond.address, "--account", stranger.address, "--json"
+        )
+        assert found.status == 0, found.text
+        return found.json
+
+    assert bond("request", "1").status == 2
+    assert bond("add", "2.5").status == 0
+    assert (status()["held"], status()["pooled"]) == (5 * ETHER // 2, POOL + 5 * ETHER // 2)
+    assert bond("request", "3").status == 2
+    assert bond("request", "1").status == 0
+    assert (status()["held"], status()["leaving"]) == (3 * ETHER // 2, ETHER)
+    early = bond("take")
+    assert (early.status, "UnbondingTooEarly" in early.text) == (1, True)
+    assert bond("cancel").status == 0
+    assert status()["leaving"] == 0
+    assert bond("request", "all").status == 0
+    stage.wait(status()["delay"])
+    assert bond("take").status == 0
+    assert (status()["held"], status()["leaving"], status()["pooled"]) == (0, 0, POOL)
+    assert "NothingToSeize" in bond("seize").text
+    assert "NothingUnbonding" in bond("cancel").text
+    for amount in ("0", "-1", "x", "nan", "inf", "0.0000000000000000001"):
+        assert call(app, "bond", "add", *at, "--", amount).status == 2, amount
