@@ -5,12 +5,14 @@ import pytest
 import structlog
 from web3 import Web3
 
+from coordinator.challenging import Court
 from coordinator.cli import app
+from coordinator.instrument_name import instrument_name
 from coordinator.onchain import Onchain
 from coordinator.report_file import save_report_file
 from coordinator.watching import Watcher
 from mpc_party.hedging.laws import Law
-from mpc_party.protocol.compact import compact, compact_signature
+from mpc_party.protocol.words import unpack_instrument
 from tests.support.chains import anvil_chain, rpc
 from tests.support.command_lines import KEYSTORE_WORDS, call, keystore
 from tests.support.contract_stage import CHALLENGE_BOND, ETHER, REWARD, WINDOW, Stage, with_field
@@ -134,7 +136,7 @@ def test_an_honest_report_cannot_be_challenged_by_any_law(stage, stranger, tmp_p
 def test_forced_exhibits_of_an_honest_report_are_refused_by_the_judge(stage, stranger, tmp_path):
     proposal, report = stage.report(1)
     path = saved(stage, tmp_path, proposal, report)
-    name = challenge_names(stage, proposal, row_of(proposal))
+    name = name_of(proposal, row_of(proposal))
     said = challenge(stage, tmp_path, path, stranger, "--law", "BLACK76", "--instrument", name)
     assert said.status == 1
     said = challenge(stage, tmp_path, path, stranger, "--law", "PARITY", "--instrument", name)
@@ -144,10 +146,7 @@ def test_forced_exhibits_of_an_honest_report_are_refused_by_the_judge(stage, str
     assert (other.status, "not in the report's book" in other.text) == (2, True)
 
 
-def challenge_names(_stage, proposal, row):
-    from coordinator.instrument_name import instrument_name
-    from mpc_party.protocol.words import unpack_instrument
-
+def name_of(proposal, row):
     book = book_words(proposal)
     return instrument_name(unpack_instrument(book[32 * row : 32 * row + 32]))
 
@@ -319,8 +318,6 @@ def test_a_watcher_sees_what_the_breaker_rejected(stage, tmp_path, stranger):
 
 
 def test_a_watcher_gives_each_report_once(stage):
-    from coordinator.challenging import Court
-
     watcher = Watcher(Court(Onchain(stage.url), stage.ledger.address), first=0)
     for number in (1, 2, 3):
         stage.wait(30)
@@ -334,7 +331,7 @@ def test_a_watcher_gives_each_report_once(stage):
 def test_reading_in_words_and_units(stage):
     proposal, report = stage.report(1)
     stage.register(proposal)
-    name = challenge_names(stage, proposal, row_of(proposal))
+    name = name_of(proposal, row_of(proposal))
     at = ("--contract", stage.ledger.address)
     early = call(app, "read", name, *at)
     assert early.status == 1

@@ -11,15 +11,16 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from web3 import HTTPProvider, Web3
 
-from coordinator.artifact import load_abi, load_artifact
+from coordinator.artifact import load_artifact
 from coordinator.report_file import ReportFile, make_report_file
 from mpc_party.protocol.compact import compact, compact_signature
 from mpc_party.protocol.consortium import Settlement
 from mpc_party.protocol.eip712 import domain_separator, report_struct_hash, typed_digest
 from mpc_party.protocol.messages import Proposal
 from mpc_party.protocol.report import HedgeReport
+from mpc_party.protocol.words import PARAM_FIELDS
 from tests.support.chains import rpc
-from tests.support.signed_group import CHAIN_START, SignedGroup, book_words
+from tests.support.signed_group import SignedGroup, book_words
 
 WINDOW = 600
 DELAY = 3600
@@ -117,7 +118,7 @@ class Stage:
     def file(self, proposal: Proposal, report: HedgeReport) -> ReportFile:
         return unchecked_file(report, book_words(proposal), self.sign(report), self.ledger.address)
 
-    def settle(self, report: HedgeReport, *, store: bool = False, through: Any = None) -> Any:
+    def settle(self, report: HedgeReport, *, store: bool = False) -> Any:
         """Bring a report to the ledger as anyone may."""
         short = compact(report)
         name = "settleAndStore" if store else "settle"
@@ -147,8 +148,6 @@ def unchecked_file(report: HedgeReport, book: bytes, signature: bytes, contract:
 
 def with_field(report: HedgeReport, row: int, name: str, add: int) -> HedgeReport:
     """The report with one field of one param word changed."""
-    from mpc_party.protocol.words import PARAM_FIELDS
-
     at = 32 * row
     for item in PARAM_FIELDS:
         if item.name == name:
@@ -158,6 +157,3 @@ def with_field(report: HedgeReport, row: int, name: str, add: int) -> HedgeRepor
     value = int.from_bytes(words[at : at + item.width], signed=item.lowest < 0) + add
     words[at : at + item.width] = value.to_bytes(item.width, signed=item.lowest < 0)
     return msgspec.structs.replace(report, params=bytes(words))
-
-
-__all__ = ["CHAIN_START", "Stage", "load_abi", "unchecked_file", "with_field"]
