@@ -20,6 +20,7 @@ _ERROR_STRING: Final = bytes.fromhex("08c379a0")  # Error(string)
 _PANIC: Final = bytes.fromhex("4e487b71")  # Panic(uint256)
 
 _REMEDIES: Final = {
+    "ActionDelayTooLong": "give a shorter --action-delay",
     "ActionExpired": "the members must sign and schedule it anew",
     "ActionKnown": "it was scheduled already; sign it with another salt to do it again",
     "ActionNotScheduled": "the members must sign and schedule it first; every argument counts",
@@ -27,11 +28,14 @@ _REMEDIES: Final = {
     "ActionTooEarly": "wait until the members' delay has passed",
     "BookNotRegistered": "register its instruments and the book first",
     "ChallengeBondMismatch": "send just what CHALLENGE_BOND says",
+    "ConfigInvalid": "give a --challenge-window of at most 7 days, and a program within the contract's limits",
+    "DelayOutOfRange": "give a --bond-delay of 9 to 365 days",
     "DelayShorterThanWindow": "give an --action-delay that is no shorter than --challenge-window",
     "ExpiryCountOutOfBounds": "propose a book with fewer expiries",
     "FeedPaused": "the members have paused the contract; ask them",
     "InstrumentCountOutOfBounds": "the program's max_instruments differs from the contract's; the members must set it",
     "JudgeHasNoCode": "deploy the judge first, or run `deploy` again",
+    "KeyRetired": "the group key has been rotated; fetch the present consortium file",
     "KeySlashed": "a proof of fraud has stopped this key; the members must put another one in force",
     "NotGroupKey": "the contract holds another group key than the one that signed; deploy again, or rotate the key",
     "NotMember": "use the account of a member of the contract",
@@ -39,11 +43,16 @@ _REMEDIES: Final = {
     "ObservedInFuture": "the market's clock is ahead of the chain's; for a recording, run the chain on its clock",
     "QuorumNotMet": "collect more members' signatures",
     "ReportExpired": "the report came too late; the next round brings a fresh one",
+    "ReportNotAccepted": "it was never accepted under this number, or it was dropped",
     "ReportTooOld": "the market's clock is behind the chain's; for a recording, run the chain on its clock",
     "ReportTooSoon": "the contract takes reports no faster than its pace; run rounds less often",
+    "RewardOutOfRange": "give a --reward above 0 and below 10000",
     "RoundNotNewer": "the contract has this round or a later one already",
     "SeizureOutstanding": "seize the bond for the proven fraud first",
-    "StoredTooSoon": "the contract keeps 32 stored reports; store less often, or publish digests in between",
+    "StoredTooSoon": "the contract stores reports no faster than its storedPace",
+    "ToleranceAboveCeiling": "a program of fewer than 15 fraction_bits is too coarse to be held to its reports",
+    "ToleranceBelowFloor": "honest reports need at least the floor",
+    "UnbondingLapsed": "cancel the request, and ask again",
     "UnbondingTooEarly": "wait until the bond's delay has passed",
     "ValidityOutOfBounds": "the program's report_validity differs from the contract's; the members must set it",
     "WrongConsortium": "the contract belongs to another consortium; look at the [settlement] section",
@@ -89,6 +98,19 @@ class Artifact:
                 table[bytes(keccak(signature.encode()))[:4]] = (entry["name"], arguments)
         return table
 
+    def decode_error(self, data: bytes) -> tuple[str, dict[str, Any]] | None:
+        """Name and arguments of the contract's own error in revert data, None where it is none.
+
+        Raises:
+            DecodingError, OverflowError: the arguments do not decode.
+        """
+        found = self.errors.get(data[:4])
+        if found is None:
+            return None
+        name, arguments = found
+        values = abi_decode([kind for kind, _ in arguments], data[4:])
+        return name, {label: value for (_, label), value in zip(arguments, values, strict=True)}
+
     def explain(self, data: bytes) -> tuple[str, str | None]:
         """What revert data says, `Name(argument=value, ...)`, and what to do about it, where that is known."""
         selector, body = data[:4], data[4:]
@@ -97,15 +119,15 @@ class Artifact:
                 return str(abi_decode(["string"], body)[0])[:200], None
             if selector == _PANIC:
                 return f"Panic({abi_decode(['uint256'], body)[0]:#x})", None
-            if selector not in self.errors:
-                return f"unknown error 0x{data[:36].hex()}" if data else "no reason given", None
-            name, arguments = self.errors[selector]
-            values = abi_decode([kind for kind, _ in arguments], body)
+            found = self.decode_error(data)
         except (DecodingError, OverflowError, UnicodeDecodeError):
             return f"undecodable error 0x{data[:36].hex()}", None
+        if found is None:
+            return f"unknown error 0x{data[:36].hex()}" if data else "no reason given", None
+        name, arguments = found
         shown = ", ".join(
             f"{label}={'0x' + value.hex() if isinstance(value, bytes) else value}"
-            for (_, label), value in zip(arguments, values, strict=True)
+            for label, value in arguments.items()
         )
         return f"{name}({shown})", _REMEDIES.get(name)
 

@@ -14,7 +14,7 @@ from coordinator.home import CoordinatorHome
 from coordinator.lifecycle import Phase, Schedule
 from coordinator.metrics import Metrics
 from coordinator.service import CoordinatorService, Outcome
-from coordinator.settlement import Settlement
+from coordinator.settlement import Publish, Settlement
 from mpc_party.console import working
 from mpc_party.market import open_source
 from mpc_party.protocol.broker_access import BrokerCredentials
@@ -45,6 +45,7 @@ class RoundOptions:
     attempts: int = 4
     gather: float = 10.0
     metrics_port: int | None = None
+    publish: Publish = Publish.DIGEST
 
     def schedule(self) -> Schedule:
         """Deadlines in the machine's terms."""
@@ -82,7 +83,7 @@ def run_rounds(
         source = MarketBook(market)
         say = stack.enter_context(working("Connecting ...")) if show_progress else None
         metrics = stack.enter_context(Metrics(options.metrics_port))
-        contract = Settlement(options.rpc_url, consortium, identity.evm_account())
+        contract = Settlement(options.rpc_url, consortium, identity.evm_account(), publish=options.publish)
         contract.check()
         history = stack.enter_context(History(folder.history_file))
 

@@ -23,11 +23,13 @@ class Contract(Protocol):
 
     def latest_round(self) -> int: ...  # noqa: D102
 
+    def find(self, report: HedgeReport) -> Receipt | None: ...  # noqa: D102
+
     def latest_observed_at(self) -> int: ...  # noqa: D102
 
-    def submit(self, report: HedgeReport, signature: bytes) -> Receipt: ...  # noqa: D102
-
-    def read_back(self) -> StoredReport: ...  # noqa: D102
+    def submit(  # noqa: D102
+        self, report: HedgeReport, signature: bytes, book: bytes | None = None
+    ) -> Receipt: ...
 
     def require_stored(self, report: HedgeReport) -> StoredReport: ...  # noqa: D102
 
@@ -65,11 +67,11 @@ def bring(contract: Contract, verified: VerifiedResult, *, follow_clock: bool) -
     """Submit a report and require that the contract then holds it, bit for bit. Blocks.
 
     Raises:
-        ConsortiumError: CHAIN_UNREACHABLE, CHAIN_MISMATCH, SETTLEMENT_REVERTED.
+        ConsortiumError: CHAIN_UNREACHABLE, CHAIN_MISMATCH, SETTLEMENT_REVERTED, REPORT_REJECTED.
     """
     if follow_clock:
         contract.follow_clock(verified.report.observed_at)
-    receipt = contract.submit(verified.report, verified.signature)
+    receipt = contract.submit(verified.report, verified.signature, verified.book)
     contract.require_stored(verified.report)
     return receipt
 
@@ -81,10 +83,19 @@ def reconcile(contract: Contract, history: History) -> int:
     """
     latest = contract.latest_round()
     row = history.get(latest)
-    if row is not None and row.state != "settled" and row.digest is not None:
-        stored = contract.read_back()
-        if (stored.round, stored.digest) == (row.round, row.digest):
-            history.update(latest, state="settled", reason=None, culprit=None, detail=None)
+    # What the contract's breaker has rejected counts as its latest round, and is lost.
+    lost = row is not None and row.state != "settled" and row.reason != str(Reason.REPORT_REJECTED)
+    if row is not None and lost and row.report is not None:
+        try:
+            receipt = contract.find(decode_report(row.report))
+        except ConsortiumError as error:
+            if error.reason is not Reason.REPORT_REJECTED:
+                raise
+            history.update(latest, reason=str(error.reason), detail=error.message)
+        else:
+            if receipt is not None:
+                record_receipt(history, latest, receipt)
+                history.update(latest, culprit=None, detail=None)
     return latest
 
 
@@ -97,7 +108,7 @@ def finish_interrupted(contract: Contract, history: History, row: RoundRow) -> N
     error = ConsortiumError("the coordinator was stopped during this round", reason=Reason.PARTY_STOPPED)
     if row.report is not None and row.signature is not None:
         try:
-            receipt = contract.submit(decode_report(row.report), row.signature)
+            receipt = contract.submit(decode_report(row.report), row.signature, row.book)
         except ConsortiumError as failure:
             if failure.reason is Reason.CHAIN_UNREACHABLE:
                 raise

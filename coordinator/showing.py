@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.table import Table
@@ -9,6 +10,9 @@ from rich.table import Table
 from coordinator.check import DecodedReport
 from coordinator.history import RoundRow
 from mpc_party.console import stderr
+
+if TYPE_CHECKING:
+    from coordinator.settlement.overview import Overview
 
 
 def show_round(row: RoundRow) -> None:
@@ -94,6 +98,46 @@ def show_report(decoded: DecodedReport, limit: int = 8) -> None:
             f"{decoded.maintenance_margin[i]:.4f}",
         )
     stderr.print(table)
+
+
+def show_contracts(found: "Overview") -> None:
+    """The contracts, a line each, and how they do."""
+    for each in found.contracts:
+        if each.genuine:
+            what = f"as in this release, codehash 0x{(each.codehash or b'').hex()}"
+        else:
+            what = "NOT THERE" if each.codehash is None else "OTHER CODE than this release's"
+        stderr.print(f"{each.name:20} {each.address}  {what}", markup=False)
+    stops = [
+        text
+        for holds, text in (
+            (found.paused, "paused by the members"),
+            (found.flagged, "flagged by the breaker"),
+            (found.slashed == found.epoch, "stopped by a proof of fraud"),
+        )
+        if holds
+    ]
+    state = (
+        "live" if found.live else f"not live: {', '.join(stops) or 'no report, or the last one has expired'}"
+    )
+    slashed = f", last proof of fraud in epoch {found.slashed}" if found.slashed else ""
+    stderr.print(
+        f"The feed is {state}; epoch {found.epoch}{slashed}, group key {found.group_key}", markup=False
+    )
+    round_ = "unknown" if found.final_round is None else found.final_round
+    stderr.print(
+        f"Reports: {found.sequence} accepted, {found.final_sequence} final (round {round_}); {found.stored} stored, "
+        f"{found.final_stored} of them final; window {found.window} s, pace {found.pace} s",
+        markup=False,
+    )
+    stderr.print(
+        f"Members: {found.quorum} of {found.members} decide, {found.action_delay} s ahead", markup=False
+    )
+    if found.pooled is not None and found.secured is not None:
+        stderr.print(
+            f"Bond: {found.pooled / 10**18:.6g} ether pooled, {found.secured / 10**18:.6g} of it not on its way out",
+            markup=False,
+        )
 
 
 def _number(value: int | None) -> str:

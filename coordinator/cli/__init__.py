@@ -35,7 +35,7 @@ def coordinator() -> None:
     """A consortium's coordinator: launches rounds, follows them, settles the signed reports on the chain.
 
     It sees no secret and can sign nothing. The order of things: `create` the consortium file from the members'
-    cards; the members run their key generation, the model's owner deals the model; `deploy` the contract; then
+    cards; the members run their key generation, the model's owner deals the model; `deploy` the contracts; then
     `round` or `serve`. `history` and `verify` read what came of it; `auditor` and `audit` replay a past
     round that its committee discloses. `demo` does all of that on this machine.
 
@@ -50,6 +50,7 @@ def coordinator() -> None:
 
 app.command()(setting_up.create)
 app.command()(setting_up.deploy)
+app.command()(setting_up.contracts)
 app.command(name="round")(rounds.run_one)
 app.command()(rounds.serve)
 app.command()(reports.history)

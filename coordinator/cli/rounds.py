@@ -1,7 +1,7 @@
 """`round` and `serve`: rounds, once or on a schedule."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -24,6 +24,12 @@ Deadline = Annotated[
 Attempts = Annotated[
     int, typer.Option(min=1, max=20, help="Attempts, each under a new number, before giving up.")
 ]
+PublishOption = Annotated[
+    Literal["digest", "stored"],
+    typer.Option(
+        help="What the contract keeps of a report: its digest, or its words for contracts that read instruments."
+    ),
+]
 
 
 def run_one(
@@ -37,6 +43,7 @@ def run_one(
     broker_url: BrokerOption = None,
     deadline: Deadline = 15.0,
     attempts: Attempts = 4,
+    publish: PublishOption = "digest",
     gather: Annotated[
         float, typer.Option(min=0, max=3600, help="Seconds to wait for members to be online.")
     ] = 10.0,
@@ -50,6 +57,7 @@ def run_one(
     An aborted attempt is retried under a new number, with another committee if a member is missing or at fault.
     """
     from coordinator.rounds import RoundOptions, run_rounds
+    from coordinator.settlement.types import Publish
 
     configure_logging(log_level)
     options = RoundOptions(
@@ -60,6 +68,7 @@ def run_one(
         market=market,
         deadline=deadline,
         attempts=attempts,
+        publish=Publish(publish),
         gather=gather,
     )
     outcome = run_rounds(options, passphrase_file, count=1, show_progress=not json)[0]
@@ -95,6 +104,7 @@ def serve(
     broker_url: BrokerOption = None,
     deadline: Deadline = 15.0,
     attempts: Attempts = 4,
+    publish: PublishOption = "digest",
     gather: Annotated[
         float, typer.Option(min=0, max=3600, help="Seconds to wait for members to be online.")
     ] = 60.0,
@@ -116,6 +126,7 @@ def serve(
     """
     from coordinator.rounds import RoundOptions, run_rounds
     from coordinator.service import Outcome
+    from coordinator.settlement.types import Publish
 
     configure_logging(log_level, json_lines=json)
     options = RoundOptions(
@@ -126,6 +137,7 @@ def serve(
         market=market,
         deadline=deadline,
         attempts=attempts,
+        publish=Publish(publish),
         gather=gather,
         metrics_port=metrics_port,
     )

@@ -1,5 +1,6 @@
-"""`create` and `deploy`: the consortium file, from the members' cards to the contract."""
+"""`create`, `deploy` and `contracts`: the consortium file, from the members' cards to the contracts."""
 
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,25 @@ from coordinator.cli.options import (
     PassphraseFile,
     RpcUrl,
 )
-from mpc_party.console import print_json, stderr, working
+from mpc_party.console import ExitCode, print_json, stderr, working
+
+DEAD_ADDRESS = "0x000000000000000000000000000000000000dEaD"
+
+Quorum = Annotated[
+    int | None, typer.Option(help="Members that govern the contracts together.", show_default="all but t")
+]
+ActionDelay = Annotated[
+    int, typer.Option(min=0, help="Seconds from the members' decision until it can be carried out.")
+]
+ChallengeWindow = Annotated[int, typer.Option(min=1, help="Seconds until a report is final.")]
+ChallengeBond = Annotated[str, typer.Option(help="Ether that a challenge by law needs beside it.")]
+BondDelay = Annotated[int, typer.Option(min=0, help="Seconds until a part of the members' bond can leave.")]
+Reward = Annotated[int, typer.Option(help="The challenger's part of a seized bond, of 10,000.")]
+Sink = Annotated[str, typer.Option(help="Where forfeited and seized money goes.")]
+Salt = Annotated[int, typer.Option(min=0, help="Another number gives another set of contracts.")]
+Collateral = Annotated[
+    str | None, typer.Option(help="Deploy a margin vault, too, for this ERC-20.", show_default="none")
+]
 
 
 def create(
@@ -104,23 +123,36 @@ def deploy(
     *,
     consortium: ConsortiumFile = None,
     rpc_url: RpcUrl = DEFAULT_RPC_URL,
-    quorum: Annotated[
-        int | None, typer.Option(help="Members that govern the contract together.", show_default="all but t")
-    ] = None,
+    quorum: Quorum = None,
+    action_delay: ActionDelay = 86_400,
+    challenge_window: ChallengeWindow = 600,
+    challenge_bond: ChallengeBond = "0.1",
+    bond_delay: BondDelay = 864_000,
+    reward: Reward = 2_000,
+    sink: Sink = DEAD_ADDRESS,
+    salt: Salt = 0,
+    collateral: Collateral = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say where everything would stand; ask no node, send nothing.")
+    ] = False,
     replace: Annotated[
-        bool, typer.Option(help="Deploy another contract than the file names already.")
+        bool, typer.Option(help="Deploy other contracts than the file names already.")
     ] = False,
     home: Home = DEFAULT_HOME,
     passphrase_file: PassphraseFile = None,
     json: Json = False,
 ) -> None:
-    """Deploy the settlement contract for the consortium's group key, and write it into the consortium file.
+    """Deploy the consortium's contracts, and write the ledger's address into the consortium file.
 
-    The deployed code is compared with the compiled contract of this release. Send the completed file to all members.
+    Judge, members, ledger and bond (and a margin vault for --collateral) come to stand at addresses that follow from
+    the consortium file and these options. What stands there already is kept: after an interruption, run this
+    again. All code is compared with the compiled contracts of this release, and what it was founded with is read
+    back. Send the completed file to all members.
     """
     import msgspec
 
     from coordinator.home import CoordinatorHome
+    from coordinator.settlement.founding import SuiteOptions, make_plan
     from mpc_party.protocol.consortium_file import load_consortium, save_consortium
     from mpc_party.protocol.errors import ConfigError
     from mpc_party.protocol.passphrase import passphrase_from
@@ -128,36 +160,136 @@ def deploy(
     folder = CoordinatorHome(home.expanduser())
     path = folder.consortium_file if consortium is None else consortium
     current = load_consortium(path)
+    options = SuiteOptions(
+        quorum,
+        action_delay,
+        challenge_window,
+        _wei(challenge_bond),
+        bond_delay,
+        reward,
+        sink,
+        salt,
+        collateral,
+    )
+    plan = make_plan(current, options)  # refused before anything is asked for, if there is no key yet
+    if dry_run:
+        addresses = {each.name: each.address for each in plan.contracts}
+        if json:
+            print_json({"salt": "0x" + plan.salt.hex(), "contracts": addresses})
+            return
+        for name, address in addresses.items():
+            stderr.print(f"{name:20} {address}", markup=False)
+        return
     if current.settlement is not None and not replace:
         raise ConfigError(
             f"{path} names a contract already: {current.settlement.contract}",
             remedy="give --replace to deploy another one",
         )
-    _ = current.group_address  # refused before anything is asked for, if there is no key yet
     identity = folder.identity(passphrase_from(file=passphrase_file, prompt="Passphrase"))
     identity.require_role(current)
-    with working("Deploying the settlement contract ..."):
+    with working("Deploying the contracts ..."):
         from coordinator.settlement import Settlement
 
         bare = msgspec.structs.replace(current, settlement=None)
-        deployment = Settlement(rpc_url, bare, identity.evm_account()).deploy(quorum)
+        deployment = Settlement(rpc_url, bare, identity.evm_account()).deploy(options)
         completed = msgspec.structs.replace(current, settlement=deployment.section)
         save_consortium(path, completed)
-    section, receipt = deployment.section, deployment.receipt
+    section = deployment.section
     if json:
         print_json(
             {
                 "chain_id": section.chain_id,
                 "contract": section.contract,
-                "gas": receipt.gas,
-                "block": receipt.block,
+                "contracts": {
+                    each.name: {
+                        "address": each.address,
+                        "codehash": "0x" + each.codehash.hex(),
+                        "gas": each.gas,
+                        "kept": each.kept,
+                    }
+                    for each in deployment.contracts
+                },
+                "gas": deployment.gas,
+                "block": deployment.block,
                 "consortium": str(path),
                 "hash": completed.hash.hex(),
             }
         )
         return
+    for each in deployment.contracts:
+        what = "was there already" if each.kept else f"{each.gas:,} gas"
+        stderr.print(f"{each.name:20} {each.address}  {what}", markup=False)
     stderr.print(
-        f"Contract {section.contract} on chain {section.chain_id}, {receipt.gas:,} gas; now in {path}",
+        f"Contract {section.contract} on chain {section.chain_id}, {deployment.gas:,} gas in all; now in {path}",
         markup=False,
     )
     stderr.print(f"Send that file to all members. Its fingerprint is {completed.hash.hex()}", markup=False)
+
+
+def contracts(
+    *,
+    consortium: ConsortiumFile = None,
+    rpc_url: RpcUrl = DEFAULT_RPC_URL,
+    quorum: Quorum = None,
+    action_delay: ActionDelay = 86_400,
+    challenge_window: ChallengeWindow = 600,
+    challenge_bond: ChallengeBond = "0.1",
+    bond_delay: BondDelay = 864_000,
+    reward: Reward = 2_000,
+    sink: Sink = DEAD_ADDRESS,
+    salt: Salt = 0,
+    collateral: Collateral = None,
+    home: Home = DEFAULT_HOME,
+    json: Json = False,
+) -> None:
+    """Show the consortium's contracts: their code compared with this release's, and how they do.
+
+    Judge and members are those that the file's contract names. Bond and vault are looked for where `deploy` puts them: give it
+    the same options.
+    """
+    import msgspec
+
+    from coordinator.home import CoordinatorHome
+    from coordinator.settlement import Settlement
+    from coordinator.settlement.founding import SuiteOptions
+    from coordinator.settlement.overview import overview
+    from coordinator.showing import show_contracts
+    from mpc_party.protocol.consortium_file import load_consortium
+
+    folder = CoordinatorHome(home.expanduser())
+    current = load_consortium(folder.consortium_file if consortium is None else consortium)
+    options = SuiteOptions(
+        quorum,
+        action_delay,
+        challenge_window,
+        _wei(challenge_bond),
+        bond_delay,
+        reward,
+        sink,
+        salt,
+        collateral,
+    )
+    found = overview(Settlement(rpc_url, current), current, options)
+    if json:
+        said = msgspec.to_builtins(found, enc_hook=None, builtin_types=(bytes,))
+        for each in said["contracts"]:
+            each["codehash"] = None if each["codehash"] is None else "0x" + each["codehash"].hex()
+        print_json(said)
+    else:
+        show_contracts(found)
+    if not found.genuine:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def _wei(ether: str) -> int:
+    from mpc_party.protocol.errors import ConfigError
+
+    try:
+        wei = Decimal(ether) * 10**18
+    except InvalidOperation:
+        wei = Decimal("NaN")
+    if not wei.is_finite() or wei < 0 or wei != wei.to_integral_value() or wei >= 2**128:
+        raise ConfigError(
+            f"--challenge-bond {ether}: not an amount in ether", remedy="give a number such as 0.1"
+        )
+    return int(wei)

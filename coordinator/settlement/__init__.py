@@ -6,6 +6,18 @@ contract. All calls block; whoever sits in an event loop uses `asyncio.to_thread
 """
 
 from coordinator.settlement.contract import Settlement
-from coordinator.settlement.types import Deployment, Patience, Receipt, SettlementError, StoredReport
+from coordinator.settlement.deployment import Deployed, Deployment
+from coordinator.settlement.founding import SuiteOptions
+from coordinator.settlement.types import Patience, Publish, Receipt, SettlementError, StoredReport
 
-__all__ = ["Deployment", "Patience", "Receipt", "Settlement", "SettlementError", "StoredReport"]
+__all__ = [
+    "Deployed",
+    "Deployment",
+    "Patience",
+    "Publish",
+    "Receipt",
+    "Settlement",
+    "SettlementError",
+    "StoredReport",
+    "SuiteOptions",
+]

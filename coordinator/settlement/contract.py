@@ -1,27 +1,35 @@
-"""The consortium's contract: deploy, recognise, submit, read back."""
+"""The consortium's ledger: recognise, submit, read back."""
 
 import threading
+import time
 from collections.abc import Mapping
 from typing import Any, Final
 
 import structlog
 from eth_account.signers.local import LocalAccount
+from eth_hash.auto import keccak
 from eth_utils.address import to_checksum_address
 from hexbytes import HexBytes
 from web3.contract import Contract
 from web3.exceptions import TransactionNotFound
 
 from coordinator.artifact import Artifact, load_artifact
+from coordinator.settlement.deployment import Deployment, deploy
+from coordinator.settlement.feed_state import unpack_state
+from coordinator.settlement.founding import SuiteOptions, make_plan
+from coordinator.settlement.ledger_reader import REJECTED, LedgerReader
 from coordinator.settlement.node import Node
+from coordinator.settlement.registry import register_book
 from coordinator.settlement.sender import Sender
 from coordinator.settlement.types import (
-    Deployment,
+    Breach,
     Patience,
+    Publish,
     Receipt,
     SettlementError,
     StoredReport,
-    contract_config,
 )
+from mpc_party.protocol.compact import compact, compact_signature
 from mpc_party.protocol.consortium import Consortium
 from mpc_party.protocol.consortium import Settlement as SettlementSection
 from mpc_party.protocol.eip712 import report_digest
@@ -29,14 +37,13 @@ from mpc_party.protocol.errors import ConfigError, Reason
 from mpc_party.protocol.report import HedgeReport
 from mpc_party.protocol.words import split_words
 
-WORDS_PER_CALL: Final = 512
-LOG_BLOCKS: Final = 1000  # that a search for a report goes back
+_NOBODY: Final = "0x" + 40 * "0"
 
 _log = structlog.get_logger("settlement")
 
 
 class Settlement:
-    """One consortium's contract at one node, seen with one account.
+    """One consortium's ledger at one node, seen with one account.
 
     Thread-safe: one transaction at a time.
 
@@ -44,6 +51,8 @@ class Settlement:
         rpc_url: of any JSON-RPC node.
         consortium: with a group key; with a [settlement] section for all but `deploy`.
         account: pays for transactions; None to read only.
+        patience: with the node, the chain and the contract's pace.
+        publish: whether the contract is to keep the reports' words.
 
     Raises:
         SettlementError: CHAIN_UNREACHABLE.
@@ -55,49 +64,32 @@ class Settlement:
         consortium: Consortium,
         account: LocalAccount | None = None,
         patience: Patience | None = None,
+        publish: Publish = Publish.DIGEST,
     ) -> None:
-        patience = patience or Patience()
+        self._patience = patience or Patience()
         self._consortium = consortium
+        self._publish = publish
         self._artifact: Artifact = load_artifact()
-        self._node = Node(rpc_url, patience.call, self._artifact)
-        self._sender = Sender(self._node, account, patience)
+        self.node = Node(rpc_url, self._patience.call, self._artifact)
+        self.sender = Sender(self.node, account, self._patience)
         self._lock = threading.RLock()
         self._contract: Contract | None = None
-        self.chain_id = self._node.chain_id
+        self.chain_id = self.node.chain_id
 
     # Deploying
 
-    def deploy(self, quorum: int | None = None) -> Deployment:
-        """Deploy the contract for this consortium and check what came of it.
-
-        Args:
-            quorum: members that govern together; None: all but t, which t corrupt members can neither be nor stop.
+    def deploy(self, options: SuiteOptions | None = None) -> Deployment:
+        """Deploy the consortium's contracts, or what is missing of them, and check what came of it.
 
         Raises:
-            SettlementError: CHAIN_UNREACHABLE, or SETTLEMENT_REVERTED by the constructor.
-            ConfigError: no group key yet, or no such quorum.
+            SettlementError: as of `deployment.deploy`.
+            ConfigError: no group key yet, or an option that no contract takes.
         """
-        members = self._consortium.members
-        needed = len(members) - self._consortium.threshold if quorum is None else quorum
-        if not self._consortium.threshold < needed <= len(members):
-            raise ConfigError(
-                f"a quorum of {needed} of {len(members)} members: it must be above the threshold"
-            )
-        factory = self._node.web3.eth.contract(abi=self._artifact.abi, bytecode=self._artifact.bytecode)
-        constructor = factory.constructor(
-            self._consortium.id_bytes,
-            self._consortium.group_address,
-            self._consortium.epoch,
-            [member.account for member in members],
-            needed,
-            contract_config(self._consortium),
-        )
+        plan = make_plan(self._consortium, options or SuiteOptions())
         with self._lock:
-            receipt = self._sender.send(constructor.data_in_transaction, None)
-            address = to_checksum_address(receipt["contractAddress"])
-            section = SettlementSection(chain_id=self.chain_id, contract=str(address))
-            self._contract = self._checked_contract(section)
-        return Deployment(section, _receipt(receipt))
+            deployment = deploy(self.node, self.sender, plan)
+            self._contract = self._checked_contract(deployment.section)
+        return deployment
 
     def check(self) -> None:
         """Check that the consortium's contract is there and is ours.
@@ -107,78 +99,76 @@ class Settlement:
                 key) or CHAIN_UNREACHABLE.
             ConfigError: the consortium file has no [settlement] yet.
         """
-        self._connected()
+        self.contract()
 
     # Reports
 
     def latest_round(self) -> int:
-        """Number of the latest accepted report, 0 before the first."""
-        contract = self._connected()
-        return int(self._node.ask(contract.functions.latestRound().call))
+        """Number of the latest report that the contract has accepted or its breaker has rejected, 0 before the first."""
+        contract = self.contract()
+        return int(self.node.ask(contract.functions.latestRound().call))
 
     def latest_observed_at(self) -> int:
         """Market time of the latest accepted report, 0 before the first."""
-        return 0 if self.latest_round() == 0 else self.read_back().observed_at
+        return int(self._reader().status()["observedAt"])
 
-    def submit(self, report: HedgeReport, signature: bytes) -> Receipt:
+    def submit(self, report: HedgeReport, signature: bytes, book: bytes | None = None) -> Receipt:
         """Bring a signed report to the contract, unless it is there already.
 
+        Args:
+            report: what was signed.
+            signature: the group key's, 65 bytes.
+            book: its instrument words; without them its words are not stored, whatever the mode.
+
         Raises:
-            SettlementError: SETTLEMENT_REVERTED, with the contract's own error by name and what to do;
-                CHAIN_UNREACHABLE, when trying again is safe: a report is never sent twice while the first
-                transaction may still be on its way.
+            SettlementError: SETTLEMENT_REVERTED, with the contract's own error by name and what to do; REPORT_REJECTED, the
+                breaker has flagged it, with the breach and the word; CHAIN_UNREACHABLE, when trying again is safe: a
+                report is never sent twice while the first transaction may still be on its way.
         """
         with self._lock:
-            contract = self._connected()
             digest = self.digest(report)
-            if (known := self._accepted(report, digest)) is not None:
+            if (known := self._known(report, digest)) is not None:
                 return known
-            data = contract.encode_abi("submit", [_abi_fields(report), signature])
-            receipt = self._sender.send(HexBytes(data), str(contract.address), digest)
-            return _receipt(receipt)
+            if self._publish is Publish.STORED and book is not None:
+                if bytes(keccak(book)) != report.book:
+                    raise SettlementError(
+                        f"the book is not that of round {report.round}", reason=Reason.INTERNAL
+                    )
+                register_book(self.node, self.sender, self.contract(), book)
+                try:
+                    return self._bring("settleAndStore", report, signature, digest)
+                except SettlementError as error:
+                    if error.error != "StoredTooSoon":
+                        raise
+                    _log.info("published as a digest: the contract stores no faster", round=report.round)
+            return self._bring("settle", report, signature, digest)
 
-    def read_back(self, block: int | None = None) -> StoredReport:
-        """All that the contract holds of its latest report, at one block: the latest where None.
+    def find(self, report: HedgeReport) -> Receipt | None:
+        """How this report came to the contract, None where the contract does not have it.
 
         Raises:
-            SettlementError: SETTLEMENT_REVERTED (NoReport) before the first; CHAIN_UNREACHABLE.
+            SettlementError: REPORT_REJECTED: the breaker has rejected it; CHAIN_UNREACHABLE.
         """
-        contract = self._connected()
-        at = self._node.ask(lambda: self._node.web3.eth.block_number) if block is None else block
+        with self._lock:
+            return self._known(report, self.digest(report))
 
-        def read(function: Any) -> Any:  # noqa: ANN401 - web3's own types
-            return self._node.ask(lambda: function.call(block_identifier=at))
-
-        header = read(contract.functions.latest())
-        fields = header if isinstance(header, Mapping) else dict(zip(_HEADER, header, strict=True))
-        count = int(fields["instruments"])
-        params = b"".join(
-            bytes(word)
-            for start in range(0, count, WORDS_PER_CALL)
-            for word in read(contract.functions.params(start, min(WORDS_PER_CALL, count - start)))
-        )
-        return StoredReport(
-            round=fields["round"],
-            epoch=fields["epoch"],
-            observed_at=fields["observedAt"],
-            valid_until=fields["validUntil"],
-            accepted_at=fields["acceptedAt"],
-            digest=bytes(fields["digest"]),
-            book=bytes(fields["book"]),
-            model=bytes(fields["model"]),
-            inputs=bytes(fields["inputs"]),
-            forwards=b"".join(bytes(word) for word in read(contract.functions.forwards())),
-            params=params,
-        )
+    def read_back(self, block: int | None = None) -> StoredReport:
+        """All that the contract has of its latest accepted report, at one block; see `LedgerReader.read_back`."""
+        return self._reader().read_back(block)
 
     def require_stored(self, report: HedgeReport) -> StoredReport:
-        """Read the contract back and require what it holds to be this report, bit for bit.
+        """Read the contract back and require what it has to be this report, bit for bit, by its own account, too.
 
         Raises:
             SettlementError: CHAIN_MISMATCH naming the fields that differ.
         """
         stored = self.read_back()
-        if wrong := stored.differences(report, self.digest(report)):
+        wrong = stored.differences(report, self.digest(report))
+        contract = self.contract()
+        proves = contract.functions.proves(_abi_fields(report), stored.sequence)
+        if not wrong and not self.node.ask(proves.call)[0]:
+            wrong = ["digest"]
+        if wrong:
             raise SettlementError(
                 f"the contract holds round {stored.round} with other {', '.join(wrong)} than was signed",
                 reason=Reason.CHAIN_MISMATCH,
@@ -187,21 +177,20 @@ class Settlement:
 
     def digest(self, report: HedgeReport) -> bytes:
         """EIP-712 digest of a report on this chain and contract."""
-        return report_digest(report, self.chain_id, str(self._connected().address))
+        return report_digest(report, self.chain_id, str(self.contract().address))
 
     def balance(self) -> int:
         """What the account has, in wei."""
-        account = self._sender.account()
-        return self._node.ask(lambda: int(self._node.web3.eth.get_balance(account.address)))
+        account = self.sender.account()
+        return self.node.ask(lambda: int(self.node.web3.eth.get_balance(account.address)))
 
     def follow_clock(self, timestamp: int) -> None:
         """Bring a development chain to at least this time; see `Node.follow_clock`."""
         with self._lock:
-            self._node.follow_clock(timestamp)
+            self.node.follow_clock(timestamp)
 
-    # Inside
-
-    def _connected(self) -> Contract:
+    def contract(self) -> Contract:
+        """The ledger, checked as `check` says."""
         with self._lock:
             if self._contract is None:
                 section = self._consortium.settlement
@@ -213,22 +202,24 @@ class Settlement:
                 self._contract = self._checked_contract(section)
             return self._contract
 
+    # Inside
+
     def _checked_contract(self, section: SettlementSection) -> Contract:
         if section.chain_id != self.chain_id:
             raise _mismatch(
                 f"the node is on chain {self.chain_id}, the consortium's contract on {section.chain_id}"
             )
         address = to_checksum_address(section.contract)
-        code = bytes(self._node.ask(lambda: self._node.web3.eth.get_code(address)))
+        code = self.node.code(address)
         if not code:
             raise _mismatch(f"there is no contract at {address} on chain {self.chain_id}")
         if not self._artifact.matches(code):
             raise _mismatch(f"the code at {address} is not that of this release's settlement contract")
-        contract = self._node.web3.eth.contract(address=address, abi=self._artifact.abi)
+        contract = self.node.web3.eth.contract(address=address, abi=self._artifact.abi)
         found = {
-            "consortium": bytes(self._node.ask(contract.functions.consortium().call)),
-            "epoch": self._node.ask(contract.functions.epoch().call),
-            "group key": str(self._node.ask(contract.functions.groupKey().call)),
+            "consortium": bytes(self.node.ask(contract.functions.consortium().call)),
+            "epoch": self.node.ask(contract.functions.epoch().call),
+            "group key": str(self.node.ask(contract.functions.groupKey().call)),
         }
         wanted = {
             "consortium": self._consortium.id_bytes,
@@ -236,42 +227,79 @@ class Settlement:
             "group key": self._consortium.group_address,
         }
         if wrong := [name for name, value in wanted.items() if found[name] != value]:
+            if found["group key"] == _NOBODY:
+                raise SettlementError(
+                    f"a proof of fraud has taken the group key of the contract at {address} out of force",
+                    reason=Reason.CHAIN_MISMATCH,
+                    remedy="the members must put another key in force",
+                )
             raise _mismatch(f"the contract at {address} is of another {', '.join(wrong)}")
         return contract
 
-    def _accepted(self, report: HedgeReport, digest: bytes) -> Receipt | None:
-        """How this report came to the contract, if it did."""
-        if (receipt := self._sender.resume(digest)) is not None:
-            return _receipt(receipt)
-        if self.latest_round() != report.round:
+    def _reader(self) -> LedgerReader:
+        return LedgerReader(self.node, self.contract(), self._consortium.id_bytes)
+
+    def _bring(self, function: str, report: HedgeReport, signature: bytes, digest: bytes) -> Receipt:
+        contract, short = self.contract(), compact(report)
+        data = HexBytes(
+            contract.encode_abi(function, [short.core, list(short.words), *compact_signature(signature)])
+        )
+        deadline = time.monotonic() + self._patience.pace
+        late = False
+        while True:
+            try:
+                receipt = self.sender.send(data, str(contract.address), digest, pending=late)
+            except SettlementError as error:
+                if error.error != "ReportTooSoon" or time.monotonic() >= deadline:
+                    raise
+                ahead = int(error.arguments["acceptableAt"]) - int(error.arguments["timestamp"])
+                # Of the latest block, which may be old; and by its clock, which a block at a time moves.
+                time.sleep(min(max(ahead, 0.2), 1.0) if late else 0.2)
+                late = True
+            else:
+                return self._outcome(receipt)
+
+    def _outcome(self, receipt: Mapping[str, Any]) -> Receipt:
+        """What a transaction that succeeded says of its report.
+
+        Raises:
+            SettlementError: REPORT_REJECTED.
+        """
+        # What other contracts have logged in the same transaction is not of these events, and is passed over.
+        own = [log for log in receipt["logs"] if log["address"] == self.contract().address]
+        for log in own:
+            if bytes(log["topics"][0]) == REJECTED:
+                raise _rejected(log)
+        return Receipt(
+            bytes(receipt["transactionHash"]), int(receipt["blockNumber"]), int(receipt["gasUsed"])
+        )
+
+    def _known(self, report: HedgeReport, digest: bytes) -> Receipt | None:
+        """How this report came to the contract, if it did and is still there."""
+        if (receipt := self.sender.resume(digest)) is not None:
+            return self._outcome(receipt)
+        reader = self._reader()
+        status = reader.status()
+        if int(status["round"]) < report.round:
             return None
-        stored = self.read_back()
-        return self._find(digest) if (stored.round, stored.digest) == (report.round, digest) else None
-
-    def _find(self, digest: bytes) -> Receipt:
-        """The transaction that brought a report; unknown if it is further back than one may ask of a node."""
-        contract = self._connected()
+        logs = reader.logs(digest)
+        for log in logs:
+            if bytes(log["topics"][0]) == REJECTED:
+                raise _rejected(log)
+        sequence = (
+            unpack_state(int.from_bytes(logs[-1]["data"])).sequence if logs else int(status["sequence"])
+        )
+        if not reader.holds(sequence, digest):
+            return None  # another report of that round, or one that was dropped with what was pending
+        if not logs:
+            return Receipt(None, None, None)
+        transaction = logs[-1]["transactionHash"]
         try:
-            head = self._node.ask(lambda: self._node.web3.eth.block_number)
-            logs = self._node.ask(
-                lambda: contract.events.ReportAccepted.get_logs(
-                    from_block=max(0, head - LOG_BLOCKS), argument_filters={"digest": digest}
-                )
+            return self._outcome(
+                self.node.ask(lambda: self.node.web3.eth.get_transaction_receipt(transaction))
             )
-            if logs:
-                transaction = logs[0]["transactionHash"]
-                return _receipt(
-                    self._node.ask(lambda: self._node.web3.eth.get_transaction_receipt(transaction))
-                )
-        except (SettlementError, TransactionNotFound) as error:
-            _log.warning("cannot find the transaction of a report", error=str(error))
-        return Receipt(None, None, None)
-
-
-_HEADER = (
-    "round", "epoch", "observedAt", "validUntil", "acceptedAt", "instruments", "expiries", "digest", "book", "model",
-    "inputs",
-)  # fmt: skip
+        except TransactionNotFound:
+            return Receipt(bytes(transaction), int(logs[-1]["blockNumber"]), None)
 
 
 def _abi_fields(report: HedgeReport) -> tuple[object, ...]:
@@ -282,8 +310,17 @@ def _abi_fields(report: HedgeReport) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _receipt(receipt: Mapping[str, Any]) -> Receipt:
-    return Receipt(bytes(receipt["transactionHash"]), int(receipt["blockNumber"]), int(receipt["gasUsed"]))
+def _rejected(log: Mapping[str, Any]) -> SettlementError:
+    data = bytes(log["data"])
+    number, index = int.from_bytes(data[:32]), int.from_bytes(data[32:64])
+    breach = Breach(number).name if number < len(Breach) else str(number)
+    return SettlementError(
+        f"the contract's breaker rejects the report: {breach} at word {index}",
+        reason=Reason.REPORT_REJECTED,
+        remedy="the feed is flagged until a good report is accepted; look at the market data behind this one",
+        error=breach,
+        arguments={"index": index},
+    )
 
 
 def _mismatch(message: str) -> SettlementError:

@@ -1,11 +1,14 @@
 """A JSON-RPC node behind a URL: the connection, and what its failures are called."""
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from json import JSONDecodeError
 from typing import TypeVar, cast
 from urllib.parse import urlsplit
 
 import requests
+from eth_abi.exceptions import DecodingError
+from eth_utils.address import to_checksum_address
 from web3 import HTTPProvider, Web3
 from web3.exceptions import (
     ContractLogicError,
@@ -16,7 +19,7 @@ from web3.exceptions import (
 )
 from web3.types import RPCEndpoint, RPCResponse
 
-from coordinator.artifact import Artifact
+from coordinator.artifact import Artifact, load_artifact
 from coordinator.settlement.types import SettlementError
 from mpc_party.protocol.errors import ConfigError, Reason
 from mpc_party.protocol.files import one_line
@@ -66,9 +69,7 @@ class Node:
         except (TimeExhausted, TransactionNotFound):
             raise
         except ContractLogicError as error:
-            data = _error_data(error)
-            name, remedy = self._artifact.explain(data) if data else (one_line(str(error.message)), None)
-            raise SettlementError(f"the contract refuses: {name}", remedy=remedy) from None
+            raise self._refusal(error) from None
         except Web3RPCError as error:
             raise SettlementError(
                 f"the node refuses: {_rpc_message(error)}",
@@ -76,6 +77,27 @@ class Node:
             ) from None
         except (Web3Exception, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise _unreachable(self._url, error) from None
+
+    def code(self, address: str) -> bytes:
+        """What stands at an address, empty where nothing does."""
+        return self.ask(lambda: bytes(self.web3.eth.get_code(to_checksum_address(address))))
+
+    def _refusal(self, error: ContractLogicError) -> SettlementError:
+        data = _error_data(error)
+        if not data:
+            return SettlementError(f"the contract refuses: {one_line(str(error.message))}")
+        # A contract passes on what another one of the suite says.
+        known = next(
+            (each for each in (self._artifact, *_suite()) if data[:4] in each.errors), self._artifact
+        )
+        text, remedy = known.explain(data)
+        try:
+            name, arguments = known.decode_error(data) or (None, {})
+        except (DecodingError, OverflowError):
+            name, arguments = None, {}
+        return SettlementError(
+            f"the contract refuses: {text}", remedy=remedy, error=name, arguments=arguments
+        )
 
     def follow_clock(self, timestamp: int) -> None:
         """Bring a development chain to at least this time, as a recorded market needs it.
@@ -98,6 +120,11 @@ class Node:
                 reason=Reason.CHAIN_MISMATCH,
                 remedy="settle a recording on `mpc-coordinator chain` or on Anvil, or run on a live market",
             )
+
+
+@cache
+def _suite() -> tuple[Artifact, ...]:
+    return tuple(load_artifact(name) for name in ("ConsortiumMembers", "ConsortiumBond"))
 
 
 def _connect(url: str, call_seconds: float) -> Web3:

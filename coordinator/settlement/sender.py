@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from eth_account.signers.local import LocalAccount
+from eth_hash.auto import keccak
 from hexbytes import HexBytes
 from web3.exceptions import TimeExhausted, TransactionNotFound
 
@@ -37,23 +38,29 @@ class Sender:
             )
         return self._account
 
-    def send(self, data: bytes, to: str | None, key: bytes | None = None) -> Mapping[str, Any]:
+    def send(
+        self, data: bytes, to: str | None, key: bytes | None = None, *, value: int = 0, pending: bool = False
+    ) -> Mapping[str, Any]:
         """Sign, send, and wait for the receipt of a transaction that succeeds.
 
         Args:
             data: of the call, or creation code.
             to: the contract; None creates one.
             key: under which `resume` finds the transaction if this does not return.
+            value: wei that go with it.
+            pending: try it as of the block to come, not of the latest one: for what depends on the time.
 
         Raises:
             SettlementError: SETTLEMENT_REVERTED with the reason, CHAIN_UNREACHABLE.
         """
         account = self.account()
-        call: dict[str, Any] = {"from": account.address, "data": HexBytes(data)}
+        call: dict[str, Any] = {"from": account.address, "data": HexBytes(data), "value": value}
         if to is not None:
             call["to"] = to
         # The estimate executes the call: a refusal comes back here, with its reason and at no cost.
-        estimate = self._node.ask(lambda: int(self._node.web3.eth.estimate_gas(call)))  # type: ignore[arg-type]
+        estimate = self._node.ask(
+            lambda: int(self._node.web3.eth.estimate_gas(call, "pending" if pending else None))  # type: ignore[arg-type]
+        )
         block, priority = self._node.ask(
             lambda: (self._node.web3.eth.get_block("latest"), int(self._node.web3.eth.max_priority_fee))
         )
@@ -66,7 +73,6 @@ class Sender:
             "gas": min(int(estimate * GAS_MARGIN), max(estimate, TRANSACTION_GAS_CAP)),
             "maxPriorityFeePerGas": priority,
             "maxFeePerGas": 2 * int(block.get("baseFeePerGas", 0)) + priority,
-            "value": 0,
         }
         signed = account.sign_transaction({k: v for k, v in transaction.items() if k != "from"})
         if key is not None:
@@ -81,6 +87,20 @@ class Sender:
         receipt = self._wait(HexBytes(signed.hash))
         self._sent.pop(key or b"", None)
         return receipt
+
+    def send_raw(self, raw: bytes) -> Mapping[str, Any]:
+        """Send a transaction that somebody else has signed, and wait for its receipt.
+
+        Raises:
+            SettlementError: SETTLEMENT_REVERTED with the reason, CHAIN_UNREACHABLE.
+        """
+        transaction = HexBytes(bytes(keccak(raw)))
+        try:
+            self._node.ask(lambda: self._node.web3.eth.send_raw_transaction(raw))
+        except SettlementError as error:
+            if not any(phrase in error.message.lower() for phrase in _ALREADY_SENT):
+                raise
+        return self._wait(transaction)
 
     def resume(self, key: bytes) -> Mapping[str, Any] | None:
         """The receipt of a transaction that was sent under this key, if the node knows it; waits for its block."""

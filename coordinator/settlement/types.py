@@ -1,36 +1,76 @@
-"""What settling deals in: receipts, the contract's own reading, its limits, and the error."""
+"""What settling deals in: modes, receipts, the contract's own reading, and the error."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from enum import IntEnum, StrEnum
+from typing import Any
 
-from mpc_party.protocol.consortium import Consortium
-from mpc_party.protocol.consortium import Settlement as SettlementSection
 from mpc_party.protocol.errors import ConsortiumError, Reason
 from mpc_party.protocol.report import HedgeReport
 
-MAX_FUTURE_SKEW: Final = 60
-LOWEST_VOL, HIGHEST_VOL = 10_000, 20_000_000  # 1e-6
-MAX_HEDGE_DELTA: Final = 4_500_000  # 1e-6; the program reaches 1 + 0.4 * 8, see mpc_party.hedging.outputs
-
 
 class SettlementError(ConsortiumError):
-    """The chain, the contract or the node behind the URL does not do what is asked."""
+    """The chain, the contract or the node behind the URL does not do what is asked.
+
+    `error` and `arguments` are the contract's own error, where it gave one.
+    """
 
     default_reason = Reason.SETTLEMENT_REVERTED
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: Reason | None = None,
+        culprit: str | None = None,
+        remedy: str | None = None,
+        error: str | None = None,
+        arguments: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message, reason=reason, culprit=culprit, remedy=remedy)
+        self.error = error
+        self.arguments = arguments or {}
+
+
+class Publish(StrEnum):
+    """How reports come to the chain.
+
+    DIGEST: their words stay in the transaction, the contract keeps the digest. STORED: the contract keeps the words too, for
+    contracts that read instruments, as often as its `storedPace` lets it; reports in between are published as digests.
+    """
+
+    DIGEST = "digest"
+    STORED = "stored"
+
+
+class Breach(IntEnum):
+    """Why a contract's breaker rejects a signed report: `Breach` of ledger/Breaker.sol, in its order."""
+
+    NONE = 0
+    FORWARD_RESERVED_BITS = 1
+    FORWARD_ZERO = 2
+    EXPIRY_PASSED = 3
+    EXPIRY_NOT_ASCENDING = 4
+    FORWARD_JUMP = 5
+    PARAM_RESERVED_BITS = 6
+    VOL_OUT_OF_BOUNDS = 7
+    DELTA_OUT_OF_BOUNDS = 8
+    HEDGE_DELTA_OUT_OF_BOUNDS = 9
 
 
 @dataclass(frozen=True)
 class Patience:
-    """Seconds: of silence in one call; for a transaction to be in a block; between two looks at it."""
+    """Seconds: of silence in one call; for a transaction to be in a block; between two looks; for the contract's pace."""
 
     call: float = 20.0
     receipt: float = 45.0
     poll: float = 0.05
+    pace: float = 15.0
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """A report on the chain. `transaction`, `block` and `gas` are None if somebody else's transaction brought it."""
+    """A report on the chain. `transaction`, `block` and `gas` are None if it is not known what brought it."""
 
     transaction: bytes | None
     block: int | None
@@ -38,16 +78,15 @@ class Receipt:
 
 
 @dataclass(frozen=True)
-class Deployment:
-    """A deployed contract: the section for the consortium file, and what it cost."""
-
-    section: SettlementSection
-    receipt: Receipt
-
-
-@dataclass(frozen=True)
 class StoredReport:
-    """What the contract itself says of its latest report."""
+    """What the contract itself has of its latest report.
+
+    Attributes:
+        sequence: its number among the accepted ones.
+        final: its challenge window has passed.
+        stored: its number among the stored ones; None where the contract keeps its digest alone, and the words are those of the
+            transaction that brought it, which hash to that digest.
+    """
 
     round: int
     epoch: int
@@ -60,6 +99,9 @@ class StoredReport:
     inputs: bytes
     forwards: bytes
     params: bytes
+    sequence: int
+    final: bool
+    stored: int | None
 
     def differences(self, report: HedgeReport, digest: bytes) -> list[str]:
         """Names of the fields that are not, bit for bit, those of the report."""
@@ -76,17 +118,3 @@ class StoredReport:
             "params": report.params,
         }
         return [name for name, value in wanted.items() if getattr(self, name) != value]
-
-
-def contract_config(consortium: Consortium) -> tuple[int, ...]:
-    """The contract's limits, from the consortium's program: `Config` of ReportBounds.sol, in its order."""
-    validity = consortium.program.report_validity
-    return (
-        validity,
-        MAX_FUTURE_SKEW,
-        validity,
-        consortium.program.max_instruments,
-        LOWEST_VOL,
-        HIGHEST_VOL,
-        MAX_HEDGE_DELTA,
-    )

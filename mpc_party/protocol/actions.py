@@ -48,13 +48,16 @@ class LedgerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Tolerances(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a report may be off by before it can be challenged: `Tolerances` of IReportJudge.sol, with its units."""
+    """What a report may be off by before it can be challenged: `Tolerances` of IReportJudge.sol, with its units.
+
+    By default what `ToleranceFloors.defaults` gives.
+    """
 
     delta: int = 2_000
-    gamma: int = 8_000
+    gamma: int = 32_000
     vega: int = 2_000
     premium: int = 2_000
-    vol: int = 2_000
+    vol: int = 8_000
     hedge_reach: int = 800
     hedge_slack: int = 20_000
 

@@ -56,6 +56,9 @@ class Reason(StrEnum):
     CHAIN_UNREACHABLE = "chain-unreachable"  # no JSON-RPC node at the URL
     CHAIN_MISMATCH = "chain-mismatch"  # wrong chain id or contract
     SETTLEMENT_REVERTED = "settlement-reverted"  # the contract refused the report
+    REPORT_REJECTED = (
+        "report-rejected"  # the contract's breaker found a word that cannot be meant, and flagged the feed
+    )
     REPORT_INVALID = "report-invalid"  # a report or its signature does not verify
     # Audit
     DISCLOSURE_INVALID = (

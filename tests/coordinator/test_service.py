@@ -6,7 +6,7 @@ import pytest
 from coordinator.history import History
 from coordinator.lifecycle import Schedule
 from coordinator.service import CoordinatorService
-from coordinator.settlement import Settlement, SettlementError
+from coordinator.settlement import Settlement, SettlementError, SuiteOptions
 from coordinator.settlement.types import Receipt
 from mpc_party.protocol.errors import ConsortiumError, Reason
 from mpc_party.protocol.messages import Settled, Status
@@ -14,6 +14,7 @@ from tests.support.chains import embedded_chain
 from tests.support.desks import Books, Desks, aborts, honest, only_commits, result, silent
 from tests.support.signed_group import CHAIN_START, SignedGroup
 
+BRISK = SuiteOptions(challenge_window=60)  # a second between two reports
 QUICK = Schedule(deadline_ms=400, gather_ms=300, grace_ms=100, backoff_ms=10, settle_ms=20_000)
 
 
@@ -23,7 +24,7 @@ def settled_group():
     group = SignedGroup(members=4)
     account = group.coordinator.evm_account()
     with embedded_chain([account.address], CHAIN_START) as url:
-        group.at(Settlement(url, group.consortium, account).deploy().section)
+        group.at(Settlement(url, group.consortium, account).deploy(BRISK).section)
         yield group, url
 
 
@@ -55,7 +56,7 @@ def test_a_round_settles_and_is_remembered_with_all_that_was_measured(settled_gr
     assert row.instruments == 18
     assert {"commit", "compute", "nonce", "approve", "sign", "signed", "settle", "total"} <= set(row.ms)
     assert (row.mesh_bytes, row.mesh_rounds) == (1000, 60)
-    assert row.gas > 100_000
+    assert row.gas > 50_000
     assert len(row.tx) == 32
     assert row.max_delta_error <= 1e-6
     settled = [m for m in desks.published if isinstance(m, Settled)]
@@ -169,11 +170,11 @@ def test_a_node_that_is_gone_for_a_moment_is_asked_again(settled_group, tmp_path
     class Flaky(Settlement):
         failures = 2
 
-        def submit(self, report, signature):
+        def submit(self, report, signature, book=None):
             if self.failures:
                 self.failures -= 1
                 raise SettlementError("the node is gone", reason=Reason.CHAIN_UNREACHABLE)
-            return super().submit(report, signature)
+            return super().submit(report, signature, book)
 
     group, url = settled_group
     contract = Flaky(url, group.consortium, group.coordinator.evm_account())
@@ -223,8 +224,8 @@ def test_an_interrupted_round_without_a_signature_ends_as_aborted(settled_group,
 
 def test_a_report_that_came_late_to_the_contract_is_put_right_in_the_history(settled_group, tmp_path):
     class SubmitsThenFails(Settlement):
-        def submit(self, report, signature):
-            super().submit(report, signature)
+        def submit(self, report, signature, book=None):
+            super().submit(report, signature, book)
             raise SettlementError("the answer was lost", reason=Reason.CHAIN_MISMATCH)
 
     group, url = settled_group
