@@ -99,7 +99,7 @@ class Bond:
         try:
             self._ask("seize")
         except SettlementError as error:
-            if "NothingToSeize" in error.message:
+            if error.error == "NothingToSeize":
                 return False
             raise
         return True

@@ -59,15 +59,10 @@ class Challenge:
 
 @dataclass(frozen=True)
 class Upheld:
-    """What came of a challenge."""
+    """What came of a challenge. `gas`: of all transactions, a book's registration among them."""
 
     sent: Sent
-    registered: list[Sent]
-
-    @property
-    def gas(self) -> int:
-        """Of all transactions."""
-        return self.sent.gas + sum(one.gas for one in self.registered)
+    gas: int
 
 
 class Court:
@@ -193,8 +188,9 @@ class Court:
         """
         self.require_open(signed, terms)
         self._require_funds(terms.bond)
-        registered = [] if self.registry.book_id(signed.report.book) else self.registry.register(book)
-        if registered:
+        before = self.chain.sender.gas
+        if not self.registry.book_id(signed.report.book):
+            self.registry.register(book)
             rows = found.candidate.rows
             numbers = self.registry.ids(book)
             found = Challenge(found.candidate, tuple(numbers[row] for row in rows), found.names)
@@ -208,7 +204,7 @@ class Court:
                 f"the challenge was upheld when it was tried, and not in block {sent.block}: its bond is forfeited",
                 remedy="see what changed at the contract in that block",
             )
-        return Upheld(sent, registered)
+        return Upheld(sent, self.chain.sender.gas - before)
 
     def equivocate(self, one: SignedReport, other: SignedReport) -> Sent:
         """Prove that the group key signed two reports for one round.

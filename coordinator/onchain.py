@@ -12,18 +12,16 @@ from eth_account.signers.local import LocalAccount
 from eth_utils.address import to_checksum_address
 from hexbytes import HexBytes
 from web3.contract import Contract
-from web3.exceptions import TimeExhausted
 from web3.types import LogReceipt, TxParams
 
 from coordinator.artifact import load_abi, load_artifact
 from coordinator.settlement.node import Node
+from coordinator.settlement.sender import Sender
 from coordinator.settlement.types import Patience, SettlementError
 from mpc_party.protocol.consortium_rules import check_address
 from mpc_party.protocol.errors import ConfigError, Reason
 
 BATCH: Final = 100  # calls in one request
-TRANSACTION_GAS_CAP: Final = 1 << 24  # EIP-7825
-GAS_MARGIN: Final = 1.15
 _KNOWN: Final = ("HedgeSettlement", "ConsortiumMembers", "ConsortiumBond", "ReportJudge")
 
 
@@ -39,6 +37,19 @@ class Sent:
     def summary(self) -> dict[str, object]:
         """For JSON."""
         return {"transaction": self.transaction, "block": self.block, "gas": self.gas}
+
+
+class _Counting(Sender):
+    """Knows how much gas its transactions took."""
+
+    gas = 0
+
+    def send(
+        self, data: bytes, to: str | None, key: bytes | None = None, *, value: int = 0, pending: bool = False
+    ) -> Mapping[str, Any]:
+        receipt = super().send(data, to, key, value=value, pending=pending)
+        self.gas += int(receipt["gasUsed"])
+        return receipt
 
 
 class Onchain:
@@ -62,12 +73,13 @@ class Onchain:
         chain_id: int | None = None,
         patience: Patience | None = None,
     ) -> None:
-        self._patience = patience or Patience()
+        patience = patience or Patience()
         ledger = load_artifact()
         # One list of errors, so that refusals have names whichever contract they come from.
         known = replace(ledger, abi=[entry for name in _KNOWN for entry in load_abi(name)])
-        self._node = Node(rpc_url, self._patience.call, known)
+        self._node = Node(rpc_url, patience.call, known)
         self._account = account
+        self.sender = _Counting(self._node, account, patience)
         self.chain_id = self._node.chain_id
         if chain_id is not None and chain_id != self.chain_id:
             raise SettlementError(
@@ -75,6 +87,11 @@ class Onchain:
                 reason=Reason.CHAIN_MISMATCH,
                 remedy="give the node of that chain with --rpc-url",
             )
+
+    @property
+    def node(self) -> Node:
+        """The node itself."""
+        return self._node
 
     @property
     def account(self) -> str:
@@ -106,7 +123,7 @@ class Onchain:
         """
         check_address(address, what)
         at = to_checksum_address(address)
-        if not self.has_code(at):
+        if not self._node.code(at):
             raise SettlementError(
                 f"there is no contract at {address} on chain {self.chain_id}",
                 reason=Reason.CHAIN_MISMATCH,
@@ -162,36 +179,14 @@ class Onchain:
             SettlementError: SETTLEMENT_REVERTED with the contract's own error, and nothing was paid; CHAIN_UNREACHABLE.
             ConfigError: no account.
         """
-        sender = self.account
-        account = self._account
-        if account is None:
-            raise ConfigError("no account to pay with")
         data = HexBytes(contract.encode_abi(name, list(arguments)))
-        call: dict[str, Any] = {"from": sender, "to": contract.address, "data": data, "value": value}
-        eth = self._node.web3.eth
-        # The estimate executes the call: a refusal comes back here, with its reason and at no cost.
-        estimate = self._node.ask(lambda: int(eth.estimate_gas(call)))  # type: ignore[arg-type]
-        block, priority, nonce = self._node.ask(
-            lambda: (
-                eth.get_block("latest"),
-                int(eth.max_priority_fee),
-                int(eth.get_transaction_count(to_checksum_address(sender), "pending")),
-            )
+        receipt = self.sender.send(data, str(contract.address), value=value)
+        return Sent(
+            HexBytes(receipt["transactionHash"]).to_0x_hex(),
+            int(receipt["blockNumber"]),
+            int(receipt["gasUsed"]),
+            list(receipt["logs"]),
         )
-        signed = account.sign_transaction(
-            {
-                "to": contract.address,
-                "data": data,
-                "value": value,
-                "chainId": self.chain_id,
-                "nonce": nonce,
-                "gas": min(int(estimate * GAS_MARGIN), max(estimate, TRANSACTION_GAS_CAP)),
-                "maxPriorityFeePerGas": priority,
-                "maxFeePerGas": 2 * int(block.get("baseFeePerGas", 0)) + priority,
-            }
-        )
-        self._node.ask(lambda: eth.send_raw_transaction(signed.raw_transaction))
-        return self._landed(HexBytes(signed.hash))
 
     # What has happened
 
@@ -205,8 +200,7 @@ class Onchain:
 
     def has_code(self, address: str) -> bool:
         """Whether an account is a contract."""
-        at = to_checksum_address(address)
-        return bool(self._node.ask(lambda: bytes(self._node.web3.eth.get_code(at))))
+        return bool(self._node.code(address))
 
     def balance(self, address: str) -> int:
         """Wei of an account."""
@@ -238,28 +232,3 @@ class Onchain:
             for log in sent.logs
             if str(log["address"]) == contract.address and (topic is None or log["topics"][0] == topic)
         ]
-
-    def _landed(self, transaction: HexBytes) -> Sent:
-        try:
-            receipt = self._node.ask(
-                lambda: self._node.web3.eth.wait_for_transaction_receipt(
-                    transaction, timeout=self._patience.receipt, poll_latency=self._patience.poll
-                )
-            )
-        except TimeExhausted:
-            raise SettlementError(
-                f"transaction {transaction.to_0x_hex()} is not in a block after {self._patience.receipt:g} s",
-                reason=Reason.CHAIN_UNREACHABLE,
-                remedy="look for it before you send another: see that the node is in sync and that the fee is enough",
-            ) from None
-        if receipt["status"] != 1:
-            raise SettlementError(
-                f"transaction {transaction.to_0x_hex()} reverted in block {receipt['blockNumber']}",
-                remedy="somebody was faster, or the chain has changed since the call was tried",
-            )
-        return Sent(
-            transaction.to_0x_hex(),
-            int(receipt["blockNumber"]),
-            int(receipt["gasUsed"]),
-            list(receipt["logs"]),
-        )

@@ -1,17 +1,13 @@
 """Books at a contract's registry: found there, and brought there by whoever needs them."""
 
-from typing import Final
-
 from eth_hash.auto import keccak
 from web3.contract import Contract
 
-from coordinator.onchain import Onchain, Sent
+from coordinator.onchain import Onchain
+from coordinator.settlement.registry import register_book
 from coordinator.settlement.types import SettlementError
-from mpc_party.protocol.errors import Reason, ReportError
+from mpc_party.protocol.errors import ReportError
 from mpc_party.protocol.words import split_words
-
-# An instrument takes some 50,000 gas, and a transaction at most 2^24.
-WORDS_PER_TRANSACTION: Final = 200
 
 
 class Registry:
@@ -33,21 +29,13 @@ class Registry:
             for number in self._chain.ask_many(self._ledger, "idOf", [(word,) for word in split_words(book)])
         ]
 
-    def register(self, book: bytes) -> list[Sent]:
+    def register(self, book: bytes) -> None:
         """Register a book's instruments and the book, as far as they are not.
 
         Raises:
             SettlementError: as `Onchain.send`.
         """
-        words = list(split_words(book))
-        missing = [word for word, number in zip(words, self.ids(book), strict=True) if not number]
-        sent = [
-            self._chain.send(self._ledger, "register", missing[start : start + WORDS_PER_TRANSACTION])
-            for start in range(0, len(missing), WORDS_PER_TRANSACTION)
-        ]
-        if not self.book_id(bytes(keccak(book))):
-            sent.append(self._chain.send(self._ledger, "registerBook", self.ids(book)))
-        return sent
+        register_book(self._chain.node, self._chain.sender, self._ledger, book)
 
     def words(self, book: bytes) -> bytes | None:
         """The instrument words of a registered book, by its hash; None where it is not registered.
@@ -94,7 +82,7 @@ class Registry:
         try:
             self._chain.ask(self._ledger, "instrument", number)
         except SettlementError as error:
-            if error.reason is not Reason.SETTLEMENT_REVERTED:
+            if error.error != "UnknownInstrument":
                 raise
             return False
         return True
