@@ -35,8 +35,8 @@ def parse_instrument(name: str) -> InstrumentFields:
             f"{one_line(name, 60)!a} is no option's name", remedy="write it as BTC-28MAR27-90000-C"
         )
     strike = int(match[6]) * _STRIKE_UNIT + int((match[7] or "").ljust(8, "0"))
-    if not 0 < strike < 1 << 96:
-        raise ConfigError(f"{name!a} has no strike that a contract could hold")
+    if not strike:
+        raise ConfigError(f"{name!a} has no strike")
     return InstrumentFields(match[1], match[8] == "C", expiry, strike)
 
 
