@@ -6,6 +6,7 @@ from typing import Final
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
+from eth_keyfile.exceptions import EthKeyfileException
 
 from coordinator.home import CoordinatorHome
 from mpc_party.protocol.errors import ConfigError, Reason
@@ -43,6 +44,6 @@ def paying_account(home: Path, keystore: Path | None, passphrase_file: Path | No
         raise ConfigError(
             f"keystore {keystore}: does not open with this passphrase", reason=Reason.PASSPHRASE_WRONG
         ) from None
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, EthKeyfileException) as error:
         raise ConfigError(f"keystore {keystore}: not of version 3 ({type(error).__name__})") from None
     return account
