@@ -86,6 +86,11 @@ class Court:
             "ReportJudge", str(chain.ask(self.ledger, "JUDGE")), "the contract's judge"
         )
 
+    def foreign(self) -> list[str]:
+        """Which of ledger and judge are not this release's code: what they say in a call need not be what they do."""
+        parts = ((self.ledger, "HedgeSettlement"), (self._judge, "ReportJudge"))
+        return [f"{name} at {part.address}" for part, name in parts if not self.chain.is_release(part, name)]
+
     def terms(self) -> Terms:
         """As they are now."""
 

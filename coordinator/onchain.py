@@ -6,13 +6,15 @@ the contracts by hand: one transaction at a time, with a value, tried before it 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from eth_account.signers.local import LocalAccount
 from eth_utils.address import to_checksum_address
 from hexbytes import HexBytes
 from web3.contract import Contract
-from web3.types import LogReceipt, TxParams
+from web3.exceptions import TransactionNotFound
+from web3.logs import DISCARD
+from web3.types import LogReceipt, TxParams, TxReceipt
 
 from coordinator.artifact import load_abi, load_artifact
 from coordinator.settlement.node import Node
@@ -218,17 +220,20 @@ class Onchain:
         ]
         return sorted(found, key=lambda log: (log["blockNumber"], log["logIndex"]))
 
-    def calldata(self, transaction: bytes) -> bytes:
-        """The data that a transaction was sent with."""
-        found = self._node.ask(lambda: self._node.web3.eth.get_transaction(HexBytes(transaction)))
+    def calldata(self, transaction: bytes) -> bytes | None:
+        """The data that a transaction was sent with; None where the node does not know it any more."""
+        try:
+            found = self._node.ask(lambda: self._node.web3.eth.get_transaction(HexBytes(transaction)))
+        except TransactionNotFound:
+            return None
         return bytes(HexBytes(found["input"]))
+
+    def is_release(self, contract: Contract, name: str) -> bool:
+        """Whether the code at an address is that of this release's contract of a name."""
+        return load_artifact(name).matches(self._node.code(str(contract.address)))
 
     def events_in(self, sent: Sent, contract: Contract, name: str) -> list[Mapping[str, Any]]:
         """Arguments of a contract's events of that name in a transaction."""
-        event = contract.events[name]()
-        topic = HexBytes(event.topic) if hasattr(event, "topic") else None
-        return [
-            event.process_log(log)["args"]
-            for log in sent.logs
-            if str(log["address"]) == contract.address and (topic is None or log["topics"][0] == topic)
-        ]
+        receipt = cast("TxReceipt", {"logs": sent.logs})
+        found = contract.events[name]().process_receipt(receipt, errors=DISCARD)
+        return [log["args"] for log in found if log["address"] == contract.address]

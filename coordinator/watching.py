@@ -128,16 +128,19 @@ class Watcher:
         number = int(arguments["state"]) >> 208 if accepted else int(arguments["round"])
         transaction = bytes(log["transactionHash"])
         chain, address = self._court.chain, self._court.address
+        data = chain.calldata(transaction)
         signed = next(
             (
                 found
-                for found in in_calldata(chain.calldata(transaction), terms.consortium)
+                for found in in_calldata(data or b"", terms.consortium)
                 if found.digest(chain.chain_id, address) == digest
             ),
             None,
         )
         book, found, trouble = None, None, None
-        if signed is None:
+        if data is None:
+            trouble = "the node does not know the transaction any more"
+        elif signed is None:
             trouble = "the transaction's data does not hold its words: another contract made them"
         else:
             try:

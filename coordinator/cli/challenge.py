@@ -70,15 +70,17 @@ def challenge(
     from coordinator.onchain import Onchain
     from coordinator.paying import paying_account
     from coordinator.report_file import load_report_file
+    from coordinator.settlement import SettlementError
     from coordinator.signed_report import from_file
     from mpc_party.hedging.laws import Law
 
     where = place(contract, consortium, home)
-    file = load_report_file(report)
     named = [parse_instrument(name) for name in instrument or []]
-    account = None if dry_run and keystore is None else paying_account(home, keystore, passphrase_file)
     with refusals_apart():
+        file = load_report_file(report)
+        account = None if dry_run and keystore is None else paying_account(home, keystore, passphrase_file)
         court = Court(Onchain(rpc_url, account, chain_id=where.chain_id), where.contract)
+        warn(court)
         signed, book, terms = from_file(file), file.book(), court.terms()
         found = candidates(signed.report, book, terms.tolerances)
         wanted = forced(book, None if law is None else Law[law.value], named, found)
@@ -94,6 +96,8 @@ def challenge(
         tell(f"Round {signed.report.round} breaks {chosen.candidate.reason}")
         if dry_run:
             book_known = bool(court.registry.book_id(signed.report.book))
+            if book_known and account is not None and not court.would_uphold(signed, chosen, terms):
+                raise SettlementError("the judge upholds this challenge, the contract does not")
             if json:
                 print_json({**said, "dry_run": True, "bond": terms.bond, "book_registered": book_known})
             else:
@@ -144,9 +148,9 @@ def equivocation(
     from coordinator.signed_report import from_file
 
     where = place(contract, consortium, home)
-    first, second = (from_file(load_report_file(path)) for path in (one, other))
-    account = None if dry_run and keystore is None else paying_account(home, keystore, passphrase_file)
     with refusals_apart():
+        first, second = (from_file(load_report_file(path)) for path in (one, other))
+        account = None if dry_run and keystore is None else paying_account(home, keystore, passphrase_file)
         court = Court(Onchain(rpc_url, account, chain_id=where.chain_id), where.contract)
         why = _no_equivocation(first, second, court)
         if why is not None:
@@ -200,6 +204,12 @@ def collect(
     if done.seized is not None:
         tell(f"Seized the bond in block {done.seized.block}, {done.seized.gas:,} gas.")
     tell(f"Collected {shown_wei(done.amount)} in block {done.sent.block}, {done.sent.gas:,} gas.")
+
+
+def warn(court: "Court") -> None:
+    """Say it where a contract is not this release's."""
+    for name in court.foreign():
+        tell(f"Warning: {name} is not this release's code; do not rely on what it says in a call")
 
 
 def _no_equivocation(one: "SignedReport", other: "SignedReport", court: "Court") -> str | None:

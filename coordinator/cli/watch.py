@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from coordinator.cli.challenge import warn
 from coordinator.cli.options import (
     DEFAULT_HOME,
     DEFAULT_RPC_URL,
@@ -62,6 +63,8 @@ def watch(
     books = [load_report_file(path).book() for path in book or []]
     account = paying_account(home, keystore, passphrase_file) if challenge else None
     court = Court(Onchain(rpc_url, account, chain_id=where.chain_id), where.contract)
+    if challenge:
+        warn(court)
     suspects = 0
 
     def handle(seen: Seen) -> None:

@@ -15,7 +15,9 @@ from mpc_party.protocol.files import one_line
 
 if TYPE_CHECKING:
     from eth_account.signers.local import LocalAccount
+    from hexbytes import HexBytes
     from web3.contract import Contract
+    from web3.types import TxReceipt
 
 T = TypeVar("T")
 
@@ -139,7 +141,7 @@ class FeedChain:
         }
         signed = account.sign_transaction(transaction)
         sent = self._ask(lambda: eth.send_raw_transaction(signed.raw_transaction))
-        receipt = self._ask(lambda: eth.wait_for_transaction_receipt(sent, timeout=RECEIPT_SECONDS))
+        receipt = self._landed(sent)
         if receipt["status"] != 1:
             raise ConsortiumError(
                 f"transaction {sent.to_0x_hex()} reverted in block {receipt['blockNumber']}",
@@ -147,6 +149,24 @@ class FeedChain:
                 remedy="somebody may have paused the feed first; look at it, and try again",
             )
         return Paused(self.members, sent.to_0x_hex(), int(receipt["blockNumber"]), int(receipt["gasUsed"]))
+
+    def _landed(self, sent: "HexBytes") -> "TxReceipt":
+        from web3.exceptions import TimeExhausted  # noqa: PLC0415 - see the module
+
+        def wait() -> "TxReceipt | None":
+            try:
+                return self._web3.eth.wait_for_transaction_receipt(sent, timeout=RECEIPT_SECONDS)
+            except TimeExhausted:
+                return None
+
+        receipt = self._ask(wait)
+        if receipt is None:
+            raise ConsortiumError(
+                f"transaction {sent.to_0x_hex()} is not in a block after {RECEIPT_SECONDS:g} s",
+                reason=Reason.CHAIN_UNREACHABLE,
+                remedy="it may still come: look for it, and ask another member to pause, too",
+            )
+        return receipt
 
     def _contract(self, address: str, abi: list[dict[str, Any]]) -> "Contract":
         from eth_utils.address import to_checksum_address  # noqa: PLC0415 - comes with web3

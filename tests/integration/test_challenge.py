@@ -12,6 +12,7 @@ from coordinator.onchain import Onchain
 from coordinator.report_file import save_report_file
 from coordinator.watching import Watcher
 from mpc_party.hedging.laws import Law
+from mpc_party.protocol.compact import compact, compact_signature
 from mpc_party.protocol.words import unpack_instrument
 from tests.support.chains import anvil_chain, rpc
 from tests.support.command_lines import KEYSTORE_WORDS, call, keystore
@@ -21,6 +22,8 @@ from tests.support.signed_group import CHAIN_START, SignedGroup, book_words
 pytestmark = pytest.mark.integration
 
 POOL = 5 * ETHER
+# calldatacopy(0, 32, calldatasize - 32); call(gas, calldataload(0), 0, 0, calldatasize - 32, 0, 0)
+RELAY = "6020360360206000376000600060203603600060006000355af100"
 
 
 @pytest.fixture(scope="module")
@@ -204,6 +207,8 @@ def test_what_cannot_be_challenged_is_said_before_anything_is_paid(stage, strang
         app, "challenge", path, "--contract", Web3.to_checksum_address("0x" + "12" * 20), "--dry-run"
     )
     assert (empty.status, "no contract" in empty.text) == (4, True)
+    path.write_text("{}")
+    assert challenge(stage, tmp_path, path, stranger).status == 4
     save_report_file(path, stage.file(proposal, wrong))
     stage.wait(8 * 86_400)
     assert "seconds ago" in challenge(stage, tmp_path, path, stranger).text
@@ -290,6 +295,11 @@ def test_a_watcher_judges_all_that_comes_and_challenges_what_is_wrong(stage, str
     assert done.status == 1, done.text
     assert done.lines[1]["challenge"]["upheld"] is True
     assert stage.ledger.functions.challengerOf(1).call() == stranger.address
+    told = call(
+        app, "watch", "--contract", stage.ledger.address, "--from-block", 0, "--every", 0.05, "--count", 2
+    )
+    assert "round 1 accepted" in told.text
+    assert "BREAKS law BLACK76" in told.text
     late = watch(stage, "--challenge", "--keystore", keystore(tmp_path, stranger))
     assert "proved to have lied already" in late.lines[1]["challenge_trouble"]
 
@@ -315,6 +325,35 @@ def test_a_watcher_sees_what_the_breaker_rejected(stage, tmp_path, stranger):
     assert done.status == 1, done.text
     (line,) = done.lines
     assert (line["accepted"], line["challenge"]["upheld"]) == (False, True)
+
+
+def test_a_contract_of_other_code_is_warned_of(stage, tmp_path):
+    proposal, report = stage.report(1)
+    path = saved(stage, tmp_path, proposal, report)
+    assert "Warning" not in challenge(stage, tmp_path, path, None, "--dry-run").text
+    code = stage.web3.eth.get_code(stage.judge.address)
+    rpc(stage.url, "anvil_setCode", stage.judge.address, "0x" + bytes(code).hex() + "00")
+    said = challenge(stage, tmp_path, path, None, "--dry-run")
+    assert f"Warning: ReportJudge at {stage.judge.address}" in said.text
+
+
+def test_a_report_that_came_through_another_contract_is_found(stage):
+    """An account abstraction's or a relay's call holds the ledger's call."""
+    _, report = stage.report(1)
+    short = compact(report)
+    inner = stage.ledger.encode_abi(
+        "settle", [short.core, list(short.words), *compact_signature(stage.sign(report))]
+    )
+    where = Web3.to_checksum_address("0x" + "77" * 20)
+    rpc(stage.url, "anvil_setCode", where, "0x" + RELAY)
+    data = "0x" + stage.ledger.address[2:].lower().rjust(64, "0") + inner[2:]
+    receipt = stage.web3.eth.wait_for_transaction_receipt(
+        stage.web3.eth.send_transaction({"from": stage.rich, "to": where, "data": data, "gas": 2_000_000})
+    )
+    assert receipt["status"] == 1
+    assert stage.ledger.functions.latestRound().call() == 1
+    (line,) = watch(stage).lines
+    assert line["instruments"] == report.instruments
 
 
 def test_a_watcher_gives_each_report_once(stage):
