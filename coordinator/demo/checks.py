@@ -5,17 +5,22 @@ from pathlib import Path
 
 from coordinator.check import DecodedReport
 from coordinator.demo.stage import DemoError
+from coordinator.reader import Feed
 from coordinator.report_file import ReportFile, verify_report_file
 from coordinator.settlement import Settlement, StoredReport
 from mpc_party.journal import read_rounds
 from mpc_party.protocol.consortium import Consortium
 from mpc_party.protocol.errors import Reason
+from mpc_party.protocol.words import split_words, unpack_instrument, unpack_param
 
 LARGEST_DELTA_ERROR = 1e-3
+READINGS = 20  # instruments that are read one by one, as contracts do
 
 
 def check_contract(file: ReportFile, settlement: Settlement, block: int) -> StoredReport:
-    """The contract's own reading at the round's block equals the opened values bit for bit: every word, and the digest.
+    """What the contract has at the round's block equals the opened values bit for bit: every word, and the digest.
+
+    Where the contract stores the words, they are its own; else those of the transaction, which hash to the contract's digest.
 
     Raises:
         DemoError: naming the first word that differs.
@@ -32,6 +37,34 @@ def check_contract(file: ReportFile, settlement: Settlement, block: int) -> Stor
                 f"the contract's {what} are not those of round {report.round}", reason=Reason.CHAIN_MISMATCH
             )
     return stored
+
+
+def check_final(file: ReportFile, settlement: Settlement, rpc_url: str) -> tuple[int, int]:
+    """The round is final, and what contracts read of its instruments is what was opened.
+
+    Returns:
+        How many instruments were read, and the number of the stored report.
+
+    Raises:
+        DemoError: it is not final, or an instrument reads otherwise.
+    """
+    held, feed = settlement.read_back(), Feed(rpc_url, file.contract, chain_id=file.chain_id)
+    number, words = file.report.round, list(split_words(file.book()))
+    params = list(split_words(file.hedge_report().params))
+    if not held.final or held.round != number or held.stored is None:
+        raise DemoError(
+            f"round {number} is not final and stored after its window", reason=Reason.CHAIN_MISMATCH
+        )
+    chosen = range(0, len(words), max(1, len(words) // READINGS))
+    for index in chosen:
+        instrument_id = feed.id_of(unpack_instrument(words[index]))
+        reading = None if instrument_id is None else feed.reading(instrument_id)
+        if reading is None or (reading.round, reading.param) != (number, unpack_param(params[index])):
+            raise DemoError(
+                f"instrument {index} of round {number} does not read as it was opened",
+                reason=Reason.CHAIN_MISMATCH,
+            )
+    return len(chosen), held.stored
 
 
 def check_journals(file: ReportFile, journals: Iterable[Path]) -> int:

@@ -108,6 +108,19 @@ class Stage:
         said: Mapping[str, Any] = json.loads(line)
         return said
 
+    def ended(self, name: str, seconds: float = STOP_SECONDS) -> None:
+        """Wait for a program that ends by itself.
+
+        Raises:
+            DemoError: it goes on, or failed; with its log's last line.
+        """
+        try:
+            status = self._programs[name].wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise DemoError(f"{name} does not end: {self.last_line(name)}") from None
+        if status != 0:
+            raise DemoError(f"{name} ended with status {status}: {self.last_line(name)}")
+
     def last_line(self, name: str) -> str:
         """The last line of a program's log."""
         lines = (self.folder / f"{name}.log").read_text(errors="replace").strip().splitlines()

@@ -12,7 +12,7 @@ import typer
 from rich.markup import escape
 
 from coordinator.auditing import FOLLOWS
-from coordinator.demo.checks import check_contract, check_journals, check_report
+from coordinator.demo.checks import check_contract, check_final, check_journals, check_report
 from coordinator.demo.stage import DemoError, Stage, free_ports
 from coordinator.report_file import load_report_file
 from mpc_party.console import print_json, stderr
@@ -54,8 +54,8 @@ def demo(
 ) -> None:
     """Run a whole consortium on this machine: keys, ceremony, rounds, contract; and check what comes out.
 
-    Every step is a command of a real consortium. Exit status 0 only if every round settled, the contract's words
-    equal the opened ones bit for bit, every delta is Black-76's within 1e-3, and an auditor's replay of the last round in
+    Every step is a command of a real consortium. Exit status 0 only if every round settled, what the contract has
+    equals the opened values bit for bit, the last report becomes final and reads so, every delta is Black-76's within 1e-3, and an auditor's replay of the last round in
     the clear gives its report.
     """
     if chain is not None and not chain.is_file():
@@ -148,7 +148,7 @@ class _Story:
 
     def _model_and_contract(self) -> None:
         self._say(
-            "Model and contract: `mpc-models deal`, `mpc-coordinator deploy`; members `join` the completed file"
+            "Model and contracts: `mpc-models deal`, `mpc-coordinator deploy`; members `join` the completed file"
         )
         model, shares = self._stage.folder / "model.toml", self._stage.folder / "shares"
         model.write_text(MODEL)
@@ -167,7 +167,8 @@ class _Story:
             "--home",
             self._coordinator,
         )
-        self._detail(f"contract {deployed['contract']}, {deployed['gas']:,} gas")
+        for name, each in deployed["contracts"].items():
+            self._detail(f"{name} {each['address']}, {each['gas']:,} gas")
         self._stage.together(
             [
                 (
@@ -198,23 +199,56 @@ class _Story:
         from coordinator.settlement import Settlement  # noqa: PLC0415
         from mpc_party.protocol.consortium_file import load_consortium  # noqa: PLC0415
 
-        self._say(f"Rounds: `mpc-coordinator serve --count {count}`")
-        self._stage.program(
-            "coordinator", "coordinator", "serve", "--count", count, "--every", 0, "--market", self._market,
-            "--consortium", self._file, "--rpc-url", self._rpc_url, "--home", self._coordinator, "--json",
+        where = (
+            "--market", self._market, "--consortium", self._file, "--rpc-url", self._rpc_url,
+            "--home", self._coordinator,
         )  # fmt: skip
         consortium = load_consortium(self._file)
         settlement = Settlement(self._rpc_url, consortium, None)
         history = CoordinatorHome(self._coordinator).history_file
-        for _ in range(count):
-            summary = self._stage.next_line("coordinator", ROUND_SECONDS)
-            if summary["state"] != "settled":
-                raise DemoError(
-                    f"a round ended as {summary['state']}: {self._stage.last_line('coordinator')}"
-                )
+
+        def settled(summary: Mapping[str, Any]) -> None:
             self._check(summary, history, consortium, settlement)
             if json:
                 print_json(summary)
+
+        if count > 1:
+            self._say(
+                f"Rounds: `mpc-coordinator serve --count {count - 1}`; the contract keeps a digest of each"
+            )
+            self._stage.program(
+                "coordinator", "coordinator", "serve", "--count", count - 1, "--every", 0, *where, "--json"
+            )
+            for _ in range(count - 1):
+                summary = self._stage.next_line("coordinator", ROUND_SECONDS)
+                if summary["state"] != "settled":
+                    raise DemoError(
+                        f"a round ended as {summary['state']}: {self._stage.last_line('coordinator')}"
+                    )
+                settled(summary)
+            self._stage.ended("coordinator")
+        self._say("The last one: `mpc-coordinator round --publish stored`; the contract keeps its words, too")
+        settled(self._stage.command("coordinator", "round", "--publish", "stored", "--gather", 60, *where))
+        self._final(consortium, settlement)
+
+    def _final(self, consortium: Consortium, settlement: "Settlement") -> None:
+        self._say("The challenge window passes, and the last report is final: `mpc-coordinator contracts`")
+        accepted = settlement.read_back().accepted_at
+        found = self._stage.command(
+            "coordinator", "contracts", "--consortium", self._file, "--rpc-url", self._rpc_url
+        )
+        settlement.follow_clock(accepted + found["window"])
+        file = load_report_file(self._report(self._last))
+        read, number = check_final(file, settlement, self._rpc_url)
+        found = self._stage.command(
+            "coordinator", "contracts", "--consortium", self._file, "--rpc-url", self._rpc_url
+        )
+        if not found["live"] or found["final_round"] != self._last:
+            raise DemoError(f"the contracts of {consortium.name} are not live with round {self._last} final")
+        self._detail(
+            f"{len(found['contracts'])} contracts with this release's code; {found['final_sequence']} reports final; "
+            f"{read} instruments of stored report {number} read as they were opened"
+        )
 
     def _check(
         self, summary: Mapping[str, Any], history: Path, consortium: Consortium, settlement: "Settlement"
@@ -237,8 +271,9 @@ class _Story:
         self._show(summary)
         show_report(decoded)
         self._detail(f"signature {file.signature}")
+        kept = "its digest" if stored.stored is None else "its digest and words"
         self._detail(
-            f"contract reads round {stored.round}, digest 0x{stored.digest.hex()}: {len(decoded)} words equal the opened "
+            f"contract keeps of round {stored.round} {kept}, 0x{stored.digest.hex()}: {len(decoded)} words equal the opened "
             f"ones bit for bit; {approved} journals hold the same digest"
         )
         self._last = number

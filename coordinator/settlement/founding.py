@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 from eth_abi.abi import encode as abi_encode
+from eth_abi.exceptions import EncodingError
 from eth_hash.auto import keccak
 from eth_utils.address import to_checksum_address
 
@@ -226,7 +227,7 @@ def _encoded(artifact: Artifact, arguments: list[object]) -> bytes:
     inputs: list[dict[str, Any]] = constructor.get("inputs", [])
     try:
         return abi_encode([_type(item) for item in inputs], arguments)
-    except (ValueError, OverflowError, TypeError) as error:
+    except EncodingError as error:
         raise ConfigError(f"{artifact.name} cannot be founded with this: {error}") from None
 
 

@@ -60,6 +60,11 @@ def test_four_members_two_rounds(tmp_path):
         assert {"commit", "compute", "approve", "sign", "settle", "total"} <= set(summary["ms"])
         assert len(summary["committee"]) == 3
     assert "words equal the opened ones bit for bit" in said
+    # A digest alone, and the words stored.
+    assert rounds[0]["gas"] < 1_000_000
+    assert rounds[1]["gas"] > 10_000_000
+    assert "2 reports final" in said
+    assert "read as they were opened" in said
     assert "Traceback" not in said
     assert not list(tmp_path.iterdir())
     assert not processes_using(tmp_path)
@@ -70,7 +75,7 @@ def test_an_interrupted_demo_leaves_nothing_behind(tmp_path, number):
     running = demo("--rounds", "50", temporary=tmp_path)
     # Its steps come on standard error: interrupt it while parties and coordinator run.
     for line in running.stderr:
-        if "Rounds:" in line:
+        if "Rounds: " in line:
             break
     assert processes_using(tmp_path)
     running.send_signal(number)

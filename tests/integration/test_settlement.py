@@ -1,27 +1,34 @@
-"""The real contract on real nodes: the embedded chain and Anvil."""
+"""The real contracts on real nodes: reports brought to the embedded chain and to Anvil, and read back."""
 
+import re
 import time
+from pathlib import Path
 
 import msgspec
 import pytest
 from eth_account import Account
 from eth_utils import to_checksum_address
+from hexbytes import HexBytes
 
 from coordinator.artifact import load_artifact
-from coordinator.settlement import Patience, Settlement, SettlementError
+from coordinator.settlement import Patience, Publish, Settlement, SettlementError, SuiteOptions
+from coordinator.settlement.types import Breach
+from mpc_party.protocol.actions import RotateGroupKey, action_digest, action_hash
 from mpc_party.protocol.consortium import Settlement as Section
-from mpc_party.protocol.eip712 import domain_separator, pause_digest, report_digest
-from mpc_party.protocol.errors import ConfigError, ConsortiumError, Reason
+from mpc_party.protocol.eip712 import domain_separator, report_digest, report_struct_hash, typed_digest
+from mpc_party.protocol.errors import ConfigError, ConsortiumError, Reason, ReportError
+from mpc_party.protocol.words import ForwardFields, pack_forward
 from tests.support.chains import anvil_chain, embedded_chain, rpc
-from tests.support.signed_group import CHAIN_START, SignedGroup
+from tests.support.signed_group import CHAIN_START, SignedGroup, book_words
 
 pytestmark = pytest.mark.integration
 
 SIX_HOURS = 6 * 3600
+WINDOW = 600
 
 
 class Node:
-    """A node with a contract on it; market time goes on from test to test, as it must."""
+    """A node with the contracts on it; market time goes on from test to test, as it must."""
 
     def __init__(self, url, group):
         self.url, self.group = url, group
@@ -30,16 +37,40 @@ class Node:
         self.deployment = Settlement(url, group.consortium, self.account).deploy()
         self.consortium = group.at(self.deployment.section)
         self.settlement = Settlement(url, self.consortium, self.account)
+        self.storing = Settlement(url, self.consortium, self.account, publish=Publish.STORED)
         self.round, self.time = 0, CHAIN_START
+
+    def proposal(self, number=None, after=60, strikes=5):
+        self.round += 1
+        self.time += after
+        return self.group.proposal(self.round if number is None else number, self.time, strikes)
 
     def signed(self, number=None, after=60, **changes):
         """The next report and its signature; the chain's clock follows."""
-        self.round += 1
-        self.time += after
-        report = self.group.report(self.group.proposal(self.round if number is None else number, self.time))
+        report = self.group.report(self.proposal(number, after))
         report = msgspec.structs.replace(report, **changes)
         self.settlement.follow_clock(self.time)
         return report, self.group.signed(report)[1]
+
+    def with_book(self, strikes=5):
+        """The same with the book's words."""
+        proposal = self.proposal(strikes=strikes)
+        report = self.group.report(proposal)
+        self.settlement.follow_clock(self.time)
+        return report, self.group.signed(report)[1], book_words(proposal)
+
+    def tick(self, seconds):
+        self.time += seconds
+        self.settlement.follow_clock(self.time)
+
+    def send(self, name, *arguments, account=None):
+        """A call of the members' contract, by the coordinator or somebody else."""
+        members = self.deployment.contracts[1]
+        contract = self.settlement.node.web3.eth.contract(
+            address=members.address, abi=load_artifact("ConsortiumMembers").abi
+        )
+        sender = Settlement(self.url, self.consortium, account or self.account).sender
+        sender.send(HexBytes(contract.encode_abi(name, list(arguments))), members.address)
 
 
 @pytest.fixture(scope="module", params=["embedded", "anvil"])
@@ -57,21 +88,163 @@ def refused(node, report, signature, match):
     assert "\n" not in str(caught.value)
 
 
-def test_what_was_deployed_is_this_releases_contract_of_this_consortium(node):
-    node.settlement.check()
-    assert node.deployment.section.chain_id == 31_337
-    assert node.deployment.receipt.gas < 4_000_000
-
-
-def test_a_report_is_stored_bit_for_bit(node):
-    report, signature = node.signed()
-    receipt = node.settlement.submit(report, signature)
-    stored = node.settlement.require_stored(report)
-    assert (stored.params, stored.forwards) == (report.params, report.forwards)
-    assert stored.digest == node.settlement.digest(report)
-    assert receipt.gas > 0
+def test_a_digest_is_kept_and_the_words_are_those_of_the_transaction_bit_for_bit(node):
+    report, signature, book = node.with_book()
+    receipt = node.settlement.submit(report, signature, book)
+    back = node.settlement.require_stored(report)
+    assert (back.params, back.forwards) == (report.params, report.forwards)
+    assert back.digest == node.settlement.digest(report)
+    assert (back.stored, back.final) == (None, False)
+    assert 0 < receipt.gas < 120_000
     assert node.settlement.latest_round() == report.round
     assert node.settlement.latest_observed_at() == report.observed_at
+
+
+def test_words_are_stored_where_that_is_asked_for_and_read_after_the_window(node):
+    report, signature, book = node.with_book()
+    receipt = node.storing.submit(report, signature, book)
+    back = node.storing.require_stored(report)
+    assert back.stored is not None
+    assert (back.params, back.forwards) == (report.params, report.forwards)
+    assert receipt.gas > 30 * 20_000
+    functions = node.settlement.contract().functions
+    with pytest.raises(SettlementError, match="NoReading"):
+        node.settlement.node.ask(functions.readingAt(1, back.stored).call)
+    node.tick(WINDOW + 60)
+    assert node.settlement.read_back().final
+    number = functions.idOf(book[-32:]).call()
+    param, forward, sequence, round_, *_ = functions.reading(number).call()
+    assert bytes(param) == report.params[-32:]
+    assert forward == int.from_bytes(report.forwards[-12:])
+    assert (sequence, round_) == (back.stored, report.round)
+
+
+def test_a_book_is_registered_once(node):
+    report, signature, book = node.with_book(strikes=7)
+    blocks = int(rpc(node.url, "eth_blockNumber"), 16)
+    node.storing.submit(report, signature, book)
+    # The instruments that are new, the book, the report.
+    assert int(rpc(node.url, "eth_blockNumber"), 16) - blocks == 3
+    following = node.group.proposal(node.round + 1, node.time + 60, 7)
+    assert book_words(following) == book
+    node.round, node.time = node.round + 1, node.time + 60
+    later = node.group.report(following)
+    node.settlement.follow_clock(node.time)
+    blocks = int(rpc(node.url, "eth_blockNumber"), 16)
+    node.storing.submit(later, node.group.signed(later)[1], book)
+    assert int(rpc(node.url, "eth_blockNumber"), 16) - blocks == 1
+    assert node.storing.require_stored(later).stored is not None
+
+
+def test_what_comes_faster_than_the_contract_stores_is_published_as_a_digest(node):
+    report, signature, book = node.with_book()
+    node.storing.submit(report, signature, book)
+    proposal = node.proposal(after=10)  # between the two paces of 3 and 20 seconds
+    fast = node.group.report(proposal)
+    node.settlement.follow_clock(node.time)
+    node.storing.submit(fast, node.group.signed(fast)[1], book_words(proposal))
+    assert node.storing.require_stored(fast).stored is None
+
+
+def test_another_books_words_are_not_registered(node):
+    report, signature, book = node.with_book()
+    with pytest.raises(SettlementError, match="book is not"):
+        node.storing.submit(report, signature, book[32:])
+
+
+def test_a_report_that_comes_faster_than_the_pace_waits(node):
+    node.settlement.submit(*node.signed())
+    began = time.monotonic()
+    # The chain's own clock goes on: three seconds after the last one.
+    report = node.group.report(node.proposal(after=1))
+    node.settlement.submit(report, node.group.signed(report)[1])
+    assert 0.5 < time.monotonic() - began < 10
+    node.settlement.require_stored(report)
+    node.time += 10  # what has really passed
+
+
+def test_where_there_is_no_time_to_wait_the_pace_is_an_error_with_a_name(node):
+    node.settlement.submit(*node.signed())
+    report = node.group.report(node.proposal(after=1))
+    hasty = Settlement(node.url, node.consortium, node.account, Patience(pace=0.0))
+    with pytest.raises(SettlementError, match=r"ReportTooSoon.*run rounds less often") as caught:
+        hasty.submit(report, node.group.signed(report)[1])
+    assert caught.value.arguments["acceptableAt"] > caught.value.arguments["timestamp"]
+    node.time += 10
+
+
+def unchecked(node, **changes):
+    """A signature over a report that no honest party would hash."""
+    proposal = node.proposal()
+    report = msgspec.structs.replace(node.group.report(proposal), **changes)
+    node.settlement.follow_clock(node.time)
+    section = node.consortium.settlement
+    separator = domain_separator(section.chain_id, section.contract)
+    return report, node.group.sign(typed_digest(separator, report_struct_hash(report)))
+
+
+def test_what_the_breaker_rejects_is_an_error_that_names_breach_and_word(node):
+    node.settlement.submit(*node.signed())
+    proposal = node.proposal()
+    good = node.group.report(proposal)
+    first = ForwardFields(proposal.expiries[0].expiry, proposal.expiries[0].forward * 2)
+    leap = msgspec.structs.replace(good, forwards=pack_forward(first) + good.forwards[32:])
+    node.settlement.follow_clock(node.time)
+    signature = node.group.signed(leap)[1]
+    blocks = []
+    for settlement in (node.settlement, node.settlement, Settlement(node.url, node.consortium, node.account)):
+        with pytest.raises(SettlementError, match="FORWARD_JUMP at word 0") as caught:
+            settlement.submit(leap, signature)
+        assert caught.value.reason is Reason.REPORT_REJECTED
+        blocks.append(rpc(node.url, "eth_blockNumber"))
+    assert len(set(blocks)) == 1
+    assert node.settlement.latest_round() == leap.round
+    with pytest.raises(SettlementError, match="FORWARD_JUMP"):
+        node.settlement.find(leap)
+    # The contract still has the report before, and the next good one clears the flag.
+    assert node.settlement.read_back().round < leap.round
+    report, signature = node.signed()
+    node.settlement.submit(report, signature)
+    node.settlement.require_stored(report)
+
+
+def test_what_the_breaker_would_reject_is_no_report_here(node):
+    report, signature = unchecked(node, params=bytes(32) * 30)
+    with pytest.raises(ReportError, match="`iv`"):
+        node.settlement.submit(report, signature)
+
+
+def test_breaches_are_numbered_as_in_the_source():
+    source = Path(__file__).resolve().parents[2] / "contracts" / "src" / "ledger" / "Breaker.sol"
+    bare = re.sub(r"///.*", "", source.read_text())
+    names = re.search(r"enum Breach \{(.*?)\}", bare, re.DOTALL).group(1).replace(",", " ").split()
+    assert names == [breach.name for breach in Breach]
+
+
+def test_what_was_dropped_with_the_pending_reports_is_no_longer_there():
+    """A rotation drops what is pending: here to the same key, in the next epoch."""
+    group = SignedGroup()
+    with embedded_chain([group.coordinator.account], CHAIN_START) as url:
+        node = Node(url, group)
+        report, signature = node.signed()
+        node.settlement.submit(report, signature)
+        ledger, members = (node.deployment.contracts[place].address for place in (2, 1))
+        rotation = (ledger, node.consortium.group_address, 2, 0, b"\1" * 32, node.time + 10**6)
+        accounts = sorted((i.evm_account() for i in group.identities), key=lambda a: int(a.address, 16))[:2]
+        action = RotateGroupKey(*rotation)
+        digest = action_digest(action, 31_337, members)
+        signatures = [bytes(account.unsafe_sign_hash(digest).signature) for account in accounts]
+        node.send("schedule", action_hash(action), [account.address for account in accounts], signatures)
+        node.tick(86_400)
+        late, late_signature = node.signed()
+        node.settlement.submit(late, late_signature)
+        assert node.settlement.find(late) is not None
+        node.send("rotateGroupKey", *rotation)
+        assert node.settlement.find(report) is not None  # final by then
+        assert node.settlement.find(late) is None
+        assert node.settlement.read_back().round == report.round
+        with pytest.raises(SettlementError, match="RoundNotNewer"):
+            node.settlement.submit(late, late_signature)
 
 
 def test_submitting_it_again_changes_nothing_and_finds_the_transaction(node):
@@ -101,6 +274,16 @@ def test_a_second_report_for_a_settled_round_is_refused(node):
     report, signature = node.signed()
     node.settlement.submit(report, signature)
     refused(node, *node.signed(number=report.round), r"RoundNotNewer\(round=\d+, latest=\d+\)")
+    assert node.settlement.find(report) is not None
+
+
+def test_a_report_is_found_when_others_have_followed(node):
+    report, signature = node.signed()
+    first = node.settlement.submit(report, signature)
+    node.settlement.submit(*node.signed())
+    assert node.settlement.find(report) == first
+    assert node.settlement.submit(report, signature) == first
+    assert node.settlement.find(node.group.report(node.proposal())) is None
 
 
 def test_an_expired_report_is_refused(node):
@@ -136,7 +319,8 @@ def test_a_signature_for_another_chain_is_refused(node):
 
 def test_another_epoch_or_consortium_is_refused(node):
     refused(node, *node.signed(epoch=2), "WrongEpoch")
-    refused(node, *node.signed(consortium=b"\x66" * 32), "WrongConsortium")
+    # The contract hashes its own consortium: whatever else was signed is somebody else's signature.
+    refused(node, *node.signed(consortium=b"\x66" * 32), "NotGroupKey")
 
 
 def test_an_account_without_funds_is_told_so(node):
@@ -151,12 +335,6 @@ def test_without_an_account_one_can_read_and_not_write(node):
     reader.check()
     with pytest.raises(ConfigError, match="no account"):
         reader.submit(*node.signed())
-
-
-@pytest.mark.parametrize("quorum", [0, 1, 4])
-def test_a_quorum_that_t_could_be_or_nobody_can_reach_is_refused(node, quorum):
-    with pytest.raises(ConfigError, match="quorum"):
-        Settlement(node.url, node.bare, node.account).deploy(quorum)
 
 
 def _mismatch(node, consortium, match):
@@ -190,36 +368,20 @@ def test_other_code_at_the_address_is_noticed(node):
     _mismatch(node, msgspec.structs.replace(node.consortium, settlement=section), "code at")
 
 
-def test_code_is_recognised_whatever_its_immutables_and_nothing_else(node):
-    artifact = load_artifact()
-    code = bytes.fromhex(rpc(node.url, "eth_getCode", node.deployment.section.contract, "latest")[2:])
-    assert code != artifact.deployed
-    assert artifact.matches(code)
-    changed = bytearray(code)
-    for position in (0, code.index(b"\x52"), len(code) - 1):
-        changed[position] ^= 1
-        assert not artifact.matches(bytes(changed))
-        changed[position] ^= 1
-    assert not artifact.matches(code[:-1])
-    assert not artifact.matches(b"")
-
-
 def test_a_paused_contract_says_so(node):
-    deadline = node.time + 10**6
-    signatures = _pause_signatures(node, deadline)
-    contract = node.settlement._connected()
-    data = contract.encode_abi("pause", [deadline, signatures])
-    node.settlement._sender.send(bytes.fromhex(data[2:]), str(contract.address))
-    refused(node, *node.signed(), "EnforcedPause.*members have paused")
+    members = [identity.evm_account() for identity in node.group.identities]
+    rpc(node.url, "eth_sendRawTransaction", _transfer(node, members[0].address))
+    node.send("pause", node.deployment.section.contract, account=members[0])
+    refused(node, *node.signed(), "FeedPaused.*members have paused")
 
 
 def test_before_the_first_report_there_is_nothing_to_read(node):
     fresh = Settlement(node.url, node.bare, node.account)
-    section = fresh.deploy().section
+    section = fresh.deploy(SuiteOptions(salt=7)).section
     empty = Settlement(node.url, msgspec.structs.replace(node.bare, settlement=section))
     assert empty.latest_round() == 0
     assert empty.latest_observed_at() == 0
-    with pytest.raises(ConsortiumError, match="NoReport"):
+    with pytest.raises(ConsortiumError, match="no report yet"):
         empty.read_back()
 
 
@@ -260,10 +422,3 @@ def _transfer(node, address):
 def _create(node, data):
     signed = node.account.sign_transaction(_transaction(node, data=data))
     return rpc(node.url, "eth_sendRawTransaction", "0x" + signed.raw_transaction.hex())
-
-
-def _pause_signatures(node, deadline):
-    section = node.consortium.settlement
-    digest = pause_digest(domain_separator(section.chain_id, section.contract), nonce=0, deadline=deadline)
-    accounts = sorted((i.evm_account() for i in node.group.identities), key=lambda a: int(a.address, 16))
-    return [account.unsafe_sign_hash(digest).signature for account in accounts]
