@@ -106,12 +106,23 @@ def show(
     rpc_url: Annotated[
         str | None, typer.Option(envvar="MPC_RPC_URL", help="A node that is asked what became of it.")
     ] = None,
+    typed_data: Annotated[
+        bool,
+        typer.Option(
+            "--typed-data",
+            help="Print what wallets sign (eth_signTypedData_v4), for a Safe or a hardware key.",
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Tell an action in words, who has signed it, and with --rpc-url what became of it. Needs no key."""
     from coordinator.acting import collect, shown_time
+    from coordinator.typed_data import typed_data as document_of
 
     signed = collect(files)
+    if typed_data:
+        print_json(document_of(signed[0].action, signed[0].chain_id, signed[0].members))
+        return
     standing = None
     if rpc_url is not None:
         standing = _opened(signed[0], rpc_url, None).standing(

@@ -2,71 +2,18 @@
 
 import msgspec
 import pytest
-import structlog
 from web3 import Web3
 
-from coordinator.challenging import Court
 from coordinator.cli import app
-from coordinator.instrument_name import instrument_name
 from coordinator.onchain import Onchain
 from coordinator.report_file import save_report_file
-from coordinator.watching import Watcher
 from mpc_party.hedging.laws import Law
-from mpc_party.protocol.compact import compact, compact_signature
-from mpc_party.protocol.words import unpack_instrument
-from tests.support.chains import anvil_chain, rpc
-from tests.support.command_lines import KEYSTORE_WORDS, call, keystore
-from tests.support.contract_stage import CHALLENGE_BOND, ETHER, REWARD, WINDOW, Stage, with_field
-from tests.support.signed_group import CHAIN_START, SignedGroup, book_words
+from tests.support.chains import rpc
+from tests.support.command_lines import call, keystore
+from tests.support.contract_hands import POOL, challenge, name_of, row_of, saved
+from tests.support.contract_stage import CHALLENGE_BOND, ETHER, REWARD, with_field
 
 pytestmark = pytest.mark.integration
-
-POOL = 5 * ETHER
-# calldatacopy(0, 32, calldatasize - 32); call(gas, calldataload(0), 0, 0, calldatasize - 32, 0, 0)
-RELAY = "6020360360206000376000600060203603600060006000355af100"
-
-
-@pytest.fixture(scope="module")
-def ground():
-    group = SignedGroup()
-    with anvil_chain([], CHAIN_START) as url:
-        stage = Stage(url, group, [identity.account for identity in group.identities])
-        stage.send(stage.bond.functions.bond(stage.rich), value=POOL)
-        yield stage
-
-
-@pytest.fixture
-def stage(ground, monkeypatch, tmp_path):
-    monkeypatch.setenv("MPC_PASSPHRASE", KEYSTORE_WORDS)
-    monkeypatch.setenv("MPC_RPC_URL", ground.url)
-    monkeypatch.setenv("MPC_COORDINATOR_HOME", str(tmp_path / "none"))
-    before = rpc(ground.url, "evm_snapshot")
-    yield ground
-    rpc(ground.url, "evm_revert", before)
-    structlog.reset_defaults()
-
-
-@pytest.fixture
-def stranger(stage):
-    return stage.stranger()
-
-
-def saved(stage, tmp_path, proposal, report, name="report.json"):
-    path = tmp_path / name
-    save_report_file(path, stage.file(proposal, report))
-    return path
-
-
-def challenge(stage, tmp_path, path, who=None, *more):
-    paying = () if who is None else ("--keystore", keystore(tmp_path, who))
-    return call(app, "challenge", path, "--contract", stage.ledger.address, "--json", *paying, *more)
-
-
-def row_of(proposal, *, call=True):
-    """An instrument in the middle of the last expiry."""
-    last = len(proposal.expiries) - 1
-    rows = [row for row, one in enumerate(proposal.instruments) if one.expiry == last and one.call is call]
-    return rows[len(rows) // 2]
 
 
 # One field of one instrument, by how much it must be off for which law.
@@ -147,11 +94,6 @@ def test_forced_exhibits_of_an_honest_report_are_refused_by_the_judge(stage, str
     assert "ExhibitsDoNotFit" in said.text
     other = challenge(stage, tmp_path, path, stranger, "--law", "RANGE", "--instrument", "BTC-1JAN27-1-C")
     assert (other.status, "not in the report's book" in other.text) == (2, True)
-
-
-def name_of(proposal, row):
-    book = book_words(proposal)
-    return instrument_name(unpack_instrument(book[32 * row : 32 * row + 32]))
 
 
 def test_words_that_no_report_may_have_are_challenged_all_the_same(stage, stranger, tmp_path):
@@ -267,66 +209,6 @@ def test_two_reports_of_one_round_are_proved_and_the_reward_is_collected(stage, 
     assert (again.status, "NoReward" in again.text) == (1, True)
 
 
-def watch(stage, *more):
-    return call(
-        app, "watch", "--contract", stage.ledger.address, "--from-block", 0, "--every", 0.05, "--for", 0, "--json",
-        *more,
-    )  # fmt: skip
-
-
-def test_a_watcher_judges_all_that_comes_and_challenges_what_is_wrong(stage, stranger, tmp_path):
-    proposal, report = stage.report(1)
-    stage.register(proposal)
-    stage.settle(report, store=True)
-    said = watch(stage)
-    assert said.status == 0, said.text
-    (line,) = said.lines
-    assert (line["round"], line["accepted"], line["lawful"], line["instruments"]) == (1, True, True, 30)
-    assert 0 <= line["law_share"] < 0.01
-    stage.wait(60)
-    second = msgspec.structs.replace(stage.report(2)[1], book=report.book)
-    wrong = with_field(second, row_of(proposal), "bs_delta", 4_000)
-    stage.settle(wrong)
-    said = watch(stage)
-    assert said.status == 1
-    assert [line["lawful"] for line in said.lines] == [True, False]
-    assert said.lines[1]["challenge"] is None
-    done = watch(stage, "--challenge", "--keystore", keystore(tmp_path, stranger))
-    assert done.status == 1, done.text
-    assert done.lines[1]["challenge"]["upheld"] is True
-    assert stage.ledger.functions.challengerOf(1).call() == stranger.address
-    told = call(
-        app, "watch", "--contract", stage.ledger.address, "--from-block", 0, "--every", 0.05, "--count", 2
-    )
-    assert "round 1 accepted" in told.text
-    assert "BREAKS law BLACK76" in told.text
-    late = watch(stage, "--challenge", "--keystore", keystore(tmp_path, stranger))
-    assert "proved to have lied already" in late.lines[1]["challenge_trouble"]
-
-
-def test_a_watcher_needs_the_book_from_somewhere(stage, tmp_path):
-    proposal, report = stage.report(1)
-    stage.settle(report)
-    (line,) = watch(stage).lines
-    assert line["lawful"] is None
-    assert "not registered" in line["trouble"]
-    (line,) = watch(stage, "--book", saved(stage, tmp_path, proposal, report)).lines
-    assert line["lawful"] is True
-
-
-def test_a_watcher_sees_what_the_breaker_rejected(stage, tmp_path, stranger):
-    proposal, report = stage.report(1)
-    wrong = with_field(
-        report, 0, "iv", -499_999
-    )  # 1e-6 of vol: out of the breaker's bounds, signed all the same
-    stage.settle(wrong)
-    book = saved(stage, tmp_path, proposal, wrong)
-    done = watch(stage, "--book", book, "--challenge", "--keystore", keystore(tmp_path, stranger))
-    assert done.status == 1, done.text
-    (line,) = done.lines
-    assert (line["accepted"], line["challenge"]["upheld"]) == (False, True)
-
-
 def test_a_contract_of_other_code_is_warned_of(stage, tmp_path):
     proposal, report = stage.report(1)
     path = saved(stage, tmp_path, proposal, report)
@@ -335,99 +217,3 @@ def test_a_contract_of_other_code_is_warned_of(stage, tmp_path):
     rpc(stage.url, "anvil_setCode", stage.judge.address, "0x" + bytes(code).hex() + "00")
     said = challenge(stage, tmp_path, path, None, "--dry-run")
     assert f"Warning: ReportJudge at {stage.judge.address}" in said.text
-
-
-def test_a_report_that_came_through_another_contract_is_found(stage):
-    """An account abstraction's or a relay's call holds the ledger's call."""
-    _, report = stage.report(1)
-    short = compact(report)
-    inner = stage.ledger.encode_abi(
-        "settle", [short.core, list(short.words), *compact_signature(stage.sign(report))]
-    )
-    where = Web3.to_checksum_address("0x" + "77" * 20)
-    rpc(stage.url, "anvil_setCode", where, "0x" + RELAY)
-    data = "0x" + stage.ledger.address[2:].lower().rjust(64, "0") + inner[2:]
-    receipt = stage.web3.eth.wait_for_transaction_receipt(
-        stage.web3.eth.send_transaction({"from": stage.rich, "to": where, "data": data, "gas": 2_000_000})
-    )
-    assert receipt["status"] == 1
-    assert stage.ledger.functions.latestRound().call() == 1
-    (line,) = watch(stage).lines
-    assert line["instruments"] == report.instruments
-
-
-def test_a_watcher_gives_each_report_once(stage):
-    watcher = Watcher(Court(Onchain(stage.url), stage.ledger.address), first=0)
-    for number in (1, 2, 3):
-        stage.wait(30)
-        stage.settle(stage.report(number)[1])
-        assert [seen.round for seen in watcher.poll()] == [number]
-    assert list(watcher.poll()) == []
-    from_now = Watcher(Court(Onchain(stage.url), stage.ledger.address))
-    assert list(from_now.poll()) == []
-
-
-def test_reading_in_words_and_units(stage):
-    proposal, report = stage.report(1)
-    stage.register(proposal)
-    name = name_of(proposal, row_of(proposal))
-    at = ("--contract", stage.ledger.address)
-    early = call(app, "read", name, *at)
-    assert early.status == 1
-    assert call(app, "read", "--book", *at).status == 1
-    stage.settle(report, store=True)
-    assert call(app, "read", name, *at).status == 1  # pending is not final
-    stage.wait(WINDOW)
-    said = call(app, "read", name, *at, "--json")
-    assert said.status == 0, said.text
-    found = said.json
-    assert (found["instrument"], found["fit"], found["final"], found["round"]) == (name, True, True, 1)
-    assert found["iv"] == pytest.approx(0.5)
-    assert found["price"] == pytest.approx(found["words"]["premium"] * found["forward"] * 1e-8)
-    assert call(app, "read", found["id"], *at, "--json").json["instrument"] == name
-    every = call(app, "read", "--book", *at, "--json")
-    assert every.status == 0, every.text
-    assert len(every.lines) == len(proposal.instruments)
-    assert [line["id"] for line in every.lines] == list(range(1, len(proposal.instruments) + 1))
-    for_people = call(app, "read", name, *at)
-    assert "fit for use" in for_people.text
-    old = call(app, "read", name, *at, "--max-age", 60)
-    assert (old.status, "seconds old" in old.text) == (1, True)
-    stage.wait(3600)
-    assert "expired" in call(app, "read", name, *at).text
-    assert call(app, "read", "BTC-1JAN27-1-C", *at).status == 2
-    assert call(app, "read", *at).status == 2
-    assert call(app, "read", "nonsense", *at).status == 2
-
-
-def test_a_bond_is_put_in_asked_back_and_taken(stage, stranger, tmp_path):
-    at = ("--bond", stage.bond.address, "--keystore", keystore(tmp_path, stranger), "--json")
-
-    def bond(command, *arguments):
-        return call(app, "bond", command, *arguments, *at)
-
-    def status():
-        found = call(
-            app, "bond", "status", "--bond", stage.bond.address, "--account", stranger.address, "--json"
-        )
-        assert found.status == 0, found.text
-        return found.json
-
-    assert bond("request", "1").status == 2
-    assert bond("add", "2.5").status == 0
-    assert (status()["held"], status()["pooled"]) == (5 * ETHER // 2, POOL + 5 * ETHER // 2)
-    assert bond("request", "3").status == 2
-    assert bond("request", "1").status == 0
-    assert (status()["held"], status()["leaving"]) == (3 * ETHER // 2, ETHER)
-    early = bond("take")
-    assert (early.status, "UnbondingTooEarly" in early.text) == (1, True)
-    assert bond("cancel").status == 0
-    assert status()["leaving"] == 0
-    assert bond("request", "all").status == 0
-    stage.wait(status()["delay"])
-    assert bond("take").status == 0
-    assert (status()["held"], status()["leaving"], status()["pooled"]) == (0, 0, POOL)
-    assert "NothingToSeize" in bond("seize").text
-    assert "NothingUnbonding" in bond("cancel").text
-    for amount in ("0", "-1", "x", "nan", "inf", "0.0000000000000000001"):
-        assert call(app, "bond", "add", *at, "--", amount).status == 2, amount
