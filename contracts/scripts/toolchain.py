@@ -115,8 +115,10 @@ def slither() -> int:
     if not (OWN_SLITHER / "bin" / "slither").exists():
         print(f"installing {SLITHER_WHEEL} into {OWN_SLITHER.relative_to(CONTRACTS.parent)}", flush=True)
         _virtual_environment(OWN_SLITHER, SLITHER_WHEEL)
+    # A profile of its own: Slither cannot follow sources that are compiled in two ways.
+    variables = {**environment(), "FOUNDRY_PROFILE": "analysis"}
     return subprocess.run(
-        [OWN_SLITHER / "bin" / "slither", "."], cwd=CONTRACTS, env=environment(), check=False
+        [OWN_SLITHER / "bin" / "slither", "."], cwd=CONTRACTS, env=variables, check=False
     ).returncode
 
 
@@ -130,7 +132,13 @@ def halmos() -> int:
     variables["PATH"] = os.pathsep.join([str(OWN_HALMOS / "bin"), variables["PATH"]])
     out = os.path.relpath(OWN_HALMOS / "out", CONTRACTS)
     variables |= {"FOUNDRY_TEST": "test/halmos", "FOUNDRY_OUT": out, "FOUNDRY_CACHE_PATH": f"{out}-cache"}
-    command = [OWN_HALMOS / "bin" / "halmos", "--forge-build-out", out, "--solver-timeout-assertion", "120s"]
+    command = [
+        str(OWN_HALMOS / "bin" / "halmos"),
+        "--forge-build-out",
+        out,
+        "--solver-timeout-assertion",
+        "120s",
+    ]
     return subprocess.run(command, cwd=CONTRACTS, env=variables, check=False).returncode
 
 

@@ -193,7 +193,8 @@ contract HedgeSettlement is Challenges, IGovernedFeed, IHedgeFeedProof {
     /// @inheritdoc IHedgeFeed
     function isLive() external view returns (bool) {
         FeedState state = _state;
-        return state.sequence() != 0 && block.timestamp <= state.validUntil() && !state.has(FeedStateLibrary.PAUSED)
+        // Nothing is valid before the first report, and after reports were dropped.
+        return state.validFor() != 0 && block.timestamp <= state.validUntil() && !state.has(FeedStateLibrary.PAUSED)
             && !state.has(FeedStateLibrary.FLAGGED) && !_authority.isSlashed();
     }
 

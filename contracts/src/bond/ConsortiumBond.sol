@@ -21,8 +21,8 @@ contract ConsortiumBond is ReentrancyGuardTransient {
 
     /// @notice Parts of 10,000
     uint256 public constant BASIS = 10_000;
-    /// @notice Seconds: the least unbonding delay. A report can be challenged for 8 days after its observation, and under a
-    /// rotated key for an overlap of a day and a window of a week.
+    /// @notice Seconds: the least unbonding delay. A report can be challenged for 8 days after its observation, which may lie an
+    /// hour ahead, whatever becomes of its key.
     uint256 public constant DELAY_MINIMUM = 9 days;
     /// @notice Seconds: the longest unbonding delay
     uint256 public constant DELAY_MAXIMUM = 365 days;
@@ -47,6 +47,7 @@ contract ConsortiumBond is ReentrancyGuardTransient {
     mapping(uint256 generation => mapping(address account => uint256)) private _shares;
     mapping(address account => Unbonding) private _unbonding;
     mapping(address challenger => uint256) private _rewards;
+    uint256 private _forfeited;
 
     event Bonded(address indexed account, address indexed payer, uint256 amount, uint256 shares);
     event UnbondingRequested(address indexed account, uint256 shares, uint256 readyAt);
@@ -54,6 +55,7 @@ contract ConsortiumBond is ReentrancyGuardTransient {
     event Unbonded(address indexed account, uint256 amount, uint256 shares);
     event Seized(uint64 indexed epoch, address indexed challenger, uint256 reward, uint256 rest);
     event RewardPaid(address indexed challenger, uint256 amount);
+    event Swept(uint256 amount);
 
     error DelayOutOfRange(uint256 delay, uint256 minimum, uint256 maximum);
     error RewardOutOfRange(uint256 reward, uint256 maximum);
@@ -66,6 +68,7 @@ contract ConsortiumBond is ReentrancyGuardTransient {
     error SeizureOutstanding(uint64 epoch);
     error NothingToSeize(uint64 epoch);
     error NoReward(address account);
+    error NothingToSweep();
     error PaymentFailed(address to, uint256 amount);
 
     /// @param reward The challenger's part of {BASIS}: above 0, and below all of it
@@ -146,8 +149,10 @@ contract ConsortiumBond is ReentrancyGuardTransient {
         _pay(msg.sender, amount);
     }
 
-    /// @notice Takes the pool after a proof of fraud: a part for the challenger to collect, the rest to the sink. Anybody may call.
-    function seize() external nonReentrant {
+    /// @notice Takes the pool after a proof of fraud: a part for the challenger to collect, the rest to be swept into the sink.
+    /// Anybody may call. A challenger should, at once: it would get nothing if another proof, in the epoch after, came before.
+    /// @dev Pays nobody, so that neither a sink nor a challenger that takes no ether can hold a seizure up.
+    function seize() external {
         uint64 epoch = LEDGER.lastSlashedEpoch();
         if (epoch <= _seizedEpoch) revert NothingToSeize(epoch);
         address challenger = LEDGER.challengerOf(epoch);
@@ -157,8 +162,8 @@ contract ConsortiumBond is ReentrancyGuardTransient {
         (_pool, _totalShares, _leavingShares) = (0, 0, 0);
         ++_generation;
         _rewards[challenger] += reward;
+        _forfeited += pool - reward;
         emit Seized(epoch, challenger, reward, pool - reward);
-        _pay(SINK, pool - reward);
     }
 
     /// @notice Pays a challenger what it is owed.
@@ -170,14 +175,25 @@ contract ConsortiumBond is ReentrancyGuardTransient {
         _pay(msg.sender, amount);
     }
 
+    /// @notice Sends to {SINK} what was seized and belongs to no challenger. Anybody may call.
+    function sweep() external nonReentrant {
+        uint256 amount = _forfeited;
+        if (amount == 0) revert NothingToSweep();
+        _forfeited = 0;
+        emit Swept(amount);
+        _pay(SINK, amount);
+    }
+
     /// @notice Wei at stake
     function pooled() external view returns (uint256) {
         return _pool;
     }
 
-    /// @notice Wei that cannot leave before {DELAY} has passed: what a report accepted now is secured by
+    /// @notice Wei that cannot leave before {DELAY} has passed: what a report accepted now is secured by. Nothing while a seizure is
+    /// outstanding: that pool is lost already, for what was signed before.
     function secured() external view returns (uint256) {
-        return _totalShares == 0 ? 0 : (_pool * (_totalShares - _leavingShares)) / _totalShares;
+        if (_totalShares == 0 || LEDGER.lastSlashedEpoch() > _seizedEpoch) return 0;
+        return (_pool * (_totalShares - _leavingShares)) / _totalShares;
     }
 
     /// @notice All shares, those on their way out included
@@ -207,11 +223,21 @@ contract ConsortiumBond is ReentrancyGuardTransient {
         return _rewards[challenger];
     }
 
+    /// @notice Wei that {sweep} sends to the sink
+    function forfeited() external view returns (uint256) {
+        return _forfeited;
+    }
+
     function _unbondingOf(
         address account
     ) private view returns (Unbonding memory request) {
         request = _unbonding[account];
         if (request.shares == 0 || request.generation != _generation) revert NothingUnbonding(account);
+    }
+
+    /// @dev The chains that this is compiled for all have transient storage; solady's guard would use it on Ethereum alone.
+    function _useTransientReentrancyGuardOnlyOnMainnet() internal pure override returns (bool) {
+        return false;
     }
 
     /// @dev Nothing moves between a proof of fraud and its seizure.

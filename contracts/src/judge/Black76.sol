@@ -6,8 +6,8 @@ import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 
 /// @title Black-76 on the forward, undiscounted
 /// @notice What `mpc_party/market/black76.py` computes, in fixed point. Years have 365 days.
-/// @dev Nothing here reverts or overflows for any strike and forward in [1, 2^96), vol in [1, 2^32) and time in [1,
-/// 2^40). Source: F. Black, "The pricing of commodity contracts", Journal of Financial Economics 3, 1976.
+/// @dev Nothing here reverts or overflows for any strike and forward in [1, 2^96), vol in [1, 2^32) and time in
+/// [1, 2^40). Source: F. Black, "The pricing of commodity contracts", Journal of Financial Economics 3, 1976.
 library Black76 {
     /// @dev All but `callPremium` and `putPremium` in [0, 1] by their meaning; 1e-18 each
     struct Value {

@@ -11,8 +11,8 @@ import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 /// wanted there; in units of 1e-18 the same function serves to the end, for P(x)/Q(x) tends to 1/(x sqrt(2 pi)), as it
 /// must.
 ///
-/// Measured against 30-digit values on 10,001 points of [-9, 9]: {cdf} is wrong by at most 4.3e-17 (43 units),
-/// {density} by at most 2 units. Where the distribution is flatter than a unit, {cdf} may fall by a unit or two as x
+/// Measured against 30-digit values on 10,001 points of [-9, 9]: {cdf} is wrong by at most 4.2e-17 (42 units),
+/// {density} by at most 1 unit. Where the distribution is flatter than a unit, {cdf} may fall by a unit or two as x
 /// rises, by no more.
 library NormalDistribution {
     int256 private constant _ONE = 1e18;

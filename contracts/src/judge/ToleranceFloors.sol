@@ -24,7 +24,7 @@ enum ToleranceField {
 ///
 ///   field       checked to              rounding, at most                              floor    left
 ///   delta       1,000                   1 (word) + 130 (vol)                           1,500    369
-///   gamma       4,000 * 1.02 e^2        300 (vol), words apart (the laws allow units)  31,000   550
+///   gamma       4,000 * 1.02 e^2        300 (vol); the laws allow a word's units       31,000   550
 ///   vega        1,000                   2 (word) + 140 (vol)                           1,500    358
 ///   premium     1,000                   1 (words) + 38 (vol)                           1,500    461
 ///   vol         2 * 32 units of 2^-16   units apart (the law allows one)               7,500    137
@@ -37,7 +37,12 @@ enum ToleranceField {
 /// each is what the audit allows (`mpc_party/hedging/replay.py`). hedgeReach is the bound on the model, 8 densities.
 ///
 /// A consortium whose program has b < 16 fraction bits must multiply all but hedgeReach by 2^(16 - b), as its parties
-/// do.
+/// do; the ceilings leave room for that at 15 bits, not at fewer.
+///
+/// What no tolerance covers: that range check looks at each instrument alone. A party that deviates in the computation
+/// can move the vol of one instrument, with all that follows from it, and a smile as the parties fitted it may have
+/// arbitrage in it; PARITY, MONOTONE and BUTTERFLY would find the report guilty. So whoever signs has to judge the
+/// whole report by these laws first, at the floors, and refuse to sign what they condemn.
 library ToleranceFloors {
     uint256 private constant _DELTA_FLOOR = 1500;
     uint256 private constant _GAMMA_FLOOR = 31_000;

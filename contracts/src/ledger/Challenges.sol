@@ -11,17 +11,14 @@ import {GroupKeys} from "./GroupKeys.sol";
 import {StoredReports} from "./StoredReports.sol";
 
 /// @title Proofs against signed reports, from public data alone
-/// @notice Whatever the group key has signed can be challenged, accepted or not: for a week after its observation, and as long
-/// as its key is in force or was within the window before. A proof takes the key out of force, drops every pending
+/// @notice Whatever the group key has signed can be challenged, accepted or not: by a law for 8 days after its observation, and
+/// as long as its key is accepted and for 8 days after that. A proof takes the key out of force, drops every pending
 /// report and stops the feed until the members put another key, or the same one in a new epoch, in its place. The bond
 /// then owes the challenger (`ConsortiumBond`). Neither a pause nor the members can hold a challenge up.
 /// @dev Reports observed before the tolerances last changed are not judged by laws that have one.
 abstract contract Challenges is GroupKeys, StoredReports {
     using HedgeReportLibrary for HedgeReport;
     using HedgeReportLibrary for ReportCore;
-
-    /// @notice Seconds after its observation in which a report can be challenged: longer than any window
-    uint256 public constant CHALLENGE_HORIZON = 8 days;
 
     /// @notice Says whether exhibits break a law; the same for everybody, without storage
     IReportJudge public immutable JUDGE;
@@ -77,14 +74,14 @@ abstract contract Challenges is GroupKeys, StoredReports {
         SignedHeader calldata other
     ) external {
         ReportHead head = one.core.head;
-        uint256 epoch = head.epoch();
-        uint256 round = head.round();
-        if (other.core.head.epoch() != epoch || other.core.head.round() != round) revert OtherRound();
-        address key = _challengeableKeyOf(epoch);
+        uint256 reportEpoch = head.epoch();
+        uint256 reportRound = head.round();
+        if (other.core.head.epoch() != reportEpoch || other.core.head.round() != reportRound) revert OtherRound();
+        address key = _challengeableKeyOf(reportEpoch);
         bytes32 digest = _requireSigned(one, key);
         if (digest == _requireSigned(other, key)) revert SameDigest(digest);
         _slash(msg.sender);
-        emit Equivocation(epoch, round, msg.sender);
+        emit Equivocation(reportEpoch, reportRound, msg.sender);
     }
 
     /// @notice Challenges a signed report by a law. Upheld, the caller is owed the reward and has the bond back; else the bond is
@@ -138,11 +135,6 @@ abstract contract Challenges is GroupKeys, StoredReports {
     /// @notice The consortium whose reports are accepted here
     function consortium() external view returns (bytes32) {
         return _CONSORTIUM;
-    }
-
-    /// @dev As long as a report is accepted, and its window after that.
-    function _grace() internal view override returns (uint256) {
-        return _config.challengeWindow();
     }
 
     function _setTolerances(

@@ -10,7 +10,7 @@ struct Config {
     uint16 maxFutureSkew;
     /// Seconds from observation to the end of validity, at most
     uint24 maxValidity;
-    /// Seconds from acceptance until a report is final
+    /// Seconds from acceptance until a report is final: below maxValidity, or no report would be valid when it is final
     uint24 challengeWindow;
     /// Instruments in one report, at most
     uint16 maxInstruments;
@@ -36,7 +36,8 @@ library ConfigLibrary {
     ) internal pure {
         if (
             config.maxAge == 0 || config.maxFutureSkew > SKEW_LIMIT || config.maxValidity == 0
-                || config.challengeWindow == 0 || config.challengeWindow > WINDOW_LIMIT || config.maxInstruments == 0
+                || config.challengeWindow >= config.maxValidity || config.challengeWindow == 0
+                || config.challengeWindow > WINDOW_LIMIT || config.maxInstruments == 0
                 || config.maxInstruments > INSTRUMENTS_LIMIT || config.maxJump == 0 || config.jumpHorizon == 0
         ) revert ConfigInvalid();
     }

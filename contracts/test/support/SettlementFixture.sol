@@ -121,8 +121,8 @@ abstract contract SettlementFixture is MembersSigner {
         report.consortium = CONSORTIUM;
         report.epoch = settlement.epoch();
         report.round = round;
-        report.observedAt = uint64(block.timestamp);
-        report.validUntil = uint64(block.timestamp) + 1800;
+        report.observedAt = uint64(vm.getBlockTimestamp());
+        report.validUntil = uint64(vm.getBlockTimestamp()) + 1800;
         report.book = WordPacker.book(_instruments(instruments));
         report.model = keccak256("model");
         report.inputs = keccak256("inputs");
@@ -155,7 +155,7 @@ abstract contract SettlementFixture is MembersSigner {
             forward: first ? FIRST_FORWARD : SECOND_FORWARD,
             referenceVol: 0.5e18 + (round % 100) * 0.001e18,
             ratio: 1e18,
-            time: (first ? FIRST_EXPIRY : SECOND_EXPIRY) - block.timestamp
+            time: (first ? FIRST_EXPIRY : SECOND_EXPIRY) - vm.getBlockTimestamp()
         });
     }
 

@@ -12,9 +12,8 @@ import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 /// @dev Both of a pair may be wrong by a tolerance, hence twice the tolerance; and what the words' rounding does comes
 /// to it. Their vols may differ by `tolerance.vol`, and then so do the other fields without being wrong: with s = vol
 /// sqrt(T) and L = log(vol), |d delta / dL| = phi |d2| <= 0.25 + 0.4 s, |d phi / dL| = phi |d1 d2| <= 0.3 + 0.25 s,
-/// and
-/// |d (premium / forward) / dL| = phi s <= 0.4 s. {explained} is above all of these, also for gamma, whose own vol is
-/// another than the one it is compared at.
+/// and |d (premium / forward) / dL| = phi s <= 0.4 s. {explained} is above all of these, also for gamma, whose own vol
+/// is another than the one it is compared at.
 /// Source: H. Stoll, "The relationship between put and call option prices", Journal of Finance 24, 1969.
 library ParityLaw {
     // 1e-6
