@@ -23,15 +23,21 @@ from mpc_party.protocol.errors import ConfigError, ReportError
 from mpc_party.protocol.words import InstrumentFields, pack_instrument, split_words
 
 MOST_ASKED: Final = 256  # candidates about which the judge is asked, the surest first
+# What the contract refuses after it has found key and signature good.
+_JUDGED: Final = {"BookNotRegistered", "ExhibitsDoNotFit"}
 LATE: Final = 60  # seconds before the end of the time for challenges in which none is begun
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What a challenge at a contract is judged by, and costs. Times in Unix seconds, money in wei."""
+    """What a challenge at a contract is judged by, and costs. Times in Unix seconds, money in wei.
+
+    `group_key`: of `epoch`; the zero address where it was proved to have lied.
+    """
 
     consortium: bytes
     group_key: str
+    epoch: int
     tolerances: Tolerances
     tolerances_since: int
     horizon: int
@@ -100,6 +106,7 @@ class Court:
         return Terms(
             consortium=bytes(ask("consortium")),
             group_key=str(ask("groupKey")),
+            epoch=int(ask("epoch")),
             tolerances=Tolerances(*map(int, ask("tolerances"))),
             tolerances_since=int(ask("tolerancesSince")),
             horizon=int(ask("CHALLENGE_HORIZON")),
@@ -118,13 +125,9 @@ class Court:
             wanted: candidates to ask about; None for all there are.
 
         Raises:
-            ReportError: the book is not the report's, no contract could register it, or the report is another consortium's.
+            ReportError: the book is not the report's, or no contract could register it.
             SettlementError: CHAIN_UNREACHABLE, or SETTLEMENT_REVERTED where exhibits do not fit their law.
         """
-        if signed.report.consortium != terms.consortium:
-            raise ReportError(
-                f"the report is of consortium 0x{signed.report.consortium.hex()}, not this contract's"
-            )
         found = candidates(signed.report, book, terms.tolerances) if wanted is None else wanted
         words = list(split_words(book))
         for candidate in found[:MOST_ASKED]:
@@ -136,12 +139,16 @@ class Court:
         return None
 
     def require_open(self, signed: SignedReport, terms: Terms) -> None:
-        """Refuse what the contract would refuse, whatever the report says: times, the epoch's key and the signature.
+        """Refuse what the contract would refuse, whatever the words say: consortium, times, the epoch's key and the signature.
 
         Raises:
-            SettlementError: SETTLEMENT_REVERTED: too late, observed before the tolerances were set, or not signed by a key
-                that can be challenged.
+            SettlementError: SETTLEMENT_REVERTED: another consortium's, too late, observed before the tolerances were set, or
+                not signed by a key that can be challenged; CHAIN_UNREACHABLE.
         """
+        if signed.report.consortium != terms.consortium:
+            raise SettlementError(
+                f"the report is of consortium 0x{signed.report.consortium.hex()}, not this contract's"
+            )
         observed, now = signed.report.observed_at, self.chain.timestamp()
         if now + LATE > observed + terms.horizon:
             raise SettlementError(
@@ -151,21 +158,11 @@ class Court:
             raise SettlementError(
                 "the report was observed before the contract's tolerances last changed, and is not judged any more"
             )
-        keys = self.keys()
-        if not keys:
-            raise SettlementError("the group key was proved to have lied already: nothing more can be proved")
-        key = keys.get(signed.report.epoch)
-        if key is None:
-            shown = ", ".join(map(str, keys))
-            raise SettlementError(
-                f"the report is of epoch {signed.report.epoch}; challenges are open for {shown}"
-            )
         try:
-            signer = signed.signer(self.chain.chain_id, self.address)
+            signed.signer(self.chain.chain_id, self.address)
         except ReportError as error:
             raise SettlementError(f"the report is not signed: {error.message}") from None
-        if signer != key:
-            raise SettlementError(f"the report is signed by {signer}, not by the group key {key}")
+        self._require_key(signed, terms)
 
     def would_uphold(self, signed: SignedReport, found: Challenge, terms: Terms) -> bool:
         """Whether the contract upholds the challenge of the paying account now; its book is registered.
@@ -237,17 +234,27 @@ class Court:
         arguments = (int(candidate.law), report.observed_at, exhibits, tolerances)
         return bool(self.chain.ask(self._judge, "breaks", *arguments))
 
-    def keys(self) -> dict[int, str]:
-        """Group keys by epoch whose reports can be challenged now; none where the present one is slashed."""
-        key, epoch = str(self.chain.ask(self.ledger, "groupKey")), int(self.chain.ask(self.ledger, "epoch"))
-        if int(key, 16) == 0:
-            return {}
-        previous, before, until = self.chain.ask(self.ledger, "previousKey")
-        window = int(self.chain.ask(self.ledger, "config").challengeWindow)
-        keys = {epoch: key}
-        if until and self.chain.timestamp() <= int(until) + window:
-            keys[int(before)] = str(previous)
-        return keys
+    def _require_key(self, signed: SignedReport, terms: Terms) -> None:
+        """Have the contract itself say that the key of the report's epoch can be challenged, and has signed it."""
+        try:
+            header = signed.header()
+        except ReportError:
+            # Numbers wider than a header has room for can be challenged all the same.
+            if self.chain.payer is None:
+                return
+            words, signature, law = signed.abi(), signed.signature, int(Law.RANGE)
+            how = {"sender": self.chain.payer, "value": terms.bond}
+            self._expect(_JUDGED, "challenge", words, signature, law, (), **how)
+            return
+        # A report equivocates with itself only by the last of the checks, and those before it are a challenge's.
+        self._expect({"SameDigest"}, "equivocate", header, header)
+
+    def _expect(self, errors: set[str], name: str, *arguments: object, **how: Any) -> None:  # noqa: ANN401 - as `ask`
+        try:
+            self.chain.ask(self.ledger, name, *arguments, **how)
+        except SettlementError as error:
+            if error.error not in errors:
+                raise
 
     def _require_funds(self, bond: int) -> None:
         has = self.chain.balance(self.chain.account)

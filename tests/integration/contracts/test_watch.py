@@ -54,7 +54,7 @@ def test_a_watcher_judges_all_that_comes_and_challenges_what_is_wrong(stage, str
     assert "round 1 accepted" in told.text
     assert "BREAKS law BLACK76" in told.text
     late = watch(stage, "--challenge", "--keystore", keystore(tmp_path, stranger))
-    assert "proved to have lied already" in late.lines[1]["challenge_trouble"]
+    assert "KeySlashed" in late.lines[1]["challenge_trouble"]
 
 
 def test_a_watcher_needs_the_book_from_somewhere(stage, tmp_path):
