@@ -28,7 +28,7 @@ _REMEDIES: Final = {
     "ActionTooEarly": "wait until the members' delay has passed",
     "BookNotRegistered": "register its instruments and the book first",
     "ChallengeBondMismatch": "send just what CHALLENGE_BOND says",
-    "ConfigInvalid": "give a --challenge-window of at most 7 days, and a program within the contract's limits",
+    "ConfigInvalid": "give a --challenge-window below the program's report_validity, and of at most 7 days",
     "DelayOutOfRange": "give a --bond-delay of 9 to 365 days",
     "DelayShorterThanWindow": "give an --action-delay that is no shorter than --challenge-window",
     "ExpiryCountOutOfBounds": "propose a book with fewer expiries",

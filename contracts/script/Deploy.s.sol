@@ -4,10 +4,11 @@ pragma solidity ^0.8.24;
 import {Tolerances} from "../src/interfaces/IReportJudge.sol";
 import {ToleranceFloors} from "../src/judge/ToleranceFloors.sol";
 import {Config} from "../src/ledger/Config.sol";
+import {VaultConfig} from "../src/vault/VaultTypes.sol";
 import {Script} from "forge-std/Script.sol";
 import {console} from "forge-std/console.sol";
 
-/// @title Deploys a consortium's judge, members, ledger and bond, at the addresses where `mpc-coordinator deploy` puts them
+/// @title Deploys a consortium's judge, members, ledger and bond, and a margin vault for a collateral, at the addresses where `mpc-coordinator deploy` puts them
 /// @notice The code is that of the checked-in artifacts, byte for byte, and is created by the deterministic deployment proxy. (A
 /// `new X{salt: ...}` here would compile X with this script's settings, which are not the artifacts', and so give other
 /// addresses.) What stands at its address already is kept: the script can be run again.
@@ -32,6 +33,8 @@ contract Deploy is Script {
         uint256 reward;
         uint256 bondDelay;
         bytes32 salt;
+        /// Of the vault; zero for none
+        address collateral;
     }
 
     /// @notice {HedgeSettlement-Founding} by plain types: the script compiles without the ledger's sources.
@@ -51,13 +54,13 @@ contract Deploy is Script {
     error NotCreated(string name, address expected);
 
     /// @notice Reads the environment and deploys what is missing.
-    function run() external returns (address judge, address members, address ledger, address bond) {
+    function run() external returns (address judge, address members, address ledger, address bond, address vault) {
         return deploy(_inputs());
     }
 
     function deploy(
         Inputs memory inputs
-    ) public returns (address judge, address members, address ledger, address bond) {
+    ) public returns (address judge, address members, address ledger, address bond, address vault) {
         if (CREATE2_FACTORY.code.length == 0) revert ProxyMissing(CREATE2_FACTORY);
         judge = _create(inputs.salt, "ReportJudge", "");
         members =
@@ -80,6 +83,11 @@ contract Deploy is Script {
             )
         );
         bond = _create(inputs.salt, "ConsortiumBond", abi.encode(ledger, inputs.sink, inputs.reward, inputs.bondDelay));
+        if (inputs.collateral != address(0)) {
+            address[] memory feeds = new address[](1);
+            feeds[0] = ledger;
+            vault = _create(inputs.salt, "MarginVault", abi.encode(inputs.collateral, feeds, _vaultConfig()));
+        }
     }
 
     function _create(
@@ -111,6 +119,7 @@ contract Deploy is Script {
         inputs.sink = vm.envOr("SINK", address(0xdEaD));
         inputs.reward = vm.envOr("REWARD", uint256(2000));
         inputs.bondDelay = vm.envOr("BOND_DELAY", uint256(10 days));
+        inputs.collateral = vm.envOr("COLLATERAL", address(0));
         inputs.config = _config();
         inputs.tolerances = _tolerances();
         // As `mpc-coordinator deploy` makes it of the consortium's identity and --salt.
@@ -143,5 +152,18 @@ contract Deploy is Script {
         tolerances.premium *= scale;
         tolerances.vol *= scale;
         tolerances.hedgeSlack *= scale;
+    }
+
+    function _vaultConfig() private pure returns (VaultConfig memory) {
+        return VaultConfig({
+            settlementLag: 1 hours,
+            settlementDelay: 3 hours,
+            proposalPeriod: 1 hours,
+            fallbackDelay: 7 days,
+            solventTime: 20 minutes,
+            insolventTime: 20 minutes,
+            tickGap: 2 minutes,
+            feeRate: 0.01e6
+        });
     }
 }

@@ -148,6 +148,13 @@ def make_plan(consortium: Consortium, options: SuiteOptions) -> Plan:
     for name, address in (("--sink", options.sink), ("--collateral", options.collateral)):
         if address is not None:
             _check_address(name, address)
+    validity = consortium.program.report_validity
+    if not 0 < options.challenge_window < validity:
+        raise ConfigError(
+            f"a challenge window of {options.challenge_window} s: reports are valid for {validity} s, and none would be final "
+            "before it has expired",
+            remedy="give a shorter --challenge-window",
+        )
     salt = bytes(keccak(_SALT_PREFIX + consortium.id_bytes + options.salt.to_bytes(32)))
     planned = functools.partial(_planned, salt)
     accounts = [member.account for member in consortium.members]

@@ -145,8 +145,69 @@ def test_deploy_writes_the_contract_into_the_file(group, home):
         assert (section.chain_id, section.contract) == (said["chain_id"], said["contract"])
         status, _, error = call("deploy", "--rpc-url", url)
         assert (status, "--replace" in error) == (2, True)
-        assert call("deploy", "--rpc-url", url, "--replace")[0] == 0
-        assert load_consortium(home.consortium_file).settlement.contract != section.contract
+        # The same options give the same contracts, which are kept.
+        status, out, _ = call("deploy", "--rpc-url", url, "--replace", "--json")
+        again = json.loads(out)
+        assert (status, again["contract"], again["gas"]) == (0, said["contract"], 0)
+        assert all(each["kept"] for each in again["contracts"].values())
+        status, out, _ = call("deploy", "--rpc-url", url, "--replace", "--salt", 1, "--json")
+        assert json.loads(out)["contract"] != section.contract
+        assert load_consortium(home.consortium_file).settlement.contract == json.loads(out)["contract"]
+
+
+OPTIONS = (
+    "--quorum", 3, "--action-delay", 90_000, "--challenge-window", 900, "--challenge-bond", "0.25", "--bond-delay", 900_000,
+    "--reward", 3_000, "--sink", "0x00000000000000000000000000000000DeaDBeef", "--salt", 5,
+)  # fmt: skip
+
+
+def test_a_dry_run_says_where_everything_will_stand_without_node_or_passphrase(group, home, monkeypatch):
+    prepared(group, home)
+    monkeypatch.setenv("MPC_PASSPHRASE", "wrong")
+    before = home.consortium_file.read_bytes()
+    status, out, _ = call("deploy", "--dry-run", "--json", "--rpc-url", "http://127.0.0.1:9", *OPTIONS)
+    planned = json.loads(out)["contracts"]
+    assert status == 0
+    assert list(planned) == ["ReportJudge", "ConsortiumMembers", "HedgeSettlement", "ConsortiumBond"]
+    _, _, shown = call("deploy", "--dry-run", *OPTIONS)
+    assert all(f"{name} " in shown and address in shown for name, address in planned.items())
+    assert home.consortium_file.read_bytes() == before
+    monkeypatch.setenv("MPC_PASSPHRASE", PASSPHRASE)
+    with embedded_chain([group.coordinator.account]) as url:
+        status, out, _ = call("deploy", "--json", "--rpc-url", url, *OPTIONS)
+        assert status == 0
+        done = json.loads(out)["contracts"]
+        assert {name: each["address"] for name, each in done.items()} == planned
+        status, out, _ = call("contracts", "--json", "--rpc-url", url, *OPTIONS)
+        said = json.loads(out)
+        assert status == 0
+        assert {each["name"]: each["address"] for each in said["contracts"]} == planned
+        assert [each["codehash"] for each in said["contracts"]] == [
+            done[each["name"]]["codehash"] for each in said["contracts"]
+        ]
+        assert (said["live"], said["window"], said["quorum"], said["pooled"]) == (False, 900, 3, 0)
+        status, _, shown = call("contracts", "--rpc-url", url, *OPTIONS)
+        assert status == 0
+        assert "not live: no report" in shown
+        assert "Bond: 0 ether pooled" in shown
+
+
+def test_contracts_of_another_file_are_refused(group, home):
+    prepared(group, home)
+    assert call("contracts", "--rpc-url", "http://127.0.0.1:9")[0] == 3
+    with embedded_chain([group.coordinator.account]) as url:
+        status, _, error = call("contracts", "--rpc-url", url)
+        assert (status, "mpc-coordinator deploy" in error) == (2, True)
+        save_consortium(home.consortium_file, msgspec.structs.replace(group.consortium, settlement=EXAMPLE))
+        status, _, error = call("contracts", "--rpc-url", url)
+        assert (status, Reason.CHAIN_MISMATCH in error) == (1, True)
+
+
+@pytest.mark.parametrize("amount", ["", "many", "-1", "1e-19", "NaN", "Infinity", "1e40"])
+def test_amounts_that_are_none(group, home, amount):
+    prepared(group, home)
+    status, _, error = call("deploy", "--dry-run", "--challenge-bond", amount)
+    assert (status, "--challenge-bond" in error) == (2, True)
 
 
 def test_deploy_says_what_is_missing_and_changes_nothing(group, home):

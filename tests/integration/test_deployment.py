@@ -19,7 +19,7 @@ from coordinator.settlement.factory import (
     create2_address,
     ensure_factory,
 )
-from coordinator.settlement.founding import BOND, JUDGE, LEDGER, MEMBERS, ledger_tolerances, make_plan
+from coordinator.settlement.founding import BOND, JUDGE, LEDGER, MEMBERS, VAULT, ledger_tolerances, make_plan
 from coordinator.settlement.overview import overview
 from mpc_party.protocol.consortium import Program
 from mpc_party.protocol.errors import ConfigError, Reason
@@ -103,7 +103,7 @@ def test_every_option_arrives(chain):
     options = SuiteOptions(
         quorum=3,
         action_delay=7_200,
-        challenge_window=3_600,
+        challenge_window=3_599,
         challenge_bond=5,
         bond_delay=20 * 86_400,
         reward=1_234,
@@ -120,7 +120,7 @@ def test_every_option_arrives(chain):
     assert ask(MEMBERS, "quorum") == 3
     assert ask(MEMBERS, "actionDelay") == 7_200
     assert ask(MEMBERS, "members") == [member.account for member in chain.group.consortium.members]
-    assert ask(LEDGER, "config")[3] == 3_600
+    assert ask(LEDGER, "config")[3] == 3_599
     assert ask(LEDGER, "CHALLENGE_BOND") == 5
     assert ask(LEDGER, "SINK").lower() == ask(BOND, "SINK").lower() == sink.lower()
     assert (ask(BOND, "DELAY"), ask(BOND, "REWARD")) == (20 * 86_400, 1_234)
@@ -128,6 +128,35 @@ def test_every_option_arrives(chain):
     assert ask(LEDGER, "JUDGE") == found[JUDGE]
     assert ask(BOND, "LEDGER") == found[LEDGER]
     assert ask(LEDGER, "groupKey") == chain.group.consortium.group_address
+
+
+def test_a_collateral_brings_a_vault_that_reads_the_ledger(chain):
+    # A contract that answers 6 to whatever it is asked: as many decimals as a collateral may have.
+    sender = chain.settlement().sender
+    token = str(sender.send(bytes.fromhex("6760065f5260205ff35f5260086018f3"), None)["contractAddress"])
+    options = SuiteOptions(collateral=token)
+    deployment = chain.settlement().deploy(options)
+    vault = deployment.contracts[-1]
+    assert [each.name for each in deployment.contracts] == [*NAMES, VAULT]
+    assert [each.address for each in deployment.contracts[:4]] == [
+        each.address for each in chain.settlement().deploy().contracts
+    ]
+    functions = (
+        chain.settlement()
+        .node.web3.eth.contract(address=vault.address, abi=load_artifact(VAULT).abi)
+        .functions
+    )
+    assert functions.token().call() == token
+    assert functions.feeds().call() == [deployment.section.contract]
+    assert not vault.kept
+    assert chain.settlement().deploy(options).contracts[-1].kept
+    assert vault.gas < 1 << 24
+
+
+def test_a_collateral_without_code_is_refused_by_the_vault(chain):
+    with pytest.raises(SettlementError, match="refuses") as caught:
+        chain.settlement().deploy(SuiteOptions(collateral="0x" + "22" * 20))
+    assert caught.value.reason is Reason.SETTLEMENT_REVERTED
 
 
 @pytest.mark.parametrize(
@@ -138,7 +167,6 @@ def test_every_option_arrives(chain):
             r"DelayShorterThanWindow\(delay=60, window=600\).*--action-delay",
         ),
         (SuiteOptions(action_delay=31 * 86_400, salt=2), "ActionDelayTooLong"),
-        (SuiteOptions(challenge_window=8 * 86_400, action_delay=9 * 86_400, salt=2), "ConfigInvalid"),
         (SuiteOptions(bond_delay=8 * 86_400, salt=2), "DelayOutOfRange.*--bond-delay"),
         (SuiteOptions(reward=0, salt=2), "RewardOutOfRange"),
         (SuiteOptions(reward=10_000, salt=2), "RewardOutOfRange"),
@@ -273,6 +301,8 @@ def test_a_quorum_that_t_could_be_or_nobody_can_reach_is_refused(quorum):
         SuiteOptions(salt=-1),
         SuiteOptions(challenge_bond=2**256),
         SuiteOptions(action_delay=-1),
+        SuiteOptions(challenge_window=0),
+        SuiteOptions(challenge_window=3_600),
     ],
 )
 def test_options_that_no_contract_takes(options):
