@@ -140,8 +140,12 @@ class Bond:
         return self._send("cancelUnbonding")
 
     def seize(self) -> Sent:
-        """Take the pool after a proof of fraud; the finder's part waits for it, the rest goes to the sink."""
+        """Take the pool after a proof of fraud: the finder's part waits for it, the rest to be swept."""
         return self._send("seize")
+
+    def sweep(self) -> Sent:
+        """Send what was seized and belongs to no finder to the sink."""
+        return self._send("sweep")
 
     def collect(self) -> Collected:
         """Seize, if that is due, and pay the payer's reward to it.

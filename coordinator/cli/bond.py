@@ -139,8 +139,22 @@ def seize(
     passphrase_file: PassphraseFile = None,
     json: Json = False,
 ) -> None:
-    """Take the bond after a proof of fraud: a part waits for whoever proved it, the rest goes to the sink. Anyone may."""
+    """Take the bond after a proof of fraud: a part waits for whoever proved it, the rest to be swept. Anyone may."""
     _say(_opened(bond, rpc_url, home, keystore, passphrase_file).seize(), "Seized", json=json)
+
+
+@app.command()
+def sweep(
+    *,
+    bond: Address,
+    rpc_url: RpcUrl = DEFAULT_RPC_URL,
+    keystore: Keystore = None,
+    home: Home = DEFAULT_HOME,
+    passphrase_file: PassphraseFile = None,
+    json: Json = False,
+) -> None:
+    """Send what was seized and belongs to no challenger to the sink. Anyone may."""
+    _say(_opened(bond, rpc_url, home, keystore, passphrase_file).sweep(), "Swept into the sink", json=json)
 
 
 app.command()(collect)

@@ -58,7 +58,7 @@ def payer(tmp_path):
 
 COMMANDS = [
     ["challenge"], ["equivocation"], ["collect"], ["watch"], ["read"], ["bond"], ["act"],
-    *(["bond", name] for name in ("add", "request", "take", "cancel", "status", "seize", "collect")),
+    *(["bond", name] for name in ("add", "request", "take", "cancel", "status", "seize", "sweep", "collect")),
     *(["act", name] for name in ("schedule", "execute", "cancel", "show", "attach")),
 ]  # fmt: skip
 

@@ -11,7 +11,7 @@ from mpc_party.hedging.laws import Law
 from tests.support.chains import rpc
 from tests.support.command_lines import call, keystore
 from tests.support.contract_hands import POOL, challenge, name_of, row_of, saved
-from tests.support.contract_stage import CHALLENGE_BOND, ETHER, REWARD, with_field
+from tests.support.contract_stage import CHALLENGE_BOND, ETHER, REWARD, SINK, with_field
 
 pytestmark = pytest.mark.integration
 
@@ -205,6 +205,9 @@ def test_two_reports_of_one_round_are_proved_and_the_reward_is_collected(stage, 
     assert paid.status == 0, paid.text
     assert paid.json["amount"] == done.json["reward"] == POOL * REWARD // 10_000
     assert stage.bond.functions.pooled().call() == 0
+    sunk = stage.web3.eth.get_balance(SINK)
+    assert call(app, "bond", "sweep", "--bond", stage.bond.address, *paying).status == 0
+    assert stage.web3.eth.get_balance(SINK) - sunk == POOL - paid.json["amount"]
     again = call(app, *collect)
     assert (again.status, "NoReward" in again.text) == (1, True)
 
