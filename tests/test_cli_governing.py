@@ -6,7 +6,6 @@ import sys
 
 import msgspec
 import pytest
-import structlog
 from web3 import Web3
 
 from mpc_party.cli import app
@@ -43,7 +42,6 @@ def homes(group, tmp_path, monkeypatch):
             save_consortium(home.consortium_file, group.consortium)
             made.append(home.path)
         yield made
-    structlog.reset_defaults()
 
 
 def sign(home, out, *arguments):

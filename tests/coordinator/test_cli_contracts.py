@@ -3,7 +3,6 @@
 import json
 
 import pytest
-import structlog
 from eth_account import Account
 from web3 import Web3
 
@@ -28,8 +27,6 @@ def environment(monkeypatch, tmp_path):
     monkeypatch.setenv("MPC_PASSPHRASE", KEYSTORE_WORDS)
     monkeypatch.setenv("MPC_COORDINATOR_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("MPC_RPC_URL", NOWHERE)
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="module")

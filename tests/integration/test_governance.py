@@ -5,7 +5,6 @@ import time
 
 import msgspec
 import pytest
-import structlog
 from web3 import Web3
 
 from coordinator.cli import app as coordinator
@@ -53,7 +52,6 @@ def stage(ground, monkeypatch, tmp_path):
     with quick_keystores():
         yield ground
     rpc(ground.url, "evm_revert", before)
-    structlog.reset_defaults()
 
 
 @pytest.fixture

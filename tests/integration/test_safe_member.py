@@ -3,7 +3,6 @@
 import json
 
 import pytest
-import structlog
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 from hexbytes import HexBytes
@@ -116,7 +115,6 @@ def scene(ground, monkeypatch):
     with quick_keystores():
         yield stage, safe, home
     rpc(stage.url, "evm_revert", before)
-    structlog.reset_defaults()
 
 
 def attach(first, safe, signature, out):

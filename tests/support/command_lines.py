@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import structlog
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from typer import Typer
@@ -36,6 +37,8 @@ class Said(NamedTuple):
 def call(app: Typer, *arguments: object) -> Said:
     """As `mpc_party.console.run` would give it."""
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    # A command sends logs to the standard error of its run, which is closed now.
+    structlog.reset_defaults()
     if isinstance(result.exception, ConsortiumError):
         return Said(exit_code(result.exception), result.stdout, str(result.exception))
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception

@@ -1,7 +1,6 @@
 """One node for each file, with all contracts; every test finds it as it was."""
 
 import pytest
-import structlog
 
 from tests.support.chains import anvil_chain, rpc
 from tests.support.command_lines import KEYSTORE_WORDS
@@ -27,7 +26,6 @@ def stage(ground, monkeypatch, tmp_path):
     before = rpc(ground.url, "evm_snapshot")
     yield ground
     rpc(ground.url, "evm_revert", before)
-    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -178,6 +178,20 @@ def test_a_challenge_that_another_was_faster_with_keeps_the_bond(stage, tmp_path
     assert stage.web3.eth.get_balance(stage.ledger.address) == 0
 
 
+def test_a_replaced_keys_report_is_challenged_all_the_same(stage, stranger, tmp_path):
+    proposal, report = stage.report(1)
+    wrong = with_field(report, row_of(proposal), "bs_delta", 4_000)
+    path = saved(stage, tmp_path, proposal, wrong)
+    members = stage.fund(stage.governance.address)
+    rpc(stage.url, "anvil_impersonateAccount", members)
+    for epoch in (2, 3):
+        key = stage.stranger().address
+        stage.send(stage.ledger.functions.rotateGroupKey(key, epoch, 0), members)
+    said = challenge(stage, tmp_path, path, stranger)
+    assert said.status == 0, said.text
+    assert stage.ledger.functions.challengerOf(3).call() == stranger.address
+
+
 def test_two_reports_of_one_round_are_proved_and_the_reward_is_collected(stage, stranger, tmp_path):
     proposal, report = stage.report(1)
     one = saved(stage, tmp_path, proposal, report)
