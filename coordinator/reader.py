@@ -57,14 +57,13 @@ class FeedReading:
             state: of the feed, at the block at which the reading was taken.
             max_age: seconds that may lie between the market data and its use.
         """
-        if not state.live:
-            return (
-                "the feed is not live: it was paused, stopped by a proof of fraud, or flagged by the breaker"
-            )
-        if self.sequence != state.latest_sequence:
-            return f"it is of stored report {self.sequence}, the latest final one is {state.latest_sequence}"
+        # First, because a feed whose latest report has expired is not live either.
         if state.timestamp > self.valid_until:
             return f"the report expired {state.timestamp - self.valid_until} seconds ago"
+        if not state.live:
+            return "the feed is not live: paused, stopped by a proof of fraud, flagged by the breaker, or without a valid report"
+        if self.sequence != state.latest_sequence:
+            return f"it is of stored report {self.sequence}, the latest final one is {state.latest_sequence}"
         if state.timestamp - self.observed_at > max_age:
             return f"its market data is {state.timestamp - self.observed_at} seconds old"
         return None

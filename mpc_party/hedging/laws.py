@@ -21,6 +21,7 @@ share of an allowance was 0.40 for PARITY (the vol's), 0.50 for BLACK76 (the veg
 less than 0.01 for RANGE and HEDGE_BAND; see `market.surface` for what keeps it there.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, NamedTuple
@@ -32,7 +33,7 @@ from numpy.typing import NDArray
 from mpc_party.market.black76 import greeks, years
 from mpc_party.protocol.errors import Reason, ReportError, RoundError
 from mpc_party.protocol.report import HedgeReport
-from mpc_party.protocol.words import unpack_book, unpack_forwards, unpack_params
+from mpc_party.protocol.words import BookColumns, unpack_book, unpack_forwards, unpack_params
 
 Floats = NDArray[np.float64]
 Words = NDArray[np.int64]
@@ -137,9 +138,9 @@ def check_laws(report: HedgeReport, book: bytes) -> None:
         raise _unlawful(f"{describe(judged, found)}, this party signs up to {OWN_SHARE:.0%} of that")
 
 
-def worst(judged: Judged) -> Use:
+def worst(judged: Judged, floors: Floors = FLOORS) -> Use:
     """The use of an allowance that comes nearest to a challenge, or is farthest beyond it."""
-    return max(law_uses(judged), key=lambda use: use.share)
+    return max(law_uses(judged, floors), key=lambda use: use.share)
 
 
 def describe(judged: Judged, use: Use) -> str:
@@ -180,10 +181,24 @@ def decode(report: HedgeReport, book: bytes) -> Judged:
     if alien.any():
         raise ReportError(f"the expiry of instrument {int(np.argmax(alien))} has no forward or is past")
     forward = np.array([slot.forward for slot in slots], dtype=np.float64)[at]
-    root_time = np.sqrt(years(instruments.expiry, report.observed_at))
+    return judged_of(report.observed_at, columns, instruments, forward)
+
+
+def judged_of(
+    observed_at: int, columns: Mapping[str, Words], instruments: BookColumns, forward: Floats
+) -> Judged:
+    """Put words that were taken apart into the laws' units.
+
+    Args:
+        observed_at: Unix seconds, before every expiry.
+        columns: of param words, in their units; vols above 0.
+        instruments: of the same rows.
+        forward: 1e-8 of the quote currency, above 0, of the same rows.
+    """
+    root_time = np.sqrt(years(instruments.expiry, observed_at))
     iv = _scaled(columns["iv"], 1e-6)
     return Judged(
-        observed_at=report.observed_at,
+        observed_at=observed_at,
         call=instruments.call,
         expiry=instruments.expiry,
         strike=instruments.strike / forward,
@@ -202,6 +217,46 @@ def law_uses(judged: Judged, floors: Floors = FLOORS) -> list[Use]:
 
     Left out are laws of pairs and triples of which the book has none, and BUTTERFLY where no price lies above a line.
     """
+    return [measure.worst() for measure in _measures(judged, floors)]
+
+
+def breaches(judged: Judged, floors: Floors, beyond: float = 1.0) -> list[Use]:
+    """Everything that takes more than a share of its allowance, the worst first.
+
+    Of MONOTONE and BUTTERFLY each strike stands in one breach at most, with the strikes that show it best.
+
+    Args:
+        judged: the report.
+        floors: the allowances; a contract's own tolerances, for whoever wants to challenge there.
+        beyond: the share.
+    """
+    found = [use for measure in _measures(judged, floors) for use in measure.beyond(beyond)]
+    return sorted(found, key=lambda use: use.share, reverse=True)
+
+
+@dataclass(frozen=True)
+class _Measure:
+    """One quantity of one law, of every instrument, pair or triple that it could be broken by: never none."""
+
+    law: Law
+    quantity: str
+    allowance: float
+    error: Floats  # (k,)
+    exhibits: Words  # (k, 1), (k, 2) or (k, 3)
+
+    def worst(self) -> Use:
+        return self._use(int(np.argmax(self.error)))
+
+    def beyond(self, share: float) -> list[Use]:
+        # Written so that NaN is found, too.
+        return [self._use(int(at)) for at in np.flatnonzero(~(self.error / self.allowance <= share))]
+
+    def _use(self, at: int) -> Use:
+        rows = tuple(int(row) for row in self.exhibits[at])
+        return Use(self.law, self.quantity, float(self.error[at]) / self.allowance, self.allowance, rows)
+
+
+def _measures(judged: Judged, floors: Floors) -> list[_Measure]:
     order = np.lexsort((judged.strike, ~judged.call, judged.expiry))  # calls of an expiry, then its puts
     return [
         *_range(judged, floors),
@@ -213,7 +268,7 @@ def law_uses(judged: Judged, floors: Floors = FLOORS) -> list[Use]:
     ]
 
 
-def _range(judged: Judged, floors: Floors) -> list[Use]:
+def _range(judged: Judged, floors: Floors) -> list[_Measure]:
     intrinsic = np.maximum(np.where(judged.call, 1.0 - judged.strike, judged.strike - 1.0), 0.0)
     most = np.where(judged.call, 1.0, judged.strike)
     beyond = np.maximum(intrinsic - judged.premium, judged.premium - most)
@@ -226,7 +281,7 @@ def _range(judged: Judged, floors: Floors) -> list[Use]:
     ]
 
 
-def _parity(judged: Judged, floors: Floors) -> list[Use]:
+def _parity(judged: Judged, floors: Floors) -> list[_Measure]:
     order = np.lexsort((~judged.call, judged.quoted_strike, judged.expiry))  # a call before its put
     first, second = order[:-1], order[1:]
     paired = (
@@ -239,27 +294,24 @@ def _parity(judged: Judged, floors: Floors) -> list[Use]:
     if not len(call):
         return []
     smaller = np.minimum(judged.iv[call], judged.iv[put])
+    pairs = np.stack([call, put], axis=1)
 
     def between(column: Floats) -> Floats:
         return np.asarray(column[call] - column[put], dtype=np.float64)
 
-    def use(quantity: str, error: Floats, allowance: float) -> Use:
-        size = np.abs(error)
-        at = int(np.argmax(size))
-        return Use(
-            Law.PARITY, quantity, float(size[at]) / allowance, allowance, (int(call[at]), int(put[at]))
-        )
+    def measure(quantity: str, error: Floats, allowance: float) -> _Measure:
+        return _Measure(Law.PARITY, quantity, allowance, np.abs(error), pairs)
 
     return [
-        use("vol", between(judged.iv) / smaller, floors.vol),
-        use("gamma", between(judged.density_gamma), 2.0 * floors.gamma),
-        use("vega", between(judged.density_vega), 2.0 * floors.vega),
-        use("delta", between(judged.delta) - 1.0, 2.0 * floors.delta),
-        use("premium", between(judged.premium) - (1.0 - judged.strike[call]), 2.0 * floors.premium),
+        measure("vol", between(judged.iv) / smaller, floors.vol),
+        measure("gamma", between(judged.density_gamma), 2.0 * floors.gamma),
+        measure("vega", between(judged.density_vega), 2.0 * floors.vega),
+        measure("delta", between(judged.delta) - 1.0, 2.0 * floors.delta),
+        measure("premium", between(judged.premium) - (1.0 - judged.strike[call]), 2.0 * floors.premium),
     ]
 
 
-def _black76(judged: Judged, floors: Floors) -> list[Use]:
+def _black76(judged: Judged, floors: Floors) -> list[_Measure]:
     exact = greeks(judged.strike, judged.iv, judged.time, judged.call)
     root_time = np.sqrt(judged.time)
     return [
@@ -273,23 +325,23 @@ def _black76(judged: Judged, floors: Floors) -> list[Use]:
     ]
 
 
-def _monotone(judged: Judged, order: Words, floors: Floors) -> list[Use]:
+def _monotone(judged: Judged, order: Words, floors: Floors) -> list[_Measure]:
     series = _series(judged, order)
     # Each series lies wholly below the one before, so that the running minimum begins anew with each.
     delta = judged.delta[order] - 4.0 * series
     lowest = np.minimum.accumulate(delta)
-    rise = delta[1:] - lowest[:-1]
+    # The latest place at which the minimum so far was reached.
+    rows = np.arange(len(order))
+    before = np.maximum.accumulate(np.where(delta == lowest, rows, 0))[:-1]
     same = series[1:] == series[:-1]
     if not same.any():
         return []
-    at = int(np.argmax(np.where(same, rise, -np.inf)))
-    before = int(np.flatnonzero(delta[: at + 1] == lowest[at])[-1])
-    allowance = 2.0 * floors.delta
-    pair = (int(order[before]), int(order[at + 1]))
-    return [Use(Law.MONOTONE, "delta", float(rise[at]) / allowance, allowance, pair)]
+    rise = (delta[1:] - lowest[:-1])[same]
+    pairs = np.stack([order[before[same]], order[1:][same]], axis=1)
+    return [_Measure(Law.MONOTONE, "delta", 2.0 * floors.delta, rise, pairs)]
 
 
-def _butterfly(judged: Judged, order: Words, floors: Floors) -> list[Use]:
+def _butterfly(judged: Judged, order: Words, floors: Floors) -> list[_Measure]:
     strike, premium = judged.strike[order], judged.premium[order]
     hull = _lower_hulls(strike, premium, _series(judged, order))
     rows = np.arange(len(order))
@@ -301,13 +353,11 @@ def _butterfly(judged: Judged, order: Words, floors: Floors) -> list[Use]:
     low, middle, high = left[inside], rows[inside], right[inside]
     part = (strike[middle] - strike[low]) / (strike[high] - strike[low])
     excess = premium[middle] - (premium[low] + part * (premium[high] - premium[low]))
-    at = int(np.argmax(excess))
-    allowance = 2.0 * floors.premium
-    triple = tuple(int(order[row]) for row in (low[at], middle[at], high[at]))
-    return [Use(Law.BUTTERFLY, "premium", float(excess[at]) / allowance, allowance, triple)]
+    triples = np.stack([order[low], order[middle], order[high]], axis=1)
+    return [_Measure(Law.BUTTERFLY, "premium", 2.0 * floors.premium, excess, triples)]
 
 
-def _hedge_band(judged: Judged, floors: Floors) -> list[Use]:
+def _hedge_band(judged: Judged, floors: Floors) -> list[_Measure]:
     # A model may be dealt that uses the whole reach; what a round adds to that must fit in the slack.
     beyond = np.abs(judged.hedge_delta - judged.delta) - floors.hedge_reach * judged.density_vega
     return [_single(Law.HEDGE_BAND, "hedge delta", beyond, floors.hedge_slack)]
@@ -340,9 +390,8 @@ def _lower_hulls(x: Floats, y: Floats, series: Words) -> Words:
     return np.array(hull, dtype=np.int64)
 
 
-def _single(law: Law, quantity: str, error: Floats, allowance: float) -> Use:
-    at = int(np.argmax(error))
-    return Use(law, quantity, float(error[at]) / allowance, allowance, (at,))
+def _single(law: Law, quantity: str, error: Floats, allowance: float) -> _Measure:
+    return _Measure(law, quantity, allowance, error, np.arange(len(error))[:, None])
 
 
 def _scaled(values: Words, unit: float) -> Floats:

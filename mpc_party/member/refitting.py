@@ -35,7 +35,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +43,7 @@ import msgspec
 from mpc_party.member.ceremony import wait_for_members
 from mpc_party.member.connecting import open_mesh
 from mpc_party.member.home import PartyHome
+from mpc_party.member.moments import parse_utc, utc
 from mpc_party.member.running import Options, desk_view
 from mpc_party.mesh import Mesh, deadline_in
 from mpc_party.protocol.consortium import Consortium
@@ -295,30 +295,6 @@ def wait_until(moment: int, patience: float, say: Callable[[str], None]) -> None
         say(f"waiting until {utc(moment)}")
     while (left := moment - time.time()) > 0:
         time.sleep(min(left, 1.0))  # the wall clock may be set while we wait
-
-
-def parse_utc(text: str, option: str) -> int:
-    """Unix seconds of a UTC time such as 2026-01-31T18:00Z; without a zone it is UTC.
-
-    Raises:
-        ConfigError: not a time, or of another zone.
-    """
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigError(
-            f"{option}: not a time: {text[:40]!a}", remedy="give a UTC time such as 2026-01-31T18:00Z"
-        ) from None
-    if moment.utcoffset() is None:
-        moment = moment.replace(tzinfo=UTC)
-    if moment.utcoffset() != UTC.utcoffset(None):
-        raise ConfigError(f"{option}: {text[:40]!a} is not in UTC", remedy="write it in UTC, ending in Z")
-    return int(moment.timestamp())
-
-
-def utc(moment: int) -> str:
-    """A time for a person."""
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 __all__ = [
