@@ -10,7 +10,8 @@ import {Config} from "../src/ledger/Config.sol";
 import {ReportHead} from "../src/types/ReportHead.sol";
 import {SettlementFixture} from "./support/SettlementFixture.sol";
 
-/// @dev What Python hashed, packed and signed, accepted by the contracts at the addresses and on the chain it was signed for.
+/// @dev What Python hashed, packed and signed, accepted by the contracts at the addresses and on the chain that it was
+/// signed for.
 contract DigestTest is SettlementFixture {
     string private _json;
 
