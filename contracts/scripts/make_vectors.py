@@ -252,7 +252,7 @@ def members_vectors() -> Mapping[str, object]:
         "setParameters": SetParameters(
             feed,
             LedgerConfig(601, 61, 3_601, 602, 641, 1_501, 901),
-            Tolerances(2_001, 8_001, 2_002, 2_003, 2_004, 801, 20_001),
+            Tolerances(2_001, 32_001, 2_002, 2_003, 8_004, 801, 20_001),
             label("salt of parameters"),
             deadline,
         ),

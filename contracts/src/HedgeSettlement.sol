@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.24;
 
+import {Founding} from "./Founding.sol";
 import {HedgeReport, HedgeReportLibrary, ReportCore} from "./HedgeReport.sol";
-import {ConsortiumMembers} from "./governance/ConsortiumMembers.sol";
+import {IConsortiumMembers} from "./interfaces/IConsortiumMembers.sol";
 import {IGovernedFeed} from "./interfaces/IGovernedFeed.sol";
 import {IHedgeFeed} from "./interfaces/IHedgeFeed.sol";
 import {IHedgeFeedProof} from "./interfaces/IHedgeFeedProof.sol";
-import {IReportJudge, Tolerances} from "./interfaces/IReportJudge.sol";
+import {Tolerances} from "./interfaces/IReportJudge.sol";
+import {ISettlementEvents} from "./interfaces/ISettlementEvents.sol";
 import {Breach, Breaker} from "./ledger/Breaker.sol";
 import {Challenges} from "./ledger/Challenges.sol";
 import {Config} from "./ledger/Config.sol";
@@ -21,56 +23,12 @@ import {ReportHead} from "./types/ReportHead.sol";
 /// @notice Anyone may publish a report; the group key's signature is what counts. A report is accepted once, in order and
 /// fresh, or refused with an error that says why. A signed report out of bounds is rejected by the breaker and flagged;
 /// nothing is clipped. An accepted report is final once its challenge window has passed without a proof against it.
-contract HedgeSettlement is Challenges, IGovernedFeed, IHedgeFeedProof {
+contract HedgeSettlement is Challenges, IGovernedFeed, IHedgeFeedProof, ISettlementEvents {
     using HedgeReportLibrary for HedgeReport;
     using HedgeReportLibrary for ReportCore;
 
-    /// @notice What a consortium is founded with
-    struct Founding {
-        /// Its identity
-        bytes32 consortium;
-        /// Address of its group key
-        address groupKey;
-        /// The key's epoch
-        uint64 epoch;
-        /// The members' contract
-        ConsortiumMembers members;
-        /// What is accepted
-        Config config;
-        /// What it may be off by
-        Tolerances tolerances;
-        /// The laws' contract
-        IReportJudge judge;
-        /// Wei that a challenge by law needs beside it
-        uint256 challengeBond;
-        /// Where forfeited bonds go
-        address sink;
-    }
-
     /// @notice The members' contract, which alone governs this one
-    ConsortiumMembers public immutable MEMBERS;
-
-    /// @param state The state with it, {FeedState}: round, times and numbers
-    event ReportAccepted(bytes32 indexed digest, FeedState state);
-    event ReportStored(bytes32 indexed digest, uint256 stored);
-    event ReportRejected(uint256 indexed round, bytes32 indexed digest, Breach breach, uint256 index);
-    event Paused();
-    event Unpaused();
-
-    error NotMembers(address account);
-    error FeedPaused();
-    error FeedNotPaused();
-    error ReportNotAccepted(bytes32 digest, uint256 sequence);
-    error HeadReservedBits(ReportHead head);
-    error RoundNotNewer(uint256 round, uint256 latest);
-    error ObservedInFuture(uint256 observedAt, uint256 timestamp);
-    error ReportTooOld(uint256 observedAt, uint256 timestamp);
-    error ReportExpired(uint256 validUntil, uint256 timestamp);
-    error ValidityOutOfBounds(uint256 validFor, uint256 maximum);
-    error ObservedBeforePrevious(uint256 observedAt, uint256 previous);
-    error InstrumentCountOutOfBounds(uint256 instruments, uint256 maximum);
-    error ExpiryCountOutOfBounds(uint256 expiries, uint256 maximum);
-    error DelayShorterThanWindow(uint256 delay, uint256 window);
+    IConsortiumMembers public immutable MEMBERS;
 
     modifier onlyMembers() {
         if (msg.sender != address(MEMBERS)) revert NotMembers(msg.sender);

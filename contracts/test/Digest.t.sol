@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.24;
 
+import {Founding} from "../src/Founding.sol";
 import {HedgeReport, ReportCore} from "../src/HedgeReport.sol";
-import {HedgeSettlement} from "../src/HedgeSettlement.sol";
 import {ConsortiumMembers} from "../src/governance/ConsortiumMembers.sol";
 import {IGovernedFeed} from "../src/interfaces/IGovernedFeed.sol";
 import {Tolerances} from "../src/interfaces/IReportJudge.sol";
 import {Config} from "../src/ledger/Config.sol";
 import {ReportHead} from "../src/types/ReportHead.sol";
+import {ILedger} from "./support/ILedger.sol";
 import {SettlementFixture} from "./support/SettlementFixture.sol";
 
 /// @dev What Python hashed, packed and signed, accepted by the contracts at the addresses and on the chain that it was
@@ -33,13 +34,13 @@ contract DigestTest is SettlementFixture {
                 )
             )
         );
-        HedgeSettlement.Founding memory founding = _founding();
+        Founding memory founding = _founding();
         founding.consortium = vm.parseJsonBytes32(_json, ".report.consortium");
         founding.epoch = uint64(vm.parseJsonUint(_json, ".report.epoch"));
-        settlement = HedgeSettlement(
+        settlement = ILedger(
             _createAt(
                 vm.parseJsonAddress(_json, ".contract"),
-                abi.encodePacked(type(HedgeSettlement).creationCode, abi.encode(founding))
+                abi.encodePacked(vm.getCode("HedgeSettlement.sol:HedgeSettlement"), abi.encode(founding))
             )
         );
     }

@@ -2,12 +2,12 @@
 pragma solidity ^0.8.24;
 
 import {HedgeReport, ReportCore, SignedHeader} from "../src/HedgeReport.sol";
-import {HedgeSettlement} from "../src/HedgeSettlement.sol";
 import {Reading} from "../src/interfaces/IHedgeFeed.sol";
 import {IReportJudge, Law} from "../src/interfaces/IReportJudge.sol";
 import {ReportJudge} from "../src/judge/ReportJudge.sol";
 import {RoundLedger} from "../src/ledger/RoundLedger.sol";
 import {ParamWord} from "../src/types/ParamWord.sol";
+import {ILedger} from "./support/ILedger.sol";
 import {SettlementFixture} from "./support/SettlementFixture.sol";
 
 /// @dev Publishers, members, challengers and time, in any order, around the real judge; remembers what should hold.
@@ -42,7 +42,7 @@ contract LedgerHandler is SettlementFixture {
 
     receive() external payable {}
 
-    function ledger() external view returns (HedgeSettlement) {
+    function ledger() external view returns (ILedger) {
         return settlement;
     }
 

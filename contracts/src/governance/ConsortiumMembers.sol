@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.24;
 
+import {IConsortiumMembers} from "../interfaces/IConsortiumMembers.sol";
 import {IGovernedFeed} from "../interfaces/IGovernedFeed.sol";
 import {Tolerances} from "../interfaces/IReportJudge.sol";
 import {Config} from "../ledger/Config.sol";
@@ -13,7 +14,7 @@ import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/Signa
 /// scheduled. An action that was scheduled is void once the members change, or once k of them cancel it.
 /// @dev A member may be a contract: ERC-1271 says what it has signed. Signers come in strictly ascending order, so that none
 /// counts twice. Every action names the feed that it is about: one set of members can govern several.
-contract ConsortiumMembers is EIP712 {
+contract ConsortiumMembers is EIP712, IConsortiumMembers {
     /// @notice A scheduled action's state
     struct Scheduled {
         /// Unix seconds, 0 where it was never scheduled
@@ -201,7 +202,7 @@ contract ConsortiumMembers is EIP712 {
         return _quorum;
     }
 
-    /// @notice Seconds from an action's scheduling until it can be carried out
+    /// @inheritdoc IConsortiumMembers
     function actionDelay() external view returns (uint256) {
         return _ACTION_DELAY;
     }

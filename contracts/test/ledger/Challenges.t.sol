@@ -161,7 +161,7 @@ contract ChallengesTest is SettlementFixture {
         assertEq(address(settlement).balance, 0);
     }
 
-    function test_fourKindsOfTooLate() public {
+    function test_tooLate() public {
         HedgeReport memory report = _reportWith(1, _word(1, 2, 10_000));
         bytes memory signature = _sign(report);
         vm.warp(START + 8 days);
@@ -172,18 +172,22 @@ contract ChallengesTest is SettlementFixture {
         vm.warp(START);
         _setParameters(settlement, _defaultConfig(), _defaultTolerances());
         _expectChallengeRevert(report, signature, Challenges.JudgedByOtherTolerances.selector);
-        // A key that has retired.
-        report = _reportWith(1, _word(1, 2, 10_000));
-        signature = _sign(report);
+    }
+
+    /// @dev A key that was replaced answers for what it signed for as long as a report can be challenged.
+    function test_aReplacedKeyAnswersForEightDays() public {
+        (HedgeReport memory one, HedgeReport memory other) = _twoOfRound(2);
+        SignedHeader memory first = _signedHeader(one);
+        SignedHeader memory second = _signedHeader(other);
         _rotate(4242, 60);
         uint256 until = vm.getBlockTimestamp() + 60;
-        vm.warp(until + WINDOW);
-        _assertWouldBeUpheld(report, signature);
-        vm.warp(until + WINDOW + 1);
-        _expectChallengeRevert(report, signature, GroupKeys.KeyRetired.selector);
-        // Two keys ago.
-        _rotate(4343, 60);
-        _expectChallengeRevert(report, signature, GroupKeys.WrongEpoch.selector);
+        _rotate(4343, 0);
+        vm.warp(until + 8 days + 1);
+        vm.expectRevert(abi.encodeWithSelector(GroupKeys.KeyRetired.selector, EPOCH, until + 8 days));
+        settlement.equivocate(first, second);
+        vm.warp(until + 8 days);
+        settlement.equivocate(first, second);
+        assertEq(settlement.groupKey(), address(0));
     }
 
     /// @dev Neither a pause nor a scheduled decision holds a challenge up.

@@ -2,12 +2,13 @@
 pragma solidity ^0.8.24;
 
 import {HedgeReport, ReportCore} from "../../src/HedgeReport.sol";
-import {HedgeSettlement} from "../../src/HedgeSettlement.sol";
+import {ISettlementEvents} from "../../src/interfaces/ISettlementEvents.sol";
 import {Breach} from "../../src/ledger/Breaker.sol";
 import {GroupKeys} from "../../src/ledger/GroupKeys.sol";
 import {RoundLedger} from "../../src/ledger/RoundLedger.sol";
 import {FeedState} from "../../src/types/FeedState.sol";
 import {ReportHead} from "../../src/types/ReportHead.sol";
+import {ILedger} from "../support/ILedger.sol";
 import {SettlementFixture} from "../support/SettlementFixture.sol";
 import {WordPacker} from "../support/WordPacker.sol";
 
@@ -16,7 +17,7 @@ contract SettleTest is SettlementFixture {
     function test_acceptsAReport() public {
         HedgeReport memory report = _report(7, 4);
         vm.expectEmit(true, false, false, false, address(settlement));
-        emit HedgeSettlement.ReportAccepted(settlement.digestOf(report), FeedState.wrap(0));
+        emit ISettlementEvents.ReportAccepted(settlement.digestOf(report), FeedState.wrap(0));
         assertTrue(_publish(report));
         RoundLedger.Status memory status = settlement.status();
         assertEq(status.round, 7);
@@ -66,8 +67,8 @@ contract SettleTest is SettlementFixture {
     function test_roundsOnlyGrow() public {
         _publish(_report(7, 2));
         vm.warp(block.timestamp + 10);
-        _publishExpecting(_report(7, 2), abi.encodeWithSelector(HedgeSettlement.RoundNotNewer.selector, 7, 7));
-        _publishExpecting(_report(6, 2), abi.encodeWithSelector(HedgeSettlement.RoundNotNewer.selector, 6, 7));
+        _publishExpecting(_report(7, 2), abi.encodeWithSelector(ISettlementEvents.RoundNotNewer.selector, 7, 7));
+        _publishExpecting(_report(6, 2), abi.encodeWithSelector(ISettlementEvents.RoundNotNewer.selector, 6, 7));
         assertTrue(_publish(_report(9, 2)));
         assertEq(settlement.status().sequence, 2);
     }
@@ -76,7 +77,7 @@ contract SettleTest is SettlementFixture {
         HedgeReport memory report = _report(7, 2);
         _publish(report);
         vm.warp(block.timestamp + 10);
-        _publishExpecting(report, abi.encodeWithSelector(HedgeSettlement.RoundNotNewer.selector, 7, 7));
+        _publishExpecting(report, abi.encodeWithSelector(ISettlementEvents.RoundNotNewer.selector, 7, 7));
     }
 
     function test_pace() public {
@@ -95,17 +96,17 @@ contract SettleTest is SettlementFixture {
         uint256 now_ = block.timestamp;
         HedgeReport memory report = _report(1, 2);
         report.observedAt = uint64(now_ + 61);
-        _publishExpecting(report, abi.encodeWithSelector(HedgeSettlement.ObservedInFuture.selector, now_ + 61, now_));
+        _publishExpecting(report, abi.encodeWithSelector(ISettlementEvents.ObservedInFuture.selector, now_ + 61, now_));
         report.observedAt = uint64(now_ - 601);
-        _publishExpecting(report, abi.encodeWithSelector(HedgeSettlement.ReportTooOld.selector, now_ - 601, now_));
+        _publishExpecting(report, abi.encodeWithSelector(ISettlementEvents.ReportTooOld.selector, now_ - 601, now_));
         report.observedAt = uint64(now_ - 100);
         report.validUntil = uint64(now_ - 1);
-        _publishExpecting(report, abi.encodeWithSelector(HedgeSettlement.ReportExpired.selector, now_ - 1, now_));
+        _publishExpecting(report, abi.encodeWithSelector(ISettlementEvents.ReportExpired.selector, now_ - 1, now_));
         report.observedAt = uint64(now_);
         report.validUntil = report.observedAt;
-        _publishExpecting(report, abi.encodeWithSelector(HedgeSettlement.ValidityOutOfBounds.selector, 0, 3600));
+        _publishExpecting(report, abi.encodeWithSelector(ISettlementEvents.ValidityOutOfBounds.selector, 0, 3600));
         report.validUntil = report.observedAt + 3601;
-        _publishExpecting(report, abi.encodeWithSelector(HedgeSettlement.ValidityOutOfBounds.selector, 3601, 3600));
+        _publishExpecting(report, abi.encodeWithSelector(ISettlementEvents.ValidityOutOfBounds.selector, 3601, 3600));
         // At the bounds.
         report.observedAt = uint64(now_ + 60);
         report.validUntil = report.observedAt + 3600;
@@ -114,23 +115,25 @@ contract SettleTest is SettlementFixture {
         vm.warp(now_ + 10);
         report = _report(2, 2);
         _publishExpecting(
-            report, abi.encodeWithSelector(HedgeSettlement.ObservedBeforePrevious.selector, now_ + 10, now_ + 60)
+            report, abi.encodeWithSelector(ISettlementEvents.ObservedBeforePrevious.selector, now_ + 10, now_ + 60)
         );
     }
 
     function test_counts() public {
         HedgeReport memory report = _report(1, 2);
         report.params = new bytes32[](0);
-        _publishExpecting(report, abi.encodeWithSelector(HedgeSettlement.InstrumentCountOutOfBounds.selector, 0, 700));
+        _publishExpecting(
+            report, abi.encodeWithSelector(ISettlementEvents.InstrumentCountOutOfBounds.selector, 0, 700)
+        );
         report.params = new bytes32[](701);
         _publishExpecting(
-            report, abi.encodeWithSelector(HedgeSettlement.InstrumentCountOutOfBounds.selector, 701, 700)
+            report, abi.encodeWithSelector(ISettlementEvents.InstrumentCountOutOfBounds.selector, 701, 700)
         );
         report = _report(1, 2);
         report.forwards = new bytes32[](0);
-        _publishExpecting(report, abi.encodeWithSelector(HedgeSettlement.ExpiryCountOutOfBounds.selector, 0, 64));
+        _publishExpecting(report, abi.encodeWithSelector(ISettlementEvents.ExpiryCountOutOfBounds.selector, 0, 64));
         report.forwards = new bytes32[](65);
-        _publishExpecting(report, abi.encodeWithSelector(HedgeSettlement.ExpiryCountOutOfBounds.selector, 65, 64));
+        _publishExpecting(report, abi.encodeWithSelector(ISettlementEvents.ExpiryCountOutOfBounds.selector, 65, 64));
     }
 
     /// @dev A head that claims more expiries than there are words.
@@ -139,7 +142,7 @@ contract SettleTest is SettlementFixture {
         (ReportCore memory core, bytes32[] memory words) = _compact(report);
         core.head = ReportHead.wrap(ReportHead.unwrap(core.head) + 3);
         vm.expectRevert(
-            abi.encodeWithSelector(HedgeSettlement.InstrumentCountOutOfBounds.selector, type(uint256).max, 700)
+            abi.encodeWithSelector(ISettlementEvents.InstrumentCountOutOfBounds.selector, type(uint256).max, 700)
         );
         settlement.settle(core, words, bytes32(0), bytes32(0));
     }
@@ -153,7 +156,7 @@ contract SettleTest is SettlementFixture {
         (bytes32 r, bytes32 vs) = _signCompact(report);
         (ReportCore memory core, bytes32[] memory words) = _compact(report);
         core.head = ReportHead.wrap(ReportHead.unwrap(core.head) | (uint256(1) << bit));
-        vm.expectRevert(abi.encodeWithSelector(HedgeSettlement.HeadReservedBits.selector, core.head));
+        vm.expectRevert(abi.encodeWithSelector(ISettlementEvents.HeadReservedBits.selector, core.head));
         settlement.settle(core, words, r, vs);
     }
 
@@ -191,14 +194,14 @@ contract SettleTest is SettlementFixture {
         HedgeReport memory report = _report(2, 2);
         report.params[1] &= bytes32(type(uint256).max >> 32);
         vm.expectEmit(address(settlement));
-        emit HedgeSettlement.ReportRejected(2, settlement.digestOf(report), Breach.VOL_OUT_OF_BOUNDS, 1);
+        emit ISettlementEvents.ReportRejected(2, settlement.digestOf(report), Breach.VOL_OUT_OF_BOUNDS, 1);
         assertFalse(_publish(report));
         assertFalse(settlement.isLive());
         RoundLedger.Status memory status = settlement.status();
         assertTrue(status.flagged);
         assertEq(status.round, 2);
         assertEq(status.sequence, 1);
-        _publishExpecting(report, abi.encodeWithSelector(HedgeSettlement.RoundNotNewer.selector, 2, 2));
+        _publishExpecting(report, abi.encodeWithSelector(ISettlementEvents.RoundNotNewer.selector, 2, 2));
         vm.warp(block.timestamp + 10);
         assertTrue(_publish(_report(3, 2)));
         assertTrue(settlement.isLive());

@@ -2,13 +2,14 @@
 pragma solidity ^0.8.24;
 
 import {HedgeReport, ReportCore} from "../../src/HedgeReport.sol";
-import {HedgeSettlement} from "../../src/HedgeSettlement.sol";
 import {IHedgeFeed, Reading} from "../../src/interfaces/IHedgeFeed.sol";
+import {ISettlementEvents} from "../../src/interfaces/ISettlementEvents.sol";
 import {RoundLedger} from "../../src/ledger/RoundLedger.sol";
 import {StoredReports} from "../../src/ledger/StoredReports.sol";
 import {ForwardWord} from "../../src/types/ForwardWord.sol";
 import {InstrumentWord} from "../../src/types/InstrumentWord.sol";
 import {ParamWord} from "../../src/types/ParamWord.sol";
+import {ILedger} from "../support/ILedger.sol";
 import {SettlementFixture} from "../support/SettlementFixture.sol";
 import {WordPacker} from "../support/WordPacker.sol";
 
@@ -126,7 +127,7 @@ contract StoredReportsTest is SettlementFixture {
         // Final by the time of its acceptance, not of its storing.
         vm.warp(START + WINDOW);
         assertEq(settlement.reading(_ids[0]).acceptedAt, START);
-        vm.expectRevert(abi.encodeWithSelector(HedgeSettlement.RoundNotNewer.selector, 1, 1));
+        vm.expectRevert(abi.encodeWithSelector(ISettlementEvents.RoundNotNewer.selector, 1, 1));
         settlement.store(core, words, 1);
     }
 
@@ -134,14 +135,14 @@ contract StoredReportsTest is SettlementFixture {
         HedgeReport memory report = _report(1, COUNT);
         (ReportCore memory core, bytes32[] memory words) = _compact(report);
         bytes32 digest = settlement.digestOf(report);
-        vm.expectRevert(abi.encodeWithSelector(HedgeSettlement.ReportNotAccepted.selector, digest, 1));
+        vm.expectRevert(abi.encodeWithSelector(ISettlementEvents.ReportNotAccepted.selector, digest, 1));
         settlement.store(core, words, 1);
         _publish(report);
         words[3] ^= bytes32(uint256(1));
-        vm.expectPartialRevert(HedgeSettlement.ReportNotAccepted.selector);
+        vm.expectPartialRevert(ISettlementEvents.ReportNotAccepted.selector);
         settlement.store(core, words, 1);
         words[3] ^= bytes32(uint256(1));
-        vm.expectRevert(abi.encodeWithSelector(HedgeSettlement.ReportNotAccepted.selector, digest, 2));
+        vm.expectRevert(abi.encodeWithSelector(ISettlementEvents.ReportNotAccepted.selector, digest, 2));
         settlement.store(core, words, 2);
         settlement.store(core, words, 1);
     }
@@ -152,7 +153,7 @@ contract StoredReportsTest is SettlementFixture {
         vm.warp(START + 30);
         _publishStored(_report(2, COUNT));
         (ReportCore memory core, bytes32[] memory words) = _compact(first);
-        vm.expectRevert(abi.encodeWithSelector(HedgeSettlement.RoundNotNewer.selector, 1, 2));
+        vm.expectRevert(abi.encodeWithSelector(ISettlementEvents.RoundNotNewer.selector, 1, 2));
         settlement.store(core, words, 1);
     }
 

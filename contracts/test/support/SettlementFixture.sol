@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.24;
 
+import {Founding} from "../../src/Founding.sol";
 import {HedgeReport, ReportCore, SignedHeader} from "../../src/HedgeReport.sol";
-import {HedgeSettlement} from "../../src/HedgeSettlement.sol";
 import {ConsortiumMembers} from "../../src/governance/ConsortiumMembers.sol";
 import {IReportJudge, Tolerances} from "../../src/interfaces/IReportJudge.sol";
 import {ToleranceFloors} from "../../src/judge/ToleranceFloors.sol";
@@ -11,6 +11,7 @@ import {InstrumentWord} from "../../src/types/InstrumentWord.sol";
 import {ReportHead} from "../../src/types/ReportHead.sol";
 import {HonestDesk} from "../judge/support/HonestDesk.sol";
 import {DeskContract} from "./DeskContract.sol";
+import {ILedger} from "./ILedger.sol";
 import {MembersSigner} from "./MembersSigner.sol";
 import {MockJudge} from "./MockJudge.sol";
 import {WordPacker} from "./WordPacker.sol";
@@ -31,7 +32,7 @@ abstract contract SettlementFixture is MembersSigner {
     uint96 internal constant FIRST_FORWARD = 8_800_012_345_678;
     uint96 internal constant SECOND_FORWARD = 8_810_087_654_321;
 
-    HedgeSettlement internal settlement;
+    ILedger internal settlement;
     IReportJudge internal judge;
     DeskContract internal desk;
     uint256 internal groupPrivateKey = uint256(keccak256("group key"));
@@ -41,15 +42,15 @@ abstract contract SettlementFixture is MembersSigner {
         _makeMembers(DELAY);
         judge = _judge();
         desk = new DeskContract();
-        settlement = new HedgeSettlement(_founding());
+        settlement = ILedger(vm.deployCode("HedgeSettlement.sol:HedgeSettlement", abi.encode(_founding())));
     }
 
     function _judge() internal virtual returns (IReportJudge) {
         return new MockJudge();
     }
 
-    function _founding() internal view returns (HedgeSettlement.Founding memory) {
-        return HedgeSettlement.Founding({
+    function _founding() internal view returns (Founding memory) {
+        return Founding({
             consortium: CONSORTIUM,
             groupKey: vm.addr(groupPrivateKey),
             epoch: EPOCH,
