@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.24;
 
-import {Tolerances} from "../src/interfaces/IReportJudge.sol";
+import {Founding} from "../src/Founding.sol";
+import {IConsortiumMembers} from "../src/interfaces/IConsortiumMembers.sol";
+import {IReportJudge, Tolerances} from "../src/interfaces/IReportJudge.sol";
 import {ToleranceFloors} from "../src/judge/ToleranceFloors.sol";
 import {Config} from "../src/ledger/Config.sol";
 import {VaultConfig} from "../src/vault/VaultTypes.sol";
@@ -39,19 +41,6 @@ contract Deploy is Script {
         address collateral;
     }
 
-    /// @notice {HedgeSettlement-Founding} by plain types: the script compiles without the ledger's sources.
-    struct Founding {
-        bytes32 consortium;
-        address groupKey;
-        uint64 epoch;
-        address members;
-        Config config;
-        Tolerances tolerances;
-        address judge;
-        uint256 challengeBond;
-        address sink;
-    }
-
     error ProxyMissing(address proxy);
     error NotCreated(string name, address expected);
 
@@ -75,10 +64,10 @@ contract Deploy is Script {
                     consortium: inputs.consortium,
                     groupKey: inputs.groupKey,
                     epoch: inputs.epoch,
-                    members: members,
+                    members: IConsortiumMembers(members),
                     config: inputs.config,
                     tolerances: inputs.tolerances,
-                    judge: judge,
+                    judge: IReportJudge(judge),
                     challengeBond: inputs.challengeBond,
                     sink: inputs.sink
                 })
