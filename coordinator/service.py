@@ -167,10 +167,13 @@ class CoordinatorService:
         """Run one round to its end, with as many attempts as the schedule allows."""
         try:
             settled = await in_thread(lambda: reconcile(self._contract, self._history))
+            # What comes faster than the contract takes it would be signed for nothing. A recording's clock leaps.
+            pause = 0.0 if self._source.replays else await in_thread(self._contract.seconds_until_next)
         except ConsortiumError as error:
             if error.reason is not Reason.CHAIN_UNREACHABLE:
                 raise
             return Outcome(None, error)  # nothing was proposed that could not be settled
+        await self._idle_until(asyncio.get_running_loop().time() + pause)
         # Who has come or gone since the last round is known before the committee is chosen.
         while not self._events.empty():
             await self._take(self._events.get_nowait())
@@ -342,13 +345,8 @@ class CoordinatorService:
             **measured,
         )
         self._metrics.aborted(str(action.reason))
-        _log.warning(
-            "aborted",
-            round=action.round,
-            reason=str(action.reason),
-            culprit=action.culprit,
-            detail=action.detail,
-        )
+        reason, culprit, detail = str(action.reason), action.culprit, action.detail
+        _log.warning("aborted", round=action.round, reason=reason, culprit=culprit, detail=detail)
 
     async def _settle(self, number: int) -> None:
         now = self._round

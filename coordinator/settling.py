@@ -27,6 +27,8 @@ class Contract(Protocol):
 
     def latest_observed_at(self) -> int: ...  # noqa: D102
 
+    def seconds_until_next(self) -> float: ...  # noqa: D102
+
     def submit(  # noqa: D102
         self, report: HedgeReport, signature: bytes, book: bytes | None = None
     ) -> Receipt: ...

@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.24;
 
-import {Tolerances} from "../src/interfaces/IReportJudge.sol";
+import {Founding} from "../src/Founding.sol";
+import {IConsortiumMembers} from "../src/interfaces/IConsortiumMembers.sol";
+import {IReportJudge, Tolerances} from "../src/interfaces/IReportJudge.sol";
 import {ToleranceFloors} from "../src/judge/ToleranceFloors.sol";
 import {Config} from "../src/ledger/Config.sol";
 import {VaultConfig} from "../src/vault/VaultTypes.sol";
 import {Script} from "forge-std/Script.sol";
+// solhint-disable-next-line no-console
 import {console} from "forge-std/console.sol";
 
-/// @title Deploys a consortium's judge, members, ledger and bond, and a margin vault for a collateral, at the addresses where `mpc-coordinator deploy` puts them
-/// @notice The code is that of the checked-in artifacts, byte for byte, and is created by the deterministic deployment proxy. (A
-/// `new X{salt: ...}` here would compile X with this script's settings, which are not the artifacts', and so give other
-/// addresses.) What stands at its address already is kept: the script can be run again.
+/// @title Deploys a consortium's judge, members, ledger and bond, and a margin vault for a collateral
+/// @notice They come to stand where `mpc-coordinator deploy` puts them. The code is that of the checked-in artifacts,
+/// byte for byte, and is created by the deterministic deployment proxy. (A `new X{salt: ...}` here would compile X
+/// with this script's settings, which are not the artifacts', and so give other addresses.) What stands at its address
+/// already is kept: the script can be run again.
 ///
 ///   CONSORTIUM=0x... GROUP_KEY=0x... EPOCH=1 MEMBERS=0x...,0x...,0x... QUORUM=2 forge script script/Deploy.s.sol
 ///     --rpc-url ... --broadcast
@@ -37,19 +41,6 @@ contract Deploy is Script {
         address collateral;
     }
 
-    /// @notice {HedgeSettlement-Founding} by plain types: the script compiles without the ledger's sources.
-    struct Founding {
-        bytes32 consortium;
-        address groupKey;
-        uint64 epoch;
-        address members;
-        Config config;
-        Tolerances tolerances;
-        address judge;
-        uint256 challengeBond;
-        address sink;
-    }
-
     error ProxyMissing(address proxy);
     error NotCreated(string name, address expected);
 
@@ -73,10 +64,10 @@ contract Deploy is Script {
                     consortium: inputs.consortium,
                     groupKey: inputs.groupKey,
                     epoch: inputs.epoch,
-                    members: members,
+                    members: IConsortiumMembers(members),
                     config: inputs.config,
                     tolerances: inputs.tolerances,
-                    judge: judge,
+                    judge: IReportJudge(judge),
                     challengeBond: inputs.challengeBond,
                     sink: inputs.sink
                 })
@@ -99,12 +90,16 @@ contract Deploy is Script {
         bytes memory creation = abi.encodePacked(vm.parseJsonBytes(artifact, ".bytecode"), arguments);
         created = vm.computeCreate2Address(salt, keccak256(creation), CREATE2_FACTORY);
         if (created.code.length != 0) {
+            // solhint-disable-next-line no-console
             console.log(name, created, "was there already");
             return created;
         }
         vm.broadcast();
+        // The proxy takes no ABI: a salt and the code behind it.
+        // solhint-disable-next-line avoid-low-level-calls
         (bool success,) = CREATE2_FACTORY.call(abi.encodePacked(salt, creation));
         if (!success || created.code.length == 0) revert NotCreated(name, created);
+        // solhint-disable-next-line no-console
         console.log(name, created);
     }
 

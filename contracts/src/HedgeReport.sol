@@ -27,7 +27,8 @@ struct HedgeReport {
     bytes32[] params;
 }
 
-/// @notice What stands before the words of a report as it is brought to the chain; the contract knows its consortium itself
+/// @notice What stands before the words of a report as it is brought to the chain; the contract knows its consortium
+/// itself
 struct ReportCore {
     ReportHead head;
     bytes32 book;
@@ -53,9 +54,9 @@ library HedgeReportLibrary {
         "bytes32 book,bytes32 model,bytes32 inputs,bytes32[] forwards,bytes32[] params)"
     );
 
-    /// @dev EIP-712 encodes `bytes32[]` as the hash of its words, laid end to end as they lie in the calldata. The eight
-    /// fixed fields lie there in the order of their encoding, too: whoever relies on a `uint64` of them reads it through the
-    /// compiler, which refuses a wider one.
+    /// @dev EIP-712 encodes `bytes32[]` as the hash of its words, laid end to end as they lie in the calldata. The
+    /// eight fixed fields lie there in the order of their encoding, too: whoever relies on a `uint64` of them reads it
+    /// through the compiler, which refuses a wider one.
     function structHash(
         HedgeReport calldata report
     ) internal pure returns (bytes32 result) {

@@ -20,9 +20,10 @@ import {PackedConfig} from "./types/PackedConfig.sol";
 import {ReportHead} from "./types/ReportHead.sol";
 
 /// @title The ledger of a consortium's signed hedging parameters
-/// @notice Anyone may publish a report; the group key's signature is what counts. A report is accepted once, in order and
-/// fresh, or refused with an error that says why. A signed report out of bounds is rejected by the breaker and flagged;
-/// nothing is clipped. An accepted report is final once its challenge window has passed without a proof against it.
+/// @notice Anyone may publish a report; the group key's signature is what counts. A report is accepted once, in order
+/// and fresh, or refused with an error that says why. A signed report out of bounds is rejected by the breaker and
+/// flagged; nothing is clipped. An accepted report is final once its challenge window has passed without a proof
+/// against it.
 contract HedgeSettlement is Challenges, IGovernedFeed, IHedgeFeedProof, ISettlementEvents {
     using HedgeReportLibrary for HedgeReport;
     using HedgeReportLibrary for ReportCore;
@@ -48,8 +49,8 @@ contract HedgeSettlement is Challenges, IGovernedFeed, IHedgeFeedProof, ISettlem
         }
     }
 
-    /// @notice Takes a report whose words stay in this call's data: only their digest is kept. Whoever uses it later brings
-    /// the report along, and {proves} says whether it is the one.
+    /// @notice Takes a report whose words stay in this call's data: only their digest is kept. Whoever uses it later
+    /// brings the report along, and {proves} says whether it is the one.
     /// @param core Its numbers, book, model and inputs
     /// @param words Its forward words, as many as the head says, and then its param words
     /// @param r Of the group key's signature over the report's EIP-712 digest
@@ -64,8 +65,8 @@ contract HedgeSettlement is Challenges, IGovernedFeed, IHedgeFeedProof, ISettlem
         return _settle(core, words, r, vs, false);
     }
 
-    /// @notice Takes a report and keeps its words, for contracts that read instruments by {reading}. Its book must be registered.
-    /// Arguments as of {settle}.
+    /// @notice Takes a report and keeps its words, for contracts that read instruments by {reading}. Its book must be
+    /// registered. Arguments as of {settle}.
     /// @return False where the breaker has rejected it
     function settleAndStore(
         ReportCore calldata core,
@@ -76,8 +77,9 @@ contract HedgeSettlement is Challenges, IGovernedFeed, IHedgeFeedProof, ISettlem
         return _settle(core, words, r, vs, true);
     }
 
-    /// @notice Keeps the words of a report that was accepted without them: nobody can keep a report from contracts by bringing it
-    /// in short. Anybody may call, also while the feed is paused. It must be younger than the latest stored one.
+    /// @notice Keeps the words of a report that was accepted without them: nobody can keep a report from contracts by
+    /// bringing it in short. Anybody may call, also while the feed is paused. It must be younger than the latest
+    /// stored one.
     /// @param sequence Its number
     function store(
         ReportCore calldata core,
@@ -99,8 +101,8 @@ contract HedgeSettlement is Challenges, IGovernedFeed, IHedgeFeedProof, ISettlem
     }
 
     /// @inheritdoc IGovernedFeed
-    /// @dev Nothing is accepted and {isLive} is false until the members unpause. Challenges, and the passing of time into
-    /// finality, go on.
+    /// @dev Nothing is accepted and {isLive} is false until the members unpause. Challenges, and the passing of time
+    /// into finality, go on.
     function pause() external onlyMembers {
         FeedState state = _state;
         if (state.has(FeedStateLibrary.PAUSED)) revert FeedPaused();
@@ -163,7 +165,8 @@ contract HedgeSettlement is Challenges, IGovernedFeed, IHedgeFeedProof, ISettlem
         return _hashTypedData(report.structHash());
     }
 
-    /// @notice EIP-712 domain separator, made anew where the chain's id has changed; {eip712Domain} (ERC-5267) has its parts
+    /// @notice EIP-712 domain separator, made anew where the chain's id has changed; {eip712Domain} (ERC-5267) has its
+    /// parts
     function domainSeparator() external view returns (bytes32) {
         return _domainSeparator();
     }
@@ -220,8 +223,8 @@ contract HedgeSettlement is Challenges, IGovernedFeed, IHedgeFeedProof, ISettlem
         return true;
     }
 
-    /// @return anchor What the first forward is compared with, 0 where nothing: after `jumpHorizon` without an accepted report it
-    /// may be anywhere. A breaker that only members could reset would turn a crash into an outage.
+    /// @return anchor What the first forward is compared with, 0 where nothing: after `jumpHorizon` without an
+    /// accepted report it may be anywhere. A breaker that only members could reset would turn a crash into an outage.
     function _checkHead(
         ReportHead head,
         FeedState state,

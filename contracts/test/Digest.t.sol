@@ -11,7 +11,8 @@ import {ReportHead} from "../src/types/ReportHead.sol";
 import {ILedger} from "./support/ILedger.sol";
 import {SettlementFixture} from "./support/SettlementFixture.sol";
 
-/// @dev What Python hashed, packed and signed, accepted by the contracts at the addresses and on the chain it was signed for.
+/// @dev What Python hashed, packed and signed, accepted by the contracts at the addresses and on the chain that it was
+/// signed for.
 contract DigestTest is SettlementFixture {
     string private _json;
 

@@ -7,8 +7,8 @@ import {ReportJudge} from "../src/judge/ReportJudge.sol";
 import {SettlementFixture} from "./support/SettlementFixture.sol";
 import {console} from "forge-std/console.sol";
 
-/// @dev Whole transactions, as a chain bills them: intrinsic gas, calldata (EIP-7623's floor where that is more) and execution
-/// with every slot touched for the first time. The table in `snapshots/settlement.json` is checked in.
+/// @dev Whole transactions, as a chain bills them: intrinsic gas, calldata (EIP-7623's floor where that is more) and
+/// execution with every slot touched for the first time. The table in `snapshots/settlement.json` is checked in.
 ///
 /// forge-config: default.isolate = true
 contract GasTest is SettlementFixture {
@@ -44,7 +44,8 @@ contract GasTest is SettlementFixture {
         assertLe(_transaction("equivocation proof", call, 0), 45_000);
     }
 
-    /// @dev Each law's dearest proof over a report of 64 instruments: the first expiry's options, both forwards in the calldata.
+    /// @dev Each law's dearest proof over a report of 64 instruments: the first expiry's options, both forwards in the
+    /// calldata.
     function test_otherProofs() public {
         (, uint256[] memory ids) = _register(64);
         _publish(_report(1, 64));

@@ -112,6 +112,12 @@ class Settlement:
         """Market time of the latest accepted report, 0 before the first."""
         return int(self._reader().status()["observedAt"])
 
+    def seconds_until_next(self) -> float:
+        """How long the contract's pace will still refuse any report, by this machine's clock; at most one pace."""
+        pace = int(self.node.ask(self.contract().functions.pace().call))
+        accepted_at = int(self._reader().status()["acceptedAt"])
+        return min(max(accepted_at + pace - time.time(), 0.0), float(pace))
+
     def submit(self, report: HedgeReport, signature: bytes, book: bytes | None = None) -> Receipt:
         """Bring a signed report to the contract, unless it is there already.
 
@@ -257,18 +263,17 @@ class Settlement:
                 time.sleep(min(max(ahead, 0.2), 1.0) if late else 0.2)
                 late = True
             else:
-                return self._outcome(receipt)
+                return self._outcome(receipt, digest)
 
-    def _outcome(self, receipt: Mapping[str, Any]) -> Receipt:
-        """What a transaction that succeeded says of its report.
+    def _outcome(self, receipt: Mapping[str, Any], digest: bytes) -> Receipt:
+        """What a transaction that succeeded says of this report; others may have come with it.
 
         Raises:
             SettlementError: REPORT_REJECTED.
         """
-        # What other contracts have logged in the same transaction is not of these events, and is passed over.
-        own = [log for log in receipt["logs"] if log["address"] == self.contract().address]
-        for log in own:
-            if bytes(log["topics"][0]) == REJECTED:
+        for log in receipt["logs"]:
+            event = [bytes(topic) for topic in log["topics"]]
+            if log["address"] == self.contract().address and event[:1] == [REJECTED] and event[2] == digest:
                 raise _rejected(log)
         return Receipt(
             bytes(receipt["transactionHash"]), int(receipt["blockNumber"]), int(receipt["gasUsed"])
@@ -277,7 +282,7 @@ class Settlement:
     def _known(self, report: HedgeReport, digest: bytes) -> Receipt | None:
         """How this report came to the contract, if it did and is still there."""
         if (receipt := self.sender.resume(digest)) is not None:
-            return self._outcome(receipt)
+            return self._outcome(receipt, digest)
         reader = self._reader()
         status = reader.status()
         if int(status["round"]) < report.round:
@@ -296,7 +301,7 @@ class Settlement:
         transaction = logs[-1]["transactionHash"]
         try:
             return self._outcome(
-                self.node.ask(lambda: self.node.web3.eth.get_transaction_receipt(transaction))
+                self.node.ask(lambda: self.node.web3.eth.get_transaction_receipt(transaction)), digest
             )
         except TransactionNotFound:
             return Receipt(bytes(transaction), int(logs[-1]["blockNumber"]), None)

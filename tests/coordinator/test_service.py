@@ -1,7 +1,9 @@
 import asyncio
+import time
 from contextlib import contextmanager
 
 import pytest
+from eth_hash.auto import keccak
 
 from coordinator.history import History
 from coordinator.lifecycle import Schedule
@@ -294,6 +296,64 @@ def test_the_contract_must_hold_what_was_signed(settled_group, tmp_path):
     with coordinator(settled_group, tmp_path, Desks(group), once, contract) as (service, _):
         [outcome] = run(service)
     assert outcome.error.reason is Reason.CHAIN_MISMATCH
+
+
+def test_a_report_that_the_breaker_rejects_ends_the_request_and_not_the_service(settled_group, tmp_path):
+    class Rejects(Settlement):
+        left = 1
+
+        def submit(self, report, signature, book=None):
+            if self.left:
+                self.left -= 1
+                raise SettlementError("FORWARD_JUMP at word 0", reason=Reason.REPORT_REJECTED)
+            return super().submit(report, signature, book)
+
+    group, url = settled_group
+    contract = Rejects(url, group.consortium, group.coordinator.evm_account())
+    with coordinator(settled_group, tmp_path, Desks(group), contract=contract) as (service, history):
+        outcomes = run(service, count=2)
+        rows = history.rounds()
+    assert outcomes[0].error.reason is Reason.REPORT_REJECTED
+    assert [(row.state, row.reason) for row in rows] == [("aborted", "report-rejected"), ("settled", None)]
+
+
+def test_the_book_goes_to_the_contract_with_the_report(settled_group, tmp_path):
+    class Listens(Settlement):
+        books = ()
+
+        def submit(self, report, signature, book=None):
+            self.books += (bytes(keccak(book)) == report.book,)
+            return super().submit(report, signature, book)
+
+    group, url = settled_group
+    contract = Listens(url, group.consortium, group.coordinator.evm_account())
+    with coordinator(settled_group, tmp_path, Desks(group), contract=contract) as (service, _):
+        run(service)
+    assert contract.books == (True,)
+
+
+def test_a_live_market_waits_for_the_contracts_pace_before_it_proposes(settled_group, tmp_path):
+    class Paced(Settlement):
+        def seconds_until_next(self):
+            return 0.4
+
+    group, url = settled_group
+    contract = Paced(url, group.consortium, group.coordinator.evm_account())
+    spent = []
+    for replays in (True, False):
+        books = Books(CHAIN_START)
+        books.replays = replays
+        with coordinator(
+            settled_group, tmp_path / str(replays), Desks(group), contract=contract, books=books
+        ) as (
+            service,
+            _,
+        ):
+            began = time.monotonic()
+            run(service)
+            spent.append(time.monotonic() - began)
+    assert spent[1] > spent[0] + 0.2
+    assert Settlement(url, group.consortium).seconds_until_next() == 0.0  # the chain's clock is long past
 
 
 def vars_of(schedule):

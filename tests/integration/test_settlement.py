@@ -136,6 +136,21 @@ def test_a_book_is_registered_once(node):
     assert node.storing.require_stored(later).stored is not None
 
 
+def test_a_whole_book_is_registered_and_stored_within_what_a_transaction_may_have(node):
+    report, signature, book = node.with_book(strikes=110)
+    first = int(rpc(node.url, "eth_blockNumber"), 16) + 1
+    node.storing.submit(report, signature, book)
+    last = int(rpc(node.url, "eth_blockNumber"), 16)
+    used = [
+        int(rpc(node.url, "eth_getBlockByNumber", hex(block), False)["gasUsed"], 16)
+        for block in range(first, last + 1)
+    ]
+    assert report.instruments == 660
+    assert len(used) == 5  # three parts of the instruments, the book, the report
+    assert max(used) < 1 << 24
+    assert node.storing.require_stored(report).stored is not None
+
+
 def test_what_comes_faster_than_the_contract_stores_is_published_as_a_digest(node):
     report, signature, book = node.with_book()
     node.storing.submit(report, signature, book)

@@ -10,8 +10,8 @@ import {ParamWord} from "../types/ParamWord.sol";
 /// @notice For words that the feed does not keep, or keeps no longer. The caller brings the whole report as calldata,
 /// and nothing in it is believed before the feed has proved it.
 /// @dev A proof says what a report said, not that it is the latest: the caller picks which one to bring. So this suits
-/// what belongs to one moment, such as settling at an expiry; for anything that wants the present, ask {IHedgeFeed}, or
-/// bound `observedAt` from both sides.
+/// what belongs to one moment, such as settling at an expiry; for anything that wants the present, ask {IHedgeFeed},
+/// or bound `observedAt` from both sides.
 library ProvenReading {
     error NotProven(uint256 sequence);
     error BookNotRegistered(bytes32 book);

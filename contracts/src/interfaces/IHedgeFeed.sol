@@ -23,14 +23,14 @@ struct Reading {
 }
 
 /// @title What contracts read from a consortium's ledger: final, stored reports only
-/// @notice A report is final once its challenge window has passed without a proof against it. Readings of final reports
-/// never change and never go away silently: they leave by age alone.
+/// @notice A report is final once its challenge window has passed without a proof against it. Readings of final
+/// reports never change and never go away silently: they leave by age alone.
 interface IHedgeFeed is IInstrumentRegistry {
     error NoReading(uint256 instrumentId, uint256 sequence);
 
     /// @notice The latest final reading of an instrument.
-    /// @dev Reverts with `NoReading` before the first final stored report, or where the latest one's book lacks the instrument.
-    /// It may have expired: compare `validUntil`, and ask {isLive}.
+    /// @dev Reverts with `NoReading` before the first final stored report, or where the latest one's book lacks the
+    /// instrument. It may have expired: compare `validUntil`, and ask {isLive}.
     function reading(
         uint256 instrumentId
     ) external view returns (Reading memory);

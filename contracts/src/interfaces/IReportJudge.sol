@@ -7,18 +7,18 @@ import {ParamWord} from "../types/ParamWord.sol";
 
 /// @notice What a report about options must obey whatever the market does; each needs public data only
 enum Law {
-    /// One instrument: reserved bits zero, a vol and a forward above 0, signs and sizes of delta, premium within what an
-    /// option can be worth, initial margin not below maintenance, both or neither
+    /// One instrument: reserved bits zero, a vol and a forward above 0, signs and sizes of delta, premium within what
+    /// an option can be worth, initial margin not below maintenance, both or neither
     RANGE,
-    /// A call and the put of the same strike and expiry: one vol, gamma and vega; deltas differ by the discount factor (one),
-    /// premiums by forward less strike
+    /// A call and the put of the same strike and expiry: one vol, gamma and vega; deltas differ by the discount factor
+    /// (one), premiums by forward less strike
     PARITY,
     /// One instrument: delta, gamma, vega and premium are Black-76's at the reported vol and forward
     BLACK76,
     /// Two calls (or two puts) of one expiry: delta does not rise with the strike
     MONOTONE,
-    /// Three calls (or three puts) of one expiry, ascending strikes: the middle one costs no more than the line between the
-    /// others
+    /// Three calls (or three puts) of one expiry, ascending strikes: the middle one costs no more than the line
+    /// between the others
     BUTTERFLY,
     /// One instrument: hedgeDelta lies within the published band around bsDelta
     HEDGE_BAND

@@ -28,19 +28,21 @@ enum Breach {
 }
 
 /// @title Rejects signed reports whose words cannot be meant: a fuse, and coarse as fuses are
-/// @notice Finds words out of bounds, and says which and why; clips nothing. What is wrong within these bounds is for the laws
-/// ({IReportJudge}) to find. The bounds' widths are powers of two so that one addition and one OR check a whole word.
+/// @notice Finds words out of bounds, and says which and why; clips nothing. What is wrong within these bounds is for
+/// the laws ({IReportJudge}) to find. The bounds' widths are powers of two so that one addition and one OR check a
+/// whole word.
 library Breaker {
     /// @notice 1e-6 of annual volatility: the least
     uint256 internal constant MIN_VOL = 10_000;
 
     uint256 private constant _JUMP_UNIT = 1e4;
-    // Added to a word, makes each bounded field a number that is below its width just where the field is within its bounds: iv less
-    // MIN_VOL, bsDelta plus 1e6, hedgeDelta plus 2^22, all else as it is. A field that is out of bounds may carry into the next
-    // one, which then looks out of bounds, too: the word is anyway.
+    // Added to a word, makes each bounded field a number that is below its width just where the field is within its
+    // bounds: iv less MIN_VOL, bsDelta plus 1e6, hedgeDelta plus 2^22, all else as it is. A field that is out of
+    // bounds may carry into the next one, which then looks out of bounds, too: the word is anyway.
     uint256 private constant _SHIFT_UP = (uint256(1_000_000) << 200) + (uint256(1 << 22) << 176);
     uint256 private constant _SHIFT_DOWN = MIN_VOL << 224;
-    // Where bits beyond the widths are, and the reserved ones. The carries of negative deltas are taken out again below.
+    // Where bits beyond the widths are, and the reserved ones. The carries of negative deltas are taken out again
+    // below.
     uint256 private constant _BEYOND = (uint256(0xff) << 248) | (uint256(7) << 221) | (uint256(1) << 199) | 0xffffff;
     // Flips the signs: a negative delta would carry into the next field by being made positive.
     uint256 private constant _SIGNS = (uint256(1) << 223) | (uint256(1) << 199);
@@ -64,8 +66,8 @@ library Breaker {
                     raw := calldataload(add(words.offset, shl(5, i)))
                 }
                 ForwardWord word = ForwardWord.wrap(raw);
-                // A valid word is its expiry and its forward, so that it lies above the one before with all bits of a forward
-                // and below 2^136; and its forward is not zero.
+                // A valid word is its expiry and its forward, so that it lies above the one before with all bits of a
+                // forward and below 2^136; and its forward is not zero.
                 if (
                     uint256(raw) <= (previous << 96) + type(uint96).max || uint256(raw) >> 136 != 0
                         || word.forward() == 0
@@ -80,7 +82,8 @@ library Breaker {
         }
     }
 
-    /// @return breach What is wrong with the first param word that breaks a bound, and which; NONE and 0 where none does
+    /// @return breach What is wrong with the first param word that breaks a bound, and which; NONE and 0 where none
+    /// does
     function checkParams(
         bytes32[] calldata words
     ) internal pure returns (Breach breach, uint256 index) {

@@ -11,10 +11,11 @@ import {GroupKeys} from "./GroupKeys.sol";
 import {StoredReports} from "./StoredReports.sol";
 
 /// @title Proofs against signed reports, from public data alone
-/// @notice Whatever the group key has signed can be challenged, accepted or not: by a law for 8 days after its observation, and
-/// as long as its key is accepted and for 8 days after that. A proof takes the key out of force, drops every pending
-/// report and stops the feed until the members put another key, or the same one in a new epoch, in its place. The bond
-/// then owes the challenger (`ConsortiumBond`). Neither a pause nor the members can hold a challenge up.
+/// @notice Whatever the group key has signed can be challenged, accepted or not: by a law for 8 days after its
+/// observation, and as long as its key is accepted and for 8 days after that. A proof takes the key out of force,
+/// drops every pending report and stops the feed until the members put another key, or the same one in a new epoch, in
+/// its place. The bond then owes the challenger (`ConsortiumBond`). Neither a pause nor the members can hold a
+/// challenge up.
 /// @dev Reports observed before the tolerances last changed are not judged by laws that have one.
 abstract contract Challenges is GroupKeys, StoredReports {
     using HedgeReportLibrary for HedgeReport;
@@ -84,8 +85,8 @@ abstract contract Challenges is GroupKeys, StoredReports {
         emit Equivocation(reportEpoch, reportRound, msg.sender);
     }
 
-    /// @notice Challenges a signed report by a law. Upheld, the caller is owed the reward and has the bond back; else the bond is
-    /// forfeited, and nothing reverts.
+    /// @notice Challenges a signed report by a law. Upheld, the caller is owed the reward and has the bond back; else
+    /// the bond is forfeited, and nothing reverts.
     /// @dev The report's book must be registered ({IInstrumentRegistry-registerBook}). A report with another number of
     /// instruments than its book, or forwards for other expiries, breaks every law.
     /// @param law Which

@@ -10,7 +10,8 @@ struct Config {
     uint16 maxFutureSkew;
     /// Seconds from observation to the end of validity, at most
     uint24 maxValidity;
-    /// Seconds from acceptance until a report is final: below maxValidity, or no report would be valid when it is final
+    /// Seconds from acceptance until a report is final: below maxValidity, or no report would be valid when it is
+    /// final
     uint24 challengeWindow;
     /// Instruments in one report, at most
     uint16 maxInstruments;

@@ -7,9 +7,9 @@ import {RingEntry, RingEntryLibrary} from "../types/RingEntry.sol";
 import {Config, ConfigLibrary} from "./Config.sol";
 
 /// @title Which reports were accepted, and which of them are final
-/// @notice An accepted report is pending until the challenge window has passed, and then final without anybody's doing:
-/// finality is read off the time of acceptance. Members' decisions and proofs of fraud drop what is pending; the numbers of
-/// dropped reports are given out again, so that the numbers of final ones have no holes.
+/// @notice An accepted report is pending until the challenge window has passed, and then final without anybody's
+/// doing: finality is read off the time of acceptance. Members' decisions and proofs of fraud drop what is pending;
+/// the numbers of dropped reports are given out again, so that the numbers of final ones have no holes.
 /// @dev The ring holds the digests of the last 256 reports. Reports are accepted at such a pace that the one that is
 /// overwritten always has a final successor.
 abstract contract RoundLedger {

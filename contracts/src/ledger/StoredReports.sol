@@ -151,8 +151,8 @@ abstract contract StoredReports is RoundLedger, InstrumentRegistry, IHedgeFeed {
         return low;
     }
 
-    /// @dev As the pace of all reports, for the smaller ring: what follows the overwritten report is final by then, and nobody
-    /// can fill the ring with pending ones.
+    /// @dev As the pace of all reports, for the smaller ring: what follows the overwritten report is final by then,
+    /// and nobody can fill the ring with pending ones.
     function _requireStoredPace(
         uint256 previous,
         uint256 acceptedAt

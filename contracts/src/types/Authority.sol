@@ -10,8 +10,9 @@ pragma solidity ^0.8.24;
 ///    47..8   since     uint40   Unix seconds: when the key came into force; once slashed, when that was
 ///     7..0   status    uint8    {ACTIVE} or {SLASHED}
 ///
-/// A proof of fraud overwrites the key: it must not sign again, and who is owed the reward has to stand somewhere. Doing both
-/// in the slot that verification reads anyway is what lets a proof of equivocation cost less than 45,000 gas.
+/// A proof of fraud overwrites the key: it must not sign again, and who is owed the reward has to stand somewhere.
+/// Doing both in the slot that verification reads anyway is what lets a proof of equivocation cost less than 45,000
+/// gas.
 type Authority is uint256;
 
 using AuthorityLibrary for Authority global;

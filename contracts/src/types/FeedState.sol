@@ -15,7 +15,8 @@ import {ReportHead, ReportHeadLibrary} from "./ReportHead.sol";
 ///   123..92   sequence     uint32   reports accepted: one every three seconds for 400 years
 ///    91..60   stored       uint32   of which stored on the chain
 ///    59..52   flags        uint8    {PAUSED}, {FLAGGED}
-///    51..0    anchor       uint52   the first expiry's forward in 2^8 * 1e-8 of the quote currency, for the breaker; 0,
+///    51..0    anchor       uint52   the first expiry's forward in 2^8 * 1e-8 of the quote currency, for the breaker;
+/// 0,
 ///                                   which is compared with nothing, where it is 2^60 * 1e-8 (11 billion) or more
 type FeedState is uint256;
 
@@ -135,8 +136,8 @@ library FeedStateLibrary {
         }
     }
 
-    /// @notice The same state after the latest reports were dropped: others' numbers go on from `sequence_`, `stored_`. What the
-    /// dropped ones said counts no longer, neither as an anchor nor as something valid.
+    /// @notice The same state after the latest reports were dropped: others' numbers go on from `sequence_`,
+    /// `stored_`. What the dropped ones said counts no longer, neither as an anchor nor as something valid.
     function rewound(
         FeedState state,
         uint256 sequence_,

@@ -2,9 +2,9 @@
 pragma solidity ^0.8.24;
 
 /// @notice One accepted report in the ring: most of its digest, and when it was accepted.
-/// @dev acceptedAt uint40 in the high bits, the digest's low 216 bits below: one slot a report. Two reports that agree in 216
-/// bits take 2^108 hashes to find, and both would have to be signed by the group key: whoever can have two reports signed
-/// for one round is slashed for it without any collision.
+/// @dev acceptedAt uint40 in the high bits, the digest's low 216 bits below: one slot a report. Two reports that agree
+/// in 216 bits take 2^108 hashes to find, and both would have to be signed by the group key: whoever can have two
+/// reports signed for one round is slashed for it without any collision.
 type RingEntry is uint256;
 
 using RingEntryLibrary for RingEntry global;

@@ -10,7 +10,8 @@ import {StoredReports} from "../../src/ledger/StoredReports.sol";
 import {HonestDesk} from "../judge/support/HonestDesk.sol";
 import {SettlementFixture} from "../support/SettlementFixture.sol";
 
-/// @dev Proofs against signed reports, by the real judge: what each does, and that none holds against an honest report.
+/// @dev Proofs against signed reports, by the real judge: what each does, and that none holds against an honest
+/// report.
 contract ChallengesTest is SettlementFixture {
     uint256 private constant COUNT = 24;
     address private constant CHALLENGER = address(0xc4a11e);
@@ -230,7 +231,8 @@ contract ChallengesTest is SettlementFixture {
         assertEq(settlement.finalSequence(), 1);
     }
 
-    /// @dev A report that is final stays so when it is proved wrong: whoever relied on it did. The feed stops all the same.
+    /// @dev A report that is final stays so when it is proved wrong: whoever relied on it did. The feed stops all the
+    /// same.
     function test_aProofAgainstAFinalReport() public {
         HedgeReport memory liar = _reportWith(1, _word(1, 2, 10_000));
         _publishStored(liar);
@@ -320,7 +322,8 @@ contract ChallengesTest is SettlementFixture {
         report.params[index] = word;
     }
 
-    /// @dev The honest word of an instrument with one field raised: 1 iv, 2 bsDelta, 3 hedgeDelta, 4 initial margin lowered,
+    /// @dev The honest word of an instrument with one field raised: 1 iv, 2 bsDelta, 3 hedgeDelta, 4 initial margin
+    /// lowered,
     /// 5 premium.
     function _word(
         uint256 index,

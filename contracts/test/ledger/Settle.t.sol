@@ -187,7 +187,8 @@ contract SettleTest is SettlementFixture {
         settlement.settle(core, words, r, vs);
     }
 
-    /// @dev Out of bounds: rejected and flagged, nothing is clipped; the round is spent, and the next good report clears it.
+    /// @dev Out of bounds: rejected and flagged, nothing is clipped; the round is spent, and the next good report
+    /// clears it.
     function test_theBreakerFlags() public {
         _publish(_report(1, 2));
         vm.warp(block.timestamp + 10);

@@ -11,8 +11,8 @@ import {Config} from "../../src/ledger/Config.sol";
 import {RoundLedger} from "../../src/ledger/RoundLedger.sol";
 import {ParamWord} from "../../src/types/ParamWord.sol";
 
-/// @dev The settlement contract as tests call it. Importing the contract itself would send every test through the compiler's
-/// IR pipeline, which takes minutes.
+/// @dev The settlement contract as tests call it. Importing the contract itself would send every test through the
+/// compiler's IR pipeline, which takes minutes.
 interface ILedger is IHedgeFeedProof, IGovernedFeed, ISlashable, ISettlementEvents {
     function settle(
         ReportCore calldata core,

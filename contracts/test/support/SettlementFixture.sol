@@ -79,8 +79,8 @@ abstract contract SettlementFixture is MembersSigner {
         return ToleranceFloors.defaults();
     }
 
-    /// @dev `count` instruments: puts and calls in turn, strikes ascending from 50,000 to 130,000, the second half on the second
-    /// expiry.
+    /// @dev `count` instruments: puts and calls in turn, strikes ascending from 50,000 to 130,000, the second half on
+    /// the second expiry.
     function _instruments(
         uint256 count
     ) internal pure returns (InstrumentWord[] memory words) {
