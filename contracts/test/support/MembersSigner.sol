@@ -7,7 +7,8 @@ import {Tolerances} from "../../src/interfaces/IReportJudge.sol";
 import {Config} from "../../src/ledger/Config.sol";
 import {Test} from "forge-std/Test.sol";
 
-/// @dev Four members, quorum three, and their typed actions, hashed here independently of the contract.
+/// @dev Four members, quorum three, and their typed actions, hashed here independently of the contract. Asks the cheatcodes for
+/// the time: the compiler's IR pipeline reads `block.timestamp` where it is used, which may be after a warp.
 abstract contract MembersSigner is Test {
     uint256 internal constant QUORUM = 3;
     uint256 internal constant MEMBERS = 4;
@@ -88,7 +89,7 @@ abstract contract MembersSigner is Test {
         bytes32 structHash
     ) internal {
         _schedule(structHash);
-        vm.warp(block.timestamp + members.actionDelay());
+        vm.warp(vm.getBlockTimestamp() + members.actionDelay());
     }
 
     function _salt() internal returns (bytes32) {
@@ -125,7 +126,7 @@ abstract contract MembersSigner is Test {
         uint256 overlap
     ) internal {
         bytes32 salt = _salt();
-        uint256 deadline = block.timestamp;
+        uint256 deadline = vm.getBlockTimestamp();
         _decide(_rotateHash(feed, key, epoch, overlap, salt, deadline));
         members.rotateGroupKey(feed, key, epoch, overlap, salt, deadline);
     }
@@ -152,7 +153,7 @@ abstract contract MembersSigner is Test {
         IGovernedFeed feed
     ) internal {
         bytes32 salt = _salt();
-        uint256 deadline = block.timestamp;
+        uint256 deadline = vm.getBlockTimestamp();
         _decide(_unpauseHash(feed, salt, deadline));
         members.unpause(feed, salt, deadline);
     }
@@ -189,7 +190,7 @@ abstract contract MembersSigner is Test {
         Tolerances memory tolerances
     ) internal {
         bytes32 salt = _salt();
-        uint256 deadline = block.timestamp;
+        uint256 deadline = vm.getBlockTimestamp();
         _decide(_parametersHash(feed, config, tolerances, salt, deadline));
         members.setParameters(feed, config, tolerances, salt, deadline);
     }
