@@ -171,6 +171,10 @@ contract HedgeSettlement is Challenges, IGovernedFeed, IHedgeFeedProof, ISettlem
         return _domainSeparator();
     }
 
+    function _cutoff() internal view override returns (uint256) {
+        return _authority.isSlashed() ? _authority.since() : block.timestamp;
+    }
+
     function _settle(
         ReportCore calldata core,
         bytes32[] calldata words,
@@ -199,10 +203,6 @@ contract HedgeSettlement is Challenges, IGovernedFeed, IHedgeFeedProof, ISettlem
         _state = state;
         emit ReportAccepted(digest, state);
         return true;
-    }
-
-    function _cutoff() internal view override returns (uint256) {
-        return _authority.isSlashed() ? _authority.since() : block.timestamp;
     }
 
     /// @dev Whether the breaker rejects a signed report, and flags the feed then.

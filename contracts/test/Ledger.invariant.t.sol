@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.24;
 
-import {HedgeReport, ReportCore, SignedHeader} from "../src/HedgeReport.sol";
+import {HedgeReport, ReportCore} from "../src/HedgeReport.sol";
 import {Reading} from "../src/interfaces/IHedgeFeed.sol";
 import {IReportJudge, Law} from "../src/interfaces/IReportJudge.sol";
 import {ReportJudge} from "../src/judge/ReportJudge.sol";

@@ -9,12 +9,11 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 
 /// @title Governance by k of n members, who sign typed actions off the chain, behind a timelock
-/// @notice An action is scheduled by the members' signatures and carried out by anybody, from `actionDelay` seconds
-/// later on and for 14 days. It carries a salt, so that the same thing can be decided twice, and a deadline by which
-/// it must have been scheduled. An action that was scheduled is void once the members change, or once k of them cancel
-/// it.
-/// @dev A member may be a contract: ERC-1271 says what it has signed. Signers come in strictly ascending order, so
-/// that none counts twice. Every action names the feed that it is about: one set of members can govern several.
+/// @notice An action is scheduled by the members' signatures and carried out by anybody, from `actionDelay` seconds later on
+/// and for 14 days. It carries a salt, so that the same thing can be decided twice, and a deadline by which it must have been
+/// scheduled. An action that was scheduled is void once the members change, or once k of them cancel it.
+/// @dev A member may be a contract: ERC-1271 says what it has signed. Signers come in strictly ascending order, so that none
+/// counts twice. Every action names the feed that it is about: one set of members can govern several.
 contract ConsortiumMembers is EIP712, IConsortiumMembers {
     /// @notice A scheduled action's state
     struct Scheduled {
@@ -99,8 +98,7 @@ contract ConsortiumMembers is EIP712, IConsortiumMembers {
     /// @notice Puts an action on its way.
     /// @param action EIP-712 struct hash of the typed action that the members signed
     /// @param signers At least the quorum's number of members, ascending by address
-    /// @param signatures Theirs, over the action's EIP-712 digest: 65 bytes r, s, v, or what a contract of theirs
-    /// takes
+    /// @param signatures Theirs, over the action's EIP-712 digest: 65 bytes r, s, v, or what a contract of theirs takes
     function schedule(
         bytes32 action,
         address[] calldata signers,

@@ -3,6 +3,7 @@ pragma solidity ^0.8.24;
 
 /// @title Chainlink's interface of a price feed, as published, with the older `latestAnswer` beside it
 /// @dev Signatures as in Chainlink's AggregatorV3Interface and AggregatorInterface.
+// solhint-disable-next-line interface-starts-with-i
 interface AggregatorV3Interface {
     function decimals() external view returns (uint8);
 

@@ -147,6 +147,14 @@ abstract contract Challenges is GroupKeys, StoredReports {
         emit TolerancesSet(newTolerances);
     }
 
+    function _pay(
+        address to,
+        uint256 amount
+    ) private {
+        (bool success,) = to.call{value: amount}("");
+        if (!success) revert PaymentFailed(to, amount);
+    }
+
     function _breaks(
         HedgeReport calldata report,
         Law law,
@@ -174,13 +182,5 @@ abstract contract Challenges is GroupKeys, StoredReports {
     ) private view returns (bytes32 digest) {
         digest = _hashTypedData(header.core.structHash(_CONSORTIUM, header.forwardsHash, header.paramsHash));
         _requireSigner(key, digest, header.r, header.vs);
-    }
-
-    function _pay(
-        address to,
-        uint256 amount
-    ) private {
-        (bool success,) = to.call{value: amount}("");
-        if (!success) revert PaymentFailed(to, amount);
     }
 }

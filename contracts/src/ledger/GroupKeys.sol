@@ -9,21 +9,21 @@ import {ECDSA} from "solady/utils/ECDSA.sol";
 import {EIP712} from "solady/utils/EIP712.sol";
 
 /// @title The group key of each epoch, and signatures under it
-/// @notice After a rotation the key before stays valid for a bounded overlap, so that reports on their way still
-/// arrive. A key that was proved to have lied signs nothing any more, here or through ERC-1271.
+/// @notice After a rotation the key before stays valid for a bounded overlap, so that reports on their way still arrive.
+/// A key that was proved to have lied signs nothing any more, here or through ERC-1271.
 abstract contract GroupKeys is EIP712, IERC1271, ISlashable {
     /// @notice No overlap is longer, in seconds
     uint256 public constant OVERLAP_LIMIT = 1 days;
-    /// @notice Seconds after its observation in which a report can be challenged: longer than any window. A replaced
-    /// key's reports can be for as long after its overlap: no rotation shortens the time for a proof.
+    /// @notice Seconds after its observation in which a report can be challenged: longer than any window. A replaced key's reports
+    /// can be for as long after its overlap: no rotation shortens the time for a proof.
     uint256 public constant CHALLENGE_HORIZON = 8 days;
 
     // Half of secp256k1's order
     uint256 private constant _HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0;
 
     Authority internal _authority;
-    // Keys that were replaced, but for slashed ones; `since` says until when their reports are accepted. All are kept:
-    // two rotations in a row must not put a key beyond the reach of proofs.
+    // Keys that were replaced, but for slashed ones; `since` says until when their reports are accepted. All are kept: two rotations
+    // in a row must not put a key beyond the reach of proofs.
     mapping(uint256 epoch => Authority) private _retired;
     uint64 private _lastSlashedEpoch;
     mapping(uint256 epoch => address challenger) private _challengers;
@@ -84,8 +84,8 @@ abstract contract GroupKeys is EIP712, IERC1271, ISlashable {
     }
 
     /// @notice ERC-1271: whether the group key has signed `hash`.
-    /// @dev The hash is taken as it is. It must be of a kind that names this contract and chain, as EIP-712's is:
-    /// members sign nothing but reports, so that no other hash ever has a signature. Reverts on no input.
+    /// @dev The hash is taken as it is. It must be of a kind that names this contract and chain, as EIP-712's is: members
+    /// sign nothing but reports, so that no other hash ever has a signature. Reverts on no input.
     function isValidSignature(
         bytes32 hash,
         bytes calldata signature
@@ -139,8 +139,7 @@ abstract contract GroupKeys is EIP712, IERC1271, ISlashable {
         if (recovered != key) revert NotGroupKey(recovered);
     }
 
-    /// @dev The key whose reports of `reportEpoch` can be challenged now: {CHALLENGE_HORIZON} longer than they are
-    /// accepted.
+    /// @dev The key whose reports of `reportEpoch` can be challenged now: {CHALLENGE_HORIZON} longer than they are accepted.
     function _challengeableKeyOf(
         uint256 reportEpoch
     ) internal view returns (address) {
@@ -155,8 +154,7 @@ abstract contract GroupKeys is EIP712, IERC1271, ISlashable {
         return key;
     }
 
-    /// @dev Takes the key out of force and remembers who is owed. What the previous key signed no longer counts
-    /// either.
+    /// @dev Takes the key out of force and remembers who is owed. What the previous key signed no longer counts either.
     function _slash(
         address challenger
     ) internal {
@@ -188,8 +186,7 @@ abstract contract GroupKeys is EIP712, IERC1271, ISlashable {
         emit GroupKeyRotated(previous, newGroupKey, newEpoch, block.timestamp + overlap);
     }
 
-    /// @dev The domain of everything that the group key signs. The separator is made anew where the chain's id has
-    /// changed.
+    /// @dev The domain of everything that the group key signs. The separator is made anew where the chain's id has changed.
     function _domainNameAndVersion() internal pure override returns (string memory, string memory) {
         return ("MPC Hedge Report", "1");
     }

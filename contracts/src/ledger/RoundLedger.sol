@@ -94,6 +94,38 @@ abstract contract RoundLedger {
             (RingEntry.unwrap(entry) & type(uint216).max, entry.acceptedAt(), _isFinal(sequence, entry.acceptedAt()));
     }
 
+    function _keep(
+        uint256 sequence,
+        bytes32 digest
+    ) internal {
+        RingEntry entry = RingEntryLibrary.pack(digest, block.timestamp);
+        assembly ("memory-safe") {
+            // As `_ring[sequence % RING]`, without the check that a remainder is below its divisor.
+            sstore(add(_ring.slot, and(sequence, 255)), entry)
+        }
+    }
+
+    /// @dev Forgets what is not final at `cutoff`, for ever.
+    function _dropPending(
+        uint256 cutoff
+    ) internal {
+        uint256 sequence = _finalSequence(cutoff);
+        uint256 stored = _finalStored(cutoff);
+        FeedState state = _state;
+        (_finalFloor, _storedFloor) = (uint32(sequence), uint32(stored));
+        if (sequence == state.sequence() && stored == state.stored()) return;
+        _state = state.rewound(sequence, stored);
+        emit PendingDropped(sequence, stored);
+    }
+
+    function _setConfig(
+        Config memory newConfig
+    ) internal {
+        ConfigLibrary.check(newConfig);
+        _config = PackedConfigLibrary.pack(newConfig);
+        emit ConfigSet(newConfig);
+    }
+
     /// @dev Until when time counts towards finality, Unix seconds: now, or when the key was taken out of force.
     function _cutoff() internal view virtual returns (uint256);
 
@@ -120,44 +152,12 @@ abstract contract RoundLedger {
         return sequence <= _finalFloor || acceptedAt + _config.challengeWindow() <= _cutoff();
     }
 
-    function _keep(
-        uint256 sequence,
-        bytes32 digest
-    ) internal {
-        RingEntry entry = RingEntryLibrary.pack(digest, block.timestamp);
-        assembly ("memory-safe") {
-            // As `_ring[sequence % RING]`, without the check that a remainder is below its divisor.
-            sstore(add(_ring.slot, and(sequence, 255)), entry)
-        }
-    }
-
     function _pace(
         uint256 window
     ) internal pure returns (uint256) {
         unchecked {
             return window / (RING - 1) + 1;
         }
-    }
-
-    /// @dev Forgets what is not final at `cutoff`, for ever.
-    function _dropPending(
-        uint256 cutoff
-    ) internal {
-        uint256 sequence = _finalSequence(cutoff);
-        uint256 stored = _finalStored(cutoff);
-        FeedState state = _state;
-        (_finalFloor, _storedFloor) = (uint32(sequence), uint32(stored));
-        if (sequence == state.sequence() && stored == state.stored()) return;
-        _state = state.rewound(sequence, stored);
-        emit PendingDropped(sequence, stored);
-    }
-
-    function _setConfig(
-        Config memory newConfig
-    ) internal {
-        ConfigLibrary.check(newConfig);
-        _config = PackedConfigLibrary.pack(newConfig);
-        emit ConfigSet(newConfig);
     }
 
     /// @dev Times of acceptance never fall along the ring, so that the last final one is found by halving.

@@ -4,7 +4,6 @@ pragma solidity ^0.8.24;
 import {ReportCore} from "../HedgeReport.sol";
 import {IHedgeFeed, Reading} from "../interfaces/IHedgeFeed.sol";
 import {InstrumentRegistry} from "../registry/InstrumentRegistry.sol";
-import {FeedState} from "../types/FeedState.sol";
 import {ForwardWord} from "../types/ForwardWord.sol";
 import {ParamWord} from "../types/ParamWord.sol";
 import {ReportHead} from "../types/ReportHead.sol";
@@ -76,13 +75,6 @@ abstract contract StoredReports is RoundLedger, InstrumentRegistry, IHedgeFeed {
         return _config.challengeWindow() / (STORED_RING - 1) + 1;
     }
 
-    /// @dev Round of the latest stored report, 0 where there is none.
-    function _lastStoredRound(
-        uint256 stored
-    ) internal view returns (uint256) {
-        return stored == 0 ? 0 : _snapshots[stored % STORED_RING].header.round();
-    }
-
     /// @dev Keeps a report whose words the breaker has passed. Its book must be registered, and fit.
     function _store(
         ReportCore calldata core,
@@ -123,6 +115,13 @@ abstract contract StoredReports is RoundLedger, InstrumentRegistry, IHedgeFeed {
                 slot := add(slot, 1)
             } { sstore(slot, calldataload(at)) }
         }
+    }
+
+    /// @dev Round of the latest stored report, 0 where there is none.
+    function _lastStoredRound(
+        uint256 stored
+    ) internal view returns (uint256) {
+        return stored == 0 ? 0 : _snapshots[stored % STORED_RING].header.round();
     }
 
     /// @dev Whether a report has as many instruments as its book, and forwards for just its expiries.

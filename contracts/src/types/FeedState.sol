@@ -32,6 +32,23 @@ library FeedStateLibrary {
     uint256 private constant _FLAGS_SHIFT = 52;
     uint256 private constant _LAG_ZERO = 1 << 16;
 
+    /// @notice The state after a report is accepted now; no flag is set.
+    /// @param anchor_ Its first forward, as an anchor
+    function pack(
+        ReportHead head,
+        uint256 sequence_,
+        uint256 stored_,
+        uint256 anchor_
+    ) internal view returns (FeedState) {
+        unchecked {
+            return FeedState.wrap(
+                (ReportHead.unwrap(head) & ReportHeadLibrary.KEPT)
+                    | ((block.timestamp + _LAG_ZERO - head.observedAt()) << 148) | (sequence_ << 92) | (stored_ << 60)
+                    | anchor_
+            );
+        }
+    }
+
     function round(
         FeedState state
     ) internal pure returns (uint256) {
@@ -117,23 +134,6 @@ library FeedStateLibrary {
     /// @return The state before the first report: accepted at 0
     function initial() internal pure returns (FeedState) {
         return FeedState.wrap(_LAG_ZERO << 148);
-    }
-
-    /// @notice The state after a report is accepted now; no flag is set.
-    /// @param anchor_ Its first forward, as an anchor
-    function pack(
-        ReportHead head,
-        uint256 sequence_,
-        uint256 stored_,
-        uint256 anchor_
-    ) internal view returns (FeedState) {
-        unchecked {
-            return FeedState.wrap(
-                (ReportHead.unwrap(head) & ReportHeadLibrary.KEPT)
-                    | ((block.timestamp + _LAG_ZERO - head.observedAt()) << 148) | (sequence_ << 92) | (stored_ << 60)
-                    | anchor_
-            );
-        }
     }
 
     /// @notice The same state after the latest reports were dropped: others' numbers go on from `sequence_`,

@@ -7,7 +7,6 @@ import {ReportJudge} from "../../src/judge/ReportJudge.sol";
 import {Challenges} from "../../src/ledger/Challenges.sol";
 import {GroupKeys} from "../../src/ledger/GroupKeys.sol";
 import {StoredReports} from "../../src/ledger/StoredReports.sol";
-import {HonestDesk} from "../judge/support/HonestDesk.sol";
 import {SettlementFixture} from "../support/SettlementFixture.sol";
 
 /// @dev Proofs against signed reports, by the real judge: what each does, and that none holds against an honest

@@ -8,7 +8,6 @@ import {GroupKeys} from "../../src/ledger/GroupKeys.sol";
 import {RoundLedger} from "../../src/ledger/RoundLedger.sol";
 import {FeedState} from "../../src/types/FeedState.sol";
 import {ReportHead} from "../../src/types/ReportHead.sol";
-import {ILedger} from "../support/ILedger.sol";
 import {SettlementFixture} from "../support/SettlementFixture.sol";
 import {WordPacker} from "../support/WordPacker.sol";
 

@@ -6,10 +6,8 @@ import {IHedgeFeed, Reading} from "../../src/interfaces/IHedgeFeed.sol";
 import {ISettlementEvents} from "../../src/interfaces/ISettlementEvents.sol";
 import {RoundLedger} from "../../src/ledger/RoundLedger.sol";
 import {StoredReports} from "../../src/ledger/StoredReports.sol";
-import {ForwardWord} from "../../src/types/ForwardWord.sol";
 import {InstrumentWord} from "../../src/types/InstrumentWord.sol";
 import {ParamWord} from "../../src/types/ParamWord.sol";
-import {ILedger} from "../support/ILedger.sol";
 import {SettlementFixture} from "../support/SettlementFixture.sol";
 import {WordPacker} from "../support/WordPacker.sol";
 

@@ -13,10 +13,10 @@ abstract contract MembersSigner is Test {
     uint256 internal constant QUORUM = 3;
     uint256 internal constant MEMBERS = 4;
 
-    string internal constant CONFIG_TYPE =
-        "Config(uint16 maxAge,uint16 maxFutureSkew,uint24 maxValidity,uint24 challengeWindow,uint16 maxInstruments,uint16 maxJump,uint16 jumpHorizon)";
-    string internal constant TOLERANCES_TYPE =
-        "Tolerances(uint24 delta,uint24 gamma,uint24 vega,uint24 premium,uint24 vol,uint16 hedgeReach,uint24 hedgeSlack)";
+    string internal constant CONFIG_TYPE = "Config(uint16 maxAge,uint16 maxFutureSkew,uint24 maxValidity,uint24 challengeWindow,uint16 maxInstruments,"
+        "uint16 maxJump,uint16 jumpHorizon)";
+    string internal constant TOLERANCES_TYPE = "Tolerances(uint24 delta,uint24 gamma,uint24 vega,uint24 premium,uint24 vol,"
+        "uint16 hedgeReach,uint24 hedgeSlack)";
 
     ConsortiumMembers internal members;
     uint256[] internal memberKeys;
@@ -108,7 +108,8 @@ abstract contract MembersSigner is Test {
         return keccak256(
             abi.encode(
                 keccak256(
-                    "RotateGroupKey(address feed,address newGroupKey,uint64 newEpoch,uint256 overlap,bytes32 salt,uint256 deadline)"
+                    "RotateGroupKey(address feed,address newGroupKey,uint64 newEpoch,uint256 overlap,bytes32 salt,"
+                    "uint256 deadline)"
                 ),
                 feed,
                 key,

@@ -3,7 +3,6 @@ pragma solidity ^0.8.24;
 
 import {Founding} from "../../src/Founding.sol";
 import {HedgeReport, ReportCore, SignedHeader} from "../../src/HedgeReport.sol";
-import {ConsortiumMembers} from "../../src/governance/ConsortiumMembers.sol";
 import {IReportJudge, Tolerances} from "../../src/interfaces/IReportJudge.sol";
 import {ToleranceFloors} from "../../src/judge/ToleranceFloors.sol";
 import {Config} from "../../src/ledger/Config.sol";
