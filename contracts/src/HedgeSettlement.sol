@@ -252,6 +252,13 @@ contract HedgeSettlement is Challenges, IGovernedFeed, IHedgeFeedProof, ISettlem
         }
     }
 
+    function _requireDelay(
+        Config memory config_
+    ) private view {
+        uint256 delay = MEMBERS.actionDelay();
+        if (delay < config_.challengeWindow) revert DelayShorterThanWindow(delay, config_.challengeWindow);
+    }
+
     function _split(
         uint256 expiries,
         bytes32[] calldata words,
@@ -271,12 +278,5 @@ contract HedgeSettlement is Challenges, IGovernedFeed, IHedgeFeedProof, ISettlem
                 params.length := instruments
             }
         }
-    }
-
-    function _requireDelay(
-        Config memory config_
-    ) private view {
-        uint256 delay = MEMBERS.actionDelay();
-        if (delay < config_.challengeWindow) revert DelayShorterThanWindow(delay, config_.challengeWindow);
     }
 }

@@ -5,11 +5,13 @@ import {ISlashable} from "../interfaces/ISlashable.sol";
 import {ReentrancyGuardTransient} from "solady/utils/ReentrancyGuardTransient.sol";
 
 /// @title The consortium's pooled bond, in the chain's own currency
-/// @notice Anyone may add to it in a member's name. Who takes its part out waits for longer than any report can be challenged,
-/// and its part is at stake until then. A proof of fraud takes the whole pool: a share goes to the challenger, the rest to a
-/// sink that no member controls, because a consortium that could prove against itself and keep the rest would risk nothing.
-/// @dev Shares, so that each holds a part of the pool. A seized pool starts a new generation, in which old shares are nothing. The
-/// pool is counted, not read off the balance: ether that is forced in belongs to nobody and does not move the price of a share.
+/// @notice Anyone may add to it in a member's name. Who takes its part out waits for longer than any report can be
+/// challenged, and its part is at stake until then. A proof of fraud takes the whole pool: a share goes to the
+/// challenger, the rest to a sink that no member controls, because a consortium that could prove against itself and
+/// keep the rest would risk nothing.
+/// @dev Shares, so that each holds a part of the pool. A seized pool starts a new generation, in which old shares are
+/// nothing. The pool is counted, not read off the balance: ether that is forced in belongs to nobody and does not move
+/// the price of a share.
 contract ConsortiumBond is ReentrancyGuardTransient {
     /// @notice A part on its way out
     struct Unbonding {
@@ -21,13 +23,14 @@ contract ConsortiumBond is ReentrancyGuardTransient {
 
     /// @notice Parts of 10,000
     uint256 public constant BASIS = 10_000;
-    /// @notice Seconds: the least unbonding delay. A report can be challenged for 8 days after its observation, which may lie an
-    /// hour ahead, whatever becomes of its key.
+    /// @notice Seconds: the least unbonding delay. A report can be challenged for 8 days after its observation, which
+    /// may lie an hour ahead, whatever becomes of its key.
     uint256 public constant DELAY_MINIMUM = 9 days;
     /// @notice Seconds: the longest unbonding delay
     uint256 public constant DELAY_MAXIMUM = 365 days;
 
-    /// @notice Seconds within which a part that can be taken must be: a part that could leave at any moment secures nothing
+    /// @notice Seconds within which a part that can be taken must be: a part that could leave at any moment secures
+    /// nothing
     uint256 public constant CLAIM_PERIOD = 2 days;
 
     /// @notice Whose proofs seize this bond
@@ -95,7 +98,8 @@ contract ConsortiumBond is ReentrancyGuardTransient {
         _requireSettled();
         if (account == address(0)) revert AddressZero();
         uint256 pool = _pool;
-        // The pool is empty just where there are no shares: all of it is seized, and the last to leave takes the remainder.
+        // The pool is empty just where there are no shares: all of it is seized, and the last to leave takes the
+        // remainder.
         shares = _totalShares == 0 ? msg.value : (msg.value * _totalShares) / pool;
         if (shares == 0) revert NothingToBond();
         _pool = pool + msg.value;
@@ -104,7 +108,8 @@ contract ConsortiumBond is ReentrancyGuardTransient {
         emit Bonded(account, msg.sender, msg.value, shares);
     }
 
-    /// @notice Asks for a part back. It stays at stake until it is taken; another request starts the delay anew for both.
+    /// @notice Asks for a part back. It stays at stake until it is taken; another request starts the delay anew for
+    /// both.
     function requestUnbonding(
         uint256 shares
     ) external {
@@ -149,8 +154,9 @@ contract ConsortiumBond is ReentrancyGuardTransient {
         _pay(msg.sender, amount);
     }
 
-    /// @notice Takes the pool after a proof of fraud: a part for the challenger to collect, the rest to be swept into the sink.
-    /// Anybody may call. A challenger should, at once: it would get nothing if another proof, in the epoch after, came before.
+    /// @notice Takes the pool after a proof of fraud: a part for the challenger to collect, the rest to be swept into
+    /// the sink. Anybody may call. A challenger should, at once: it would get nothing if another proof, in the epoch
+    /// after, came before.
     /// @dev Pays nobody, so that neither a sink nor a challenger that takes no ether can hold a seizure up.
     function seize() external {
         uint64 epoch = LEDGER.lastSlashedEpoch();
@@ -189,8 +195,8 @@ contract ConsortiumBond is ReentrancyGuardTransient {
         return _pool;
     }
 
-    /// @notice Wei that cannot leave before {DELAY} has passed: what a report accepted now is secured by. Nothing while a seizure is
-    /// outstanding: that pool is lost already, for what was signed before.
+    /// @notice Wei that cannot leave before {DELAY} has passed: what a report accepted now is secured by. Nothing
+    /// while a seizure is outstanding: that pool is lost already, for what was signed before.
     function secured() external view returns (uint256) {
         if (_totalShares == 0 || LEDGER.lastSlashedEpoch() > _seizedEpoch) return 0;
         return (_pool * (_totalShares - _leavingShares)) / _totalShares;
@@ -228,22 +234,10 @@ contract ConsortiumBond is ReentrancyGuardTransient {
         return _forfeited;
     }
 
-    function _unbondingOf(
-        address account
-    ) private view returns (Unbonding memory request) {
-        request = _unbonding[account];
-        if (request.shares == 0 || request.generation != _generation) revert NothingUnbonding(account);
-    }
-
-    /// @dev The chains that this is compiled for all have transient storage; solady's guard would use it on Ethereum alone.
+    /// @dev The chains that this is compiled for all have transient storage; solady's guard would use it on Ethereum
+    /// alone.
     function _useTransientReentrancyGuardOnlyOnMainnet() internal pure override returns (bool) {
         return false;
-    }
-
-    /// @dev Nothing moves between a proof of fraud and its seizure.
-    function _requireSettled() private view {
-        uint64 epoch = LEDGER.lastSlashedEpoch();
-        if (epoch > _seizedEpoch) revert SeizureOutstanding(epoch);
     }
 
     function _pay(
@@ -252,5 +246,18 @@ contract ConsortiumBond is ReentrancyGuardTransient {
     ) private {
         (bool success,) = to.call{value: amount}("");
         if (!success) revert PaymentFailed(to, amount);
+    }
+
+    function _unbondingOf(
+        address account
+    ) private view returns (Unbonding memory request) {
+        request = _unbonding[account];
+        if (request.shares == 0 || request.generation != _generation) revert NothingUnbonding(account);
+    }
+
+    /// @dev Nothing moves between a proof of fraud and its seizure.
+    function _requireSettled() private view {
+        uint64 epoch = LEDGER.lastSlashedEpoch();
+        if (epoch > _seizedEpoch) revert SeizureOutstanding(epoch);
     }
 }

@@ -9,11 +9,12 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 
 /// @title Governance by k of n members, who sign typed actions off the chain, behind a timelock
-/// @notice An action is scheduled by the members' signatures and carried out by anybody, from `actionDelay` seconds later on
-/// and for 14 days. It carries a salt, so that the same thing can be decided twice, and a deadline by which it must have been
-/// scheduled. An action that was scheduled is void once the members change, or once k of them cancel it.
-/// @dev A member may be a contract: ERC-1271 says what it has signed. Signers come in strictly ascending order, so that none
-/// counts twice. Every action names the feed that it is about: one set of members can govern several.
+/// @notice An action is scheduled by the members' signatures and carried out by anybody, from `actionDelay` seconds
+/// later on and for 14 days. It carries a salt, so that the same thing can be decided twice, and a deadline by which
+/// it must have been scheduled. An action that was scheduled is void once the members change, or once k of them cancel
+/// it.
+/// @dev A member may be a contract: ERC-1271 says what it has signed. Signers come in strictly ascending order, so
+/// that none counts twice. Every action names the feed that it is about: one set of members can govern several.
 contract ConsortiumMembers is EIP712, IConsortiumMembers {
     /// @notice A scheduled action's state
     struct Scheduled {
@@ -32,10 +33,10 @@ contract ConsortiumMembers is EIP712, IConsortiumMembers {
     /// @notice No timelock is longer, in seconds
     uint256 public constant ACTION_DELAY_LIMIT = 30 days;
 
-    string private constant _CONFIG_TYPE = "Config(uint16 maxAge,uint16 maxFutureSkew,uint24 maxValidity,uint24 challengeWindow,uint16 maxInstruments,"
-        "uint16 maxJump,uint16 jumpHorizon)";
-    string private constant _TOLERANCES_TYPE =
-        "Tolerances(uint24 delta,uint24 gamma,uint24 vega,uint24 premium,uint24 vol,uint16 hedgeReach,uint24 hedgeSlack)";
+    string private constant _CONFIG_TYPE = "Config(uint16 maxAge,uint16 maxFutureSkew,uint24 maxValidity,"
+        "uint24 challengeWindow,uint16 maxInstruments,uint16 maxJump,uint16 jumpHorizon)";
+    string private constant _TOLERANCES_TYPE = "Tolerances(uint24 delta,uint24 gamma,uint24 vega,uint24 premium,"
+        "uint24 vol,uint16 hedgeReach,uint24 hedgeSlack)";
     bytes32 private constant _ROTATE_TYPE_HASH = keccak256(
         "RotateGroupKey(address feed,address newGroupKey,uint64 newEpoch,uint256 overlap,bytes32 salt,uint256 deadline)"
     );

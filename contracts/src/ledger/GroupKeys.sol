@@ -9,21 +9,21 @@ import {ECDSA} from "solady/utils/ECDSA.sol";
 import {EIP712} from "solady/utils/EIP712.sol";
 
 /// @title The group key of each epoch, and signatures under it
-/// @notice After a rotation the key before stays valid for a bounded overlap, so that reports on their way still arrive.
-/// A key that was proved to have lied signs nothing any more, here or through ERC-1271.
+/// @notice After a rotation the key before stays valid for a bounded overlap, so that reports on their way still
+/// arrive. A key that was proved to have lied signs nothing any more, here or through ERC-1271.
 abstract contract GroupKeys is EIP712, IERC1271, ISlashable {
     /// @notice No overlap is longer, in seconds
     uint256 public constant OVERLAP_LIMIT = 1 days;
-    /// @notice Seconds after its observation in which a report can be challenged: longer than any window. A replaced key's reports
-    /// can be for as long after its overlap: no rotation shortens the time for a proof.
+    /// @notice Seconds after its observation in which a report can be challenged: longer than any window. A replaced
+    /// key's reports can be for as long after its overlap: no rotation shortens the time for a proof.
     uint256 public constant CHALLENGE_HORIZON = 8 days;
 
     // Half of secp256k1's order
     uint256 private constant _HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0;
 
     Authority internal _authority;
-    // Keys that were replaced, but for slashed ones; `since` says until when their reports are accepted. All are kept: two rotations
-    // in a row must not put a key beyond the reach of proofs.
+    // Keys that were replaced, but for slashed ones; `since` says until when their reports are accepted. All are kept:
+    // two rotations in a row must not put a key beyond the reach of proofs.
     mapping(uint256 epoch => Authority) private _retired;
     uint64 private _lastSlashedEpoch;
     mapping(uint256 epoch => address challenger) private _challengers;
@@ -51,17 +51,6 @@ abstract contract GroupKeys is EIP712, IERC1271, ISlashable {
         emit GroupKeyRotated(address(0), groupKey_, epoch_, 0);
     }
 
-    /// @notice The address of the key that members hold shares of; zero once it was proved to have lied
-    function groupKey() public view returns (address) {
-        Authority authority = _authority;
-        return authority.isSlashed() ? address(0) : authority.account();
-    }
-
-    /// @notice Counts group keys and memberships
-    function epoch() public view returns (uint64) {
-        return uint64(_authority.epoch());
-    }
-
     /// @notice The key before the present one, its epoch, and when (Unix seconds) its reports stop being accepted
     function previousKey() external view returns (address key, uint64 keyEpoch, uint256 until) {
         Authority previous = _retired[_authority.epoch() - 1];
@@ -84,8 +73,8 @@ abstract contract GroupKeys is EIP712, IERC1271, ISlashable {
     }
 
     /// @notice ERC-1271: whether the group key has signed `hash`.
-    /// @dev The hash is taken as it is. It must be of a kind that names this contract and chain, as EIP-712's is: members
-    /// sign nothing but reports, so that no other hash ever has a signature. Reverts on no input.
+    /// @dev The hash is taken as it is. It must be of a kind that names this contract and chain, as EIP-712's is:
+    /// members sign nothing but reports, so that no other hash ever has a signature. Reverts on no input.
     function isValidSignature(
         bytes32 hash,
         bytes calldata signature
@@ -97,61 +86,15 @@ abstract contract GroupKeys is EIP712, IERC1271, ISlashable {
         return valid ? IERC1271.isValidSignature.selector : bytes4(0xffffffff);
     }
 
-    /// @dev Reverts unless the key of `reportEpoch` has signed. `r` and `vs` as in EIP-2098; a high s is refused.
-    function _requireKey(
-        uint256 reportEpoch,
-        bytes32 digest,
-        bytes32 r,
-        bytes32 vs
-    ) internal view {
+    /// @notice The address of the key that members hold shares of; zero once it was proved to have lied
+    function groupKey() public view returns (address) {
         Authority authority = _authority;
-        if (authority.isSlashed()) revert KeySlashed(uint64(authority.epoch()));
-        address key = authority.account();
-        if (reportEpoch != authority.epoch()) {
-            // Only the one before: an overlap does not outlive a second rotation.
-            if (reportEpoch + 1 != authority.epoch()) revert WrongEpoch(reportEpoch, uint64(authority.epoch()));
-            uint256 until;
-            (key, until) = _retiredKeyOf(reportEpoch, authority);
-            if (block.timestamp >= until) revert KeyRetired(reportEpoch, until);
-        }
-        _requireSigner(key, digest, r, vs);
+        return authority.isSlashed() ? address(0) : authority.account();
     }
 
-    /// @dev The same for 65 bytes r, s, v.
-    function _requireSignature(
-        address key,
-        bytes32 digest,
-        bytes calldata signature
-    ) internal pure {
-        address recovered = StrictECDSA.recoverCalldata(digest, signature);
-        if (recovered != key) revert NotGroupKey(recovered);
-    }
-
-    function _requireSigner(
-        address key,
-        bytes32 digest,
-        bytes32 r,
-        bytes32 vs
-    ) internal view {
-        // The other of the two signatures that are one: no honest signer makes it.
-        if (uint256(vs) & (type(uint256).max >> 1) > _HALF_ORDER) revert SignatureHighS(vs);
-        address recovered = ECDSA.recover(digest, r, vs);
-        if (recovered != key) revert NotGroupKey(recovered);
-    }
-
-    /// @dev The key whose reports of `reportEpoch` can be challenged now: {CHALLENGE_HORIZON} longer than they are accepted.
-    function _challengeableKeyOf(
-        uint256 reportEpoch
-    ) internal view returns (address) {
-        Authority authority = _authority;
-        if (authority.isSlashed()) revert KeySlashed(uint64(authority.epoch()));
-        if (reportEpoch == authority.epoch()) return authority.account();
-        // A slash settles all that was signed before it: no pool is seized twice for one lie.
-        if (reportEpoch <= _lastSlashedEpoch) revert WrongEpoch(reportEpoch, uint64(authority.epoch()));
-        (address key, uint256 until) = _retiredKeyOf(reportEpoch, authority);
-        until += CHALLENGE_HORIZON;
-        if (block.timestamp > until) revert KeyRetired(reportEpoch, until);
-        return key;
+    /// @notice Counts group keys and memberships
+    function epoch() public view returns (uint64) {
+        return uint64(_authority.epoch());
     }
 
     /// @dev Takes the key out of force and remembers who is owed. What the previous key signed no longer counts either.
@@ -186,7 +129,66 @@ abstract contract GroupKeys is EIP712, IERC1271, ISlashable {
         emit GroupKeyRotated(previous, newGroupKey, newEpoch, block.timestamp + overlap);
     }
 
-    /// @dev The domain of everything that the group key signs. The separator is made anew where the chain's id has changed.
+    /// @dev Reverts unless the key of `reportEpoch` has signed. `r` and `vs` as in EIP-2098; a high s is refused.
+    function _requireKey(
+        uint256 reportEpoch,
+        bytes32 digest,
+        bytes32 r,
+        bytes32 vs
+    ) internal view {
+        Authority authority = _authority;
+        if (authority.isSlashed()) revert KeySlashed(uint64(authority.epoch()));
+        address key = authority.account();
+        if (reportEpoch != authority.epoch()) {
+            // Only the one before: an overlap does not outlive a second rotation.
+            if (reportEpoch + 1 != authority.epoch()) revert WrongEpoch(reportEpoch, uint64(authority.epoch()));
+            uint256 until;
+            (key, until) = _retiredKeyOf(reportEpoch, authority);
+            if (block.timestamp >= until) revert KeyRetired(reportEpoch, until);
+        }
+        _requireSigner(key, digest, r, vs);
+    }
+
+    function _requireSigner(
+        address key,
+        bytes32 digest,
+        bytes32 r,
+        bytes32 vs
+    ) internal view {
+        // The other of the two signatures that are one: no honest signer makes it.
+        if (uint256(vs) & (type(uint256).max >> 1) > _HALF_ORDER) revert SignatureHighS(vs);
+        address recovered = ECDSA.recover(digest, r, vs);
+        if (recovered != key) revert NotGroupKey(recovered);
+    }
+
+    /// @dev The key whose reports of `reportEpoch` can be challenged now: {CHALLENGE_HORIZON} longer than they are
+    /// accepted.
+    function _challengeableKeyOf(
+        uint256 reportEpoch
+    ) internal view returns (address) {
+        Authority authority = _authority;
+        if (authority.isSlashed()) revert KeySlashed(uint64(authority.epoch()));
+        if (reportEpoch == authority.epoch()) return authority.account();
+        // A slash settles all that was signed before it: no pool is seized twice for one lie.
+        if (reportEpoch <= _lastSlashedEpoch) revert WrongEpoch(reportEpoch, uint64(authority.epoch()));
+        (address key, uint256 until) = _retiredKeyOf(reportEpoch, authority);
+        until += CHALLENGE_HORIZON;
+        if (block.timestamp > until) revert KeyRetired(reportEpoch, until);
+        return key;
+    }
+
+    /// @dev As {_requireSigner}, for 65 bytes r, s, v.
+    function _requireSignature(
+        address key,
+        bytes32 digest,
+        bytes calldata signature
+    ) internal pure {
+        address recovered = StrictECDSA.recoverCalldata(digest, signature);
+        if (recovered != key) revert NotGroupKey(recovered);
+    }
+
+    /// @dev The domain of everything that the group key signs. The separator is made anew where the chain's id has
+    /// changed.
     function _domainNameAndVersion() internal pure override returns (string memory, string memory) {
         return ("MPC Hedge Report", "1");
     }

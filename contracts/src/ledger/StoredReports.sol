@@ -124,16 +124,6 @@ abstract contract StoredReports is RoundLedger, InstrumentRegistry, IHedgeFeed {
         return stored == 0 ? 0 : _snapshots[stored % STORED_RING].header.round();
     }
 
-    /// @dev Whether a report has as many instruments as its book, and forwards for just its expiries.
-    function _fits(
-        bytes32[] calldata forwards,
-        bytes32[] calldata params,
-        Book memory book
-    ) internal pure returns (bool) {
-        return params.length == book.instruments && forwards.length == book.expiries
-            && _expiriesDigest(forwards) == book.expiriesDigest;
-    }
-
     function _finalStored(
         uint256 cutoff
     ) internal view override returns (uint256) {
@@ -148,6 +138,16 @@ abstract contract StoredReports is RoundLedger, InstrumentRegistry, IHedgeFeed {
             else high = middle - 1;
         }
         return low;
+    }
+
+    /// @dev Whether a report has as many instruments as its book, and forwards for just its expiries.
+    function _fits(
+        bytes32[] calldata forwards,
+        bytes32[] calldata params,
+        Book memory book
+    ) internal pure returns (bool) {
+        return params.length == book.instruments && forwards.length == book.expiries
+            && _expiriesDigest(forwards) == book.expiriesDigest;
     }
 
     /// @dev As the pace of all reports, for the smaller ring: what follows the overwritten report is final by then,

@@ -7,8 +7,9 @@ import {InstrumentWord, InstrumentWordLibrary} from "../types/InstrumentWord.sol
 /// @title Instruments by number, and the books that list them
 /// @notice Open to anyone and without an owner: an id says for ever what it was first registered for.
 abstract contract InstrumentRegistry is IInstrumentRegistry {
-    /// @dev One slot. The digest of the expiries is cut to what is left of it: whoever registers a book gains nothing from two
-    /// lists of expiries with one digest, because a report about it is signed with the forwards' expiries in it.
+    /// @dev One slot. The digest of the expiries is cut to what is left of it: whoever registers a book gains nothing
+    /// from two lists of expiries with one digest, because a report about it is signed with the forwards' expiries in
+    /// it.
     struct Book {
         uint32 id;
         uint16 instruments;
@@ -23,7 +24,8 @@ abstract contract InstrumentRegistry is IInstrumentRegistry {
     // A stored report's header keeps 28 bits of a book's id.
     uint256 private constant _BOOKS_LIMIT = (1 << 28) - 1;
 
-    // A place in a book is 32 bits, eight to a slot: bit 31 says that it is one, then 16 bits of index, 8 of expiry index.
+    // A place in a book is 32 bits, eight to a slot: bit 31 says that it is one, then 16 bits of index, 8 of expiry
+    // index.
     uint256 private constant _PLACE = 1 << 31;
     uint256 private constant _PLACES_PER_SLOT = 8;
 
@@ -88,14 +90,6 @@ abstract contract InstrumentRegistry is IInstrumentRegistry {
     }
 
     /// @inheritdoc IInstrumentRegistry
-    function instrument(
-        uint256 id
-    ) public view returns (InstrumentWord word) {
-        word = _words[id];
-        if (InstrumentWord.unwrap(word) == bytes32(0)) revert UnknownInstrument(id);
-    }
-
-    /// @inheritdoc IInstrumentRegistry
     function idOf(
         InstrumentWord word
     ) external view returns (uint256) {
@@ -107,6 +101,14 @@ abstract contract InstrumentRegistry is IInstrumentRegistry {
         bytes32 book
     ) external view returns (uint256) {
         return _books[book].id;
+    }
+
+    /// @inheritdoc IInstrumentRegistry
+    function instrument(
+        uint256 id
+    ) public view returns (InstrumentWord word) {
+        word = _words[id];
+        if (InstrumentWord.unwrap(word) == bytes32(0)) revert UnknownInstrument(id);
     }
 
     /// @inheritdoc IInstrumentRegistry

@@ -3,6 +3,7 @@ pragma solidity ^0.8.24;
 
 import {ConsortiumBond} from "../../src/bond/ConsortiumBond.sol";
 import {ISlashable} from "../../src/interfaces/ISlashable.sol";
+import {Address} from "@openzeppelin/contracts/utils/Address.sol";
 import {Test} from "forge-std/Test.sol";
 
 /// @dev A ledger whose proofs are just said.
@@ -49,15 +50,14 @@ contract Holder {
         bytes calldata call,
         uint256 value
     ) external {
-        (bool success, bytes memory answer) = address(_BOND).call{value: value}(call);
-        if (!success) {
-            assembly ("memory-safe") {
-                revert(add(answer, 0x20), mload(answer))
-            }
-        }
+        Address.functionCallWithValue(address(_BOND), call, value);
     }
 
     receive() external payable {
+        _take();
+    }
+
+    function _take() private {
         if (!_open) revert Closed();
         bytes memory call = _inside;
         if (call.length == 0) return;

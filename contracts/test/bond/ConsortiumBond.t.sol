@@ -230,7 +230,8 @@ contract ConsortiumBondTest is BondFixture {
 
     // Any sequence
 
-    /// @dev Two accounts bond and leave in any order: neither takes out a wei more than it put in, nor less once it has left.
+    /// @dev Two accounts bond and leave in any order: neither takes out a wei more than it put in, nor less once it
+    /// has left.
     function testFuzz_nobodyTakesOutWhatOthersPutIn(
         uint256 seed
     ) public {

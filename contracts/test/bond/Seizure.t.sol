@@ -93,7 +93,8 @@ contract SeizureTest is BondFixture {
         assertEq(bond.rewardOf(challenger) + bond.forfeited(), 4 ether);
     }
 
-    /// @dev A report that is accepted while `secured()` says so much is secured by it for all of the time for a challenge.
+    /// @dev A report that is accepted while `secured()` says so much is secured by it for all of the time for a
+    /// challenge.
     function testFuzz_whatSecuresAReportIsThereForItsChallenge(
         uint256 before,
         uint256 challengedAfter,

@@ -5,56 +5,15 @@ import {ConsortiumMembers} from "../../src/governance/ConsortiumMembers.sol";
 import {MembersFixture} from "./MembersFixture.sol";
 import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
 
-/// @dev A member that is a contract, and may be a bad one.
+/// @dev A member that is a contract: it takes a password.
 contract Wallet is IERC1271 {
-    enum Mood {
-        HONEST,
-        REVERTS,
-        WRONG_ANSWER,
-        DIRTY_ANSWER,
-        SHORT_ANSWER,
-        EMPTY_ANSWER,
-        BURNS_GAS
-    }
-
-    Mood private immutable _MOOD;
     bytes32 private immutable _PASSWORD = keccak256("password");
-
-    constructor(
-        Mood mood
-    ) {
-        _MOOD = mood;
-    }
 
     function isValidSignature(
         bytes32,
         bytes calldata signature
     ) external view returns (bytes4) {
-        if (_MOOD == Mood.REVERTS) revert("no");
-        if (_MOOD == Mood.WRONG_ANSWER) return 0xffffffff;
-        bytes4 right = IERC1271.isValidSignature.selector;
-        assembly ("memory-safe") {
-            mstore(0, right)
-        }
-        if (_MOOD == Mood.DIRTY_ANSWER) {
-            // The right four bytes, and something behind them that no bytes4 has.
-            assembly ("memory-safe") {
-                mstore8(31, 1)
-                return(0, 32)
-            }
-        }
-        if (_MOOD == Mood.SHORT_ANSWER) {
-            assembly ("memory-safe") {
-                return(0, 4)
-            }
-        }
-        if (_MOOD == Mood.EMPTY_ANSWER) {
-            assembly ("memory-safe") {
-                return(0, 0)
-            }
-        }
-        while (_MOOD == Mood.BURNS_GAS) {}
-        return keccak256(signature) == _PASSWORD ? right : bytes4(0xffffffff);
+        return keccak256(signature) == _PASSWORD ? IERC1271.isValidSignature.selector : bytes4(0xffffffff);
     }
 }
 
@@ -133,7 +92,7 @@ contract QuorumTest is MembersFixture {
     function test_malformedSignatures() public {
         (address[] memory signers, bytes[] memory signatures) = _approvals(_action(), QUORUM);
         bytes memory good = signatures[1];
-        (bytes32 r, bytes32 s, uint8 v) = _parts(good);
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(memberKeys[1], _memberDigest(_action()));
         bytes32 order = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141;
         bytes[7] memory bad = [
             bytes(""),
@@ -173,32 +132,55 @@ contract QuorumTest is MembersFixture {
     // Members that are contracts
 
     function test_aContractSigns() public {
-        address[] memory signers = _withWallet(Wallet.Mood.HONEST);
-        bytes[] memory signatures = _signaturesWith(signers, "password");
-        members.schedule(_action(), signers, signatures);
+        (address[] memory signers,) = _withWallet();
+        members.schedule(_action(), signers, _signaturesWith(signers, "password"));
         assertNotEq(members.scheduled(_action()).since, 0);
     }
 
     function test_aContractThatSaysNo() public {
-        address[] memory signers = _withWallet(Wallet.Mood.HONEST);
-        _refusedWallet(signers, "another password");
-        for (uint8 mood = uint8(Wallet.Mood.REVERTS); mood <= uint8(Wallet.Mood.BURNS_GAS); ++mood) {
-            signers = _withWallet(Wallet.Mood(mood));
-            _refusedWallet(signers, "password");
-            // It holds nobody up: the others are enough.
-            (address[] memory others, bytes[] memory signatures) = _without(signers);
-            bytes32 action = _unpauseHash(feed, bytes32(uint256(mood)), START + 100);
-            for (uint256 i = 0; i < others.length; ++i) {
-                signatures[i] = _signature(_keyOf(others[i]), _memberDigest(action));
-            }
-            members.schedule(action, others, signatures);
+        (address[] memory signers, address wallet) = _withWallet();
+        _refusedWallet(signers, wallet, "another password");
+        bytes4 right = IERC1271.isValidSignature.selector;
+        bytes[5] memory answers = [
+            abi.encode(bytes4(0xffffffff)),
+            // The right four bytes, and something behind them that no bytes4 has.
+            abi.encodePacked(right, bytes27(0), uint8(1)),
+            abi.encodePacked(right),
+            abi.encodePacked(right, bytes27(0)),
+            bytes("")
+        ];
+        for (uint256 i = 0; i < answers.length; ++i) {
+            vm.mockCall(wallet, abi.encodeWithSelector(right), answers[i]);
+            _refusedWallet(signers, wallet, "password");
         }
+        vm.clearMockedCalls();
+        vm.mockCallRevert(wallet, abi.encodeWithSelector(right), abi.encode(right));
+        _refusedWallet(signers, wallet, "password");
+        vm.clearMockedCalls();
+        // JUMPDEST PUSH1 0 JUMP: for ever.
+        vm.etch(wallet, hex"5b600056");
+        _refusedWallet(signers, wallet, "password");
+    }
+
+    /// @dev A member that burns all gas holds nobody up: the others are enough.
+    function test_aContractCannotHoldTheOthersUp() public {
+        (address[] memory signers, address wallet) = _withWallet();
+        vm.etch(wallet, hex"5b600056");
+        (address[] memory others, bytes[] memory signatures) = (new address[](2), new bytes[](2));
+        uint256 count = 0;
+        for (uint256 i = 0; i < signers.length; ++i) {
+            if (signers[i] == wallet) continue;
+            others[count] = signers[i];
+            signatures[count++] = _signature(_keyOf(signers[i]), _memberDigest(_action()));
+        }
+        members.schedule{gas: 200_000}(_action(), others, signatures);
+        assertNotEq(members.scheduled(_action()).since, 0);
     }
 
     /// @dev A member whose account gets code (EIP-7702) signs as that code says, and no longer with its key.
     function test_anAccountThatGetsCode() public {
         (address[] memory signers, bytes[] memory signatures) = _approvals(_action(), QUORUM);
-        vm.etch(signers[1], address(new Wallet(Wallet.Mood.HONEST)).code);
+        vm.etch(signers[1], address(new Wallet()).code);
         _refused(
             signers, signatures, abi.encodeWithSelector(ConsortiumMembers.SignatureInvalid.selector, 1, signers[1])
         );
@@ -206,22 +188,15 @@ contract QuorumTest is MembersFixture {
         members.schedule(_action(), signers, signatures);
     }
 
-    /// @dev Makes a consortium of two of the members and a contract, quorum two; gives its members in ascending order.
-    function _withWallet(
-        Wallet.Mood mood
-    ) private returns (address[] memory signers) {
-        address wallet = address(new Wallet(mood));
-        address[] memory list = new address[](3);
-        (list[0], list[1], list[2]) = (memberAddresses[0], memberAddresses[1], wallet);
-        members = new ConsortiumMembers(list, 2, DELAY);
+    /// @dev Makes a consortium of two of the members and a contract, quorum two; gives all three in ascending order.
+    function _withWallet() private returns (address[] memory signers, address wallet) {
+        wallet = address(new Wallet());
         signers = new address[](3);
-        uint256 count = 0;
-        bool placed = false;
-        for (uint256 i = 0; i < 2; ++i) {
-            if (!placed && wallet < memberAddresses[i]) (signers[count++], placed) = (wallet, true);
-            signers[count++] = memberAddresses[i];
+        (signers[0], signers[1], signers[2]) = (memberAddresses[0], memberAddresses[1], wallet);
+        for (uint256 i = 2; i > 0 && signers[i] < signers[i - 1]; --i) {
+            (signers[i], signers[i - 1]) = (signers[i - 1], signers[i]);
         }
-        if (!placed) signers[2] = wallet;
+        members = new ConsortiumMembers(signers, 2, DELAY);
     }
 
     function _signaturesWith(
@@ -237,25 +212,16 @@ contract QuorumTest is MembersFixture {
 
     function _refusedWallet(
         address[] memory signers,
+        address wallet,
         bytes memory password
     ) private {
         uint256 place = 0;
-        while (_keyOf(signers[place]) != 0) ++place;
+        while (signers[place] != wallet) ++place;
         bytes32 action = _action();
         bytes[] memory signatures = _signaturesWith(signers, password);
-        vm.expectRevert(abi.encodeWithSelector(ConsortiumMembers.SignatureInvalid.selector, place, signers[place]));
+        vm.expectRevert(abi.encodeWithSelector(ConsortiumMembers.SignatureInvalid.selector, place, wallet));
         // Enough that the 64th part of it, which a call leaves behind, suffices to go on.
         members.schedule{gas: 5_000_000}(action, signers, signatures);
-    }
-
-    function _without(
-        address[] memory signers
-    ) private view returns (address[] memory others, bytes[] memory signatures) {
-        (others, signatures) = (new address[](2), new bytes[](2));
-        uint256 count = 0;
-        for (uint256 i = 0; i < signers.length; ++i) {
-            if (_keyOf(signers[i]) != 0) others[count++] = signers[i];
-        }
     }
 
     function _keyOf(
@@ -267,20 +233,20 @@ contract QuorumTest is MembersFixture {
         return 0;
     }
 
+    /// @dev The members of a set of four bits.
     function _some(
         bytes32 action,
         uint256 chosen
     ) private view returns (address[] memory signers, bytes[] memory signatures) {
-        (signers, signatures) = (new address[](MEMBERS), new bytes[](MEMBERS));
         uint256 count = 0;
         for (uint256 i = 0; i < MEMBERS; ++i) {
-            if (chosen & (1 << i) == 0) continue;
-            (signers[count], signatures[count++]) =
-            (memberAddresses[i], _signature(memberKeys[i], _memberDigest(action)));
+            count += (chosen >> i) & 1;
         }
-        assembly ("memory-safe") {
-            mstore(signers, count)
-            mstore(signatures, count)
+        (signers, signatures) = (new address[](count), new bytes[](count));
+        for (uint256 i = MEMBERS; i > 0; --i) {
+            if ((chosen >> (i - 1)) & 1 == 0) continue;
+            signers[--count] = memberAddresses[i - 1];
+            signatures[count] = _signature(memberKeys[i - 1], _memberDigest(action));
         }
     }
 
@@ -293,15 +259,5 @@ contract QuorumTest is MembersFixture {
         vm.expectRevert(refusal);
         members.schedule(action, signers, signatures);
         assertEq(members.scheduled(action).since, 0);
-    }
-
-    function _parts(
-        bytes memory signature
-    ) private pure returns (bytes32 r, bytes32 s, uint8 v) {
-        assembly ("memory-safe") {
-            r := mload(add(signature, 0x20))
-            s := mload(add(signature, 0x40))
-            v := byte(0, mload(add(signature, 0x60)))
-        }
     }
 }

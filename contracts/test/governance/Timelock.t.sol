@@ -4,7 +4,8 @@ pragma solidity ^0.8.24;
 import {ConsortiumMembers} from "../../src/governance/ConsortiumMembers.sol";
 import {MembersFixture, MockGovernedFeed} from "./MembersFixture.sol";
 
-/// @dev When a decision can be carried out, and how it is called off. The action unpauses and has START + 100 as its deadline.
+/// @dev When a decision can be carried out, and how it is called off. The action unpauses and has START + 100 as its
+/// deadline.
 contract TimelockTest is MembersFixture {
     uint256 private constant _DEADLINE = START + 100;
 
@@ -165,7 +166,8 @@ contract TimelockTest is MembersFixture {
         assertTrue(members.scheduled(other).done);
     }
 
-    /// @dev At any time in any order: carried out just where it was scheduled in time, is ripe, and is not past its grace.
+    /// @dev At any time in any order: carried out just where it was scheduled in time, is ripe, and is not past its
+    /// grace.
     function testFuzz_whenItCanBeCarriedOut(
         uint256 scheduledAt,
         uint256 time

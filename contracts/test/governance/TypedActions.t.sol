@@ -4,8 +4,8 @@ pragma solidity ^0.8.24;
 import {ConsortiumMembers} from "../../src/governance/ConsortiumMembers.sol";
 import {MembersFixture} from "./MembersFixture.sol";
 
-/// @dev What members sign, hashed from the JSON that a wallet is shown (`eth_signTypedData_v4`) by an implementation that has
-/// nothing to do with ours; and that the contract then does it.
+/// @dev What members sign, hashed from the JSON that a wallet is shown (`eth_signTypedData_v4`) by an implementation
+/// that has nothing to do with ours; and that the contract then does it.
 contract TypedActionsTest is MembersFixture {
     // Forge's chain; the IR pipeline may read `block.chainid` only after it was changed.
     uint256 private constant _HOME = 31_337;
@@ -53,8 +53,8 @@ contract TypedActionsTest is MembersFixture {
         string memory message = string.concat(
             _member("feed", vm.toString(address(feed))),
             "\"config\":{\"maxAge\":1,\"maxFutureSkew\":2,\"maxValidity\":3,\"challengeWindow\":4,\"maxInstruments\":5,"
-            "\"maxJump\":6,\"jumpHorizon\":7},\"tolerances\":{\"delta\":2000,\"gamma\":32000,\"vega\":2000,\"premium\":2000,"
-            "\"vol\":8000,\"hedgeReach\":800,\"hedgeSlack\":20000},",
+            "\"maxJump\":6,\"jumpHorizon\":7},\"tolerances\":{\"delta\":2000,\"gamma\":32000,\"vega\":2000,"
+            "\"premium\":2000,\"vol\":8000,\"hedgeReach\":800,\"hedgeSlack\":20000},",
             _saltAndDeadlineMembers()
         );
         _scheduleBy(
@@ -79,7 +79,8 @@ contract TypedActionsTest is MembersFixture {
             _type("SetMembers"), _field("members", "address[]"), _field("quorum", "uint256"), _saltAndDeadline()
         );
         string memory message = string.concat(
-            "\"members\":[\"0x0000000000000000000000000000000000001000\",\"0x0000000000000000000000000000000000001001\"],",
+            "\"members\":[\"0x0000000000000000000000000000000000001000\","
+            "\"0x0000000000000000000000000000000000001001\"],",
             _member("quorum", "2"),
             _saltAndDeadlineMembers()
         );

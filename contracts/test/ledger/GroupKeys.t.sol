@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.24;
 
-import {HedgeSettlement} from "../../src/HedgeSettlement.sol";
+import {Founding} from "../../src/Founding.sol";
 import {ConsortiumBond} from "../../src/bond/ConsortiumBond.sol";
+import {ISettlementEvents} from "../../src/interfaces/ISettlementEvents.sol";
 import {Config} from "../../src/ledger/Config.sol";
 import {GroupKeys} from "../../src/ledger/GroupKeys.sol";
 import {KeysFixture} from "./KeysFixture.sol";
@@ -33,24 +34,24 @@ contract GroupKeysTest is KeysFixture {
     }
 
     function test_foundingRefusals() public {
-        HedgeSettlement.Founding memory founding = _founding();
+        Founding memory founding = _founding();
         founding.groupKey = address(0);
         vm.expectRevert(GroupKeys.GroupKeyZero.selector);
-        new HedgeSettlement(founding);
+        _found(founding);
         founding = _founding();
         founding.epoch = 0;
         vm.expectRevert(abi.encodeWithSelector(GroupKeys.EpochOutOfRange.selector, 0));
-        new HedgeSettlement(founding);
+        _found(founding);
         founding.epoch = uint64(1) << 48;
         vm.expectRevert(abi.encodeWithSelector(GroupKeys.EpochOutOfRange.selector, founding.epoch));
-        new HedgeSettlement(founding);
+        _found(founding);
     }
 
     /// @dev The last epoch that a report's head can name takes reports, and has no next one.
     function test_theLastEpoch() public {
-        HedgeSettlement.Founding memory founding = _founding();
+        Founding memory founding = _founding();
         founding.epoch = type(uint48).max;
-        settlement = new HedgeSettlement(founding);
+        settlement = _found(founding);
         _settleBy(_oldKey, type(uint48).max, 1, "");
         vm.prank(address(members));
         vm.expectRevert(abi.encodeWithSelector(GroupKeys.EpochOutOfRange.selector, uint64(1) << 48));
@@ -72,11 +73,11 @@ contract GroupKeysTest is KeysFixture {
 
     function test_rotationRefusals() public {
         address key = vm.addr(NEW_KEY);
-        vm.expectRevert(abi.encodeWithSelector(HedgeSettlement.NotMembers.selector, address(this)));
+        vm.expectRevert(abi.encodeWithSelector(ISettlementEvents.NotMembers.selector, address(this)));
         settlement.rotateGroupKey(key, _NEXT, 0);
         // Nor a member by itself.
         vm.prank(memberAddresses[0]);
-        vm.expectRevert(abi.encodeWithSelector(HedgeSettlement.NotMembers.selector, memberAddresses[0]));
+        vm.expectRevert(abi.encodeWithSelector(ISettlementEvents.NotMembers.selector, memberAddresses[0]));
         settlement.rotateGroupKey(key, _NEXT, 0);
         vm.startPrank(address(members));
         vm.expectRevert(GroupKeys.GroupKeyZero.selector);
@@ -96,7 +97,7 @@ contract GroupKeysTest is KeysFixture {
         _pause(settlement);
         _rotate(NEW_KEY, 0);
         assertEq(settlement.groupKey(), vm.addr(NEW_KEY));
-        _settleBy(NEW_KEY, _NEXT, 1, abi.encodeWithSelector(HedgeSettlement.FeedPaused.selector));
+        _settleBy(NEW_KEY, _NEXT, 1, abi.encodeWithSelector(ISettlementEvents.FeedPaused.selector));
         _slash(_challenger, NEW_KEY, _NEXT, "");
         assertEq(settlement.lastSlashedEpoch(), _NEXT, "a pause does not hold a challenge up");
     }

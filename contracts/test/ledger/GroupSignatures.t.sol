@@ -2,8 +2,8 @@
 pragma solidity ^0.8.24;
 
 import {HedgeReport, ReportCore, SignedHeader} from "../../src/HedgeReport.sol";
-import {HedgeSettlement} from "../../src/HedgeSettlement.sol";
 import {GroupKeys} from "../../src/ledger/GroupKeys.sol";
+import {ILedger} from "../support/ILedger.sol";
 import {KeysFixture} from "./KeysFixture.sol";
 import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
 import {ECDSA} from "solady/utils/ECDSA.sol";
@@ -204,7 +204,7 @@ contract GroupSignaturesTest is KeysFixture {
         HedgeReport memory report = _report(1, 1);
         (bytes32 r, bytes32 vs) = _signCompact(report);
         (ReportCore memory core, bytes32[] memory words) = _compact(report);
-        HedgeSettlement twin = new HedgeSettlement(_founding());
+        ILedger twin = ILedger(vm.deployCode("HedgeSettlement.sol:HedgeSettlement", abi.encode(_founding())));
         assertNotEq(twin.domainSeparator(), settlement.domainSeparator());
         vm.expectPartialRevert(GroupKeys.NotGroupKey.selector);
         twin.settle(core, words, r, vs);

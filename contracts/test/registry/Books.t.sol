@@ -46,9 +46,7 @@ contract BooksTest is RegistryFixture {
         (uint256[] memory ids,) = _registerCalls(1025);
         vm.expectRevert(abi.encodeWithSelector(InstrumentRegistry.BookSizeOutOfRange.selector, 1025, 1024));
         registry.registerBook(ids);
-        assembly ("memory-safe") {
-            mstore(ids, 1024)
-        }
+        ids = _firstOf(ids, 1024);
         assertEq(registry.registerBook(ids), 1);
         (bool found, uint256 index, uint256 expiryIndex) = registry.position(1, ids[1023]);
         assertTrue(found);
@@ -228,8 +226,16 @@ contract BooksTest is RegistryFixture {
                 if (words[i].expiry() == expiry && (seed % 3 != 0 || last)) ids[count++] = i + 1;
             }
         }
-        assembly ("memory-safe") {
-            mstore(ids, count)
+        ids = _firstOf(ids, count);
+    }
+
+    function _firstOf(
+        uint256[] memory list,
+        uint256 count
+    ) private pure returns (uint256[] memory first) {
+        first = new uint256[](count);
+        for (uint256 i = 0; i < count; ++i) {
+            first[i] = list[i];
         }
     }
 }

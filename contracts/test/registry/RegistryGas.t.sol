@@ -4,8 +4,8 @@ pragma solidity ^0.8.24;
 import {InstrumentWord} from "../../src/types/InstrumentWord.sol";
 import {RegistryFixture} from "./RegistryFixture.sol";
 
-/// @dev Whole transactions, as in `Gas.t.sol`. A book is dear in proportion to the slots that its instruments' numbers lie in:
-/// eight to a slot where they were registered together, one to a slot at worst.
+/// @dev Whole transactions, as in `Gas.t.sol`. A book is dear in proportion to the slots that its instruments' numbers
+/// lie in: eight to a slot where they were registered together, one to a slot at worst.
 /// forge-config: default.isolate = true
 contract RegistryGasTest is RegistryFixture {
     // EIP-7825: no transaction takes more.
@@ -22,8 +22,8 @@ contract RegistryGasTest is RegistryFixture {
         _measure("book of 64, known", 195_000);
     }
 
-    /// @dev Others may have registered a book's instruments with what they like between them, so that each lies in a slot of its
-    /// own: then a book of more than some 620 does not fit into a transaction.
+    /// @dev Others may have registered a book's instruments with what they like between them, so that each lies in a
+    /// slot of its own: then a book of more than some 620 does not fit into a transaction.
     function test_sixtyFourFarApart() public {
         registry.registerBook(_farApart(64));
         _measure("book of 64, far apart", 1_760_000);

@@ -7,16 +7,16 @@ import {Tolerances} from "../../src/interfaces/IReportJudge.sol";
 import {Config} from "../../src/ledger/Config.sol";
 import {Test} from "forge-std/Test.sol";
 
-/// @dev Four members, quorum three, and their typed actions, hashed here independently of the contract. Asks the cheatcodes for
-/// the time: the compiler's IR pipeline reads `block.timestamp` where it is used, which may be after a warp.
+/// @dev Four members, quorum three, and their typed actions, hashed here independently of the contract. Asks the
+/// cheatcodes for the time: the compiler's IR pipeline reads `block.timestamp` where it is used, which may be after a warp.
 abstract contract MembersSigner is Test {
     uint256 internal constant QUORUM = 3;
     uint256 internal constant MEMBERS = 4;
 
-    string internal constant CONFIG_TYPE = "Config(uint16 maxAge,uint16 maxFutureSkew,uint24 maxValidity,uint24 challengeWindow,uint16 maxInstruments,"
-        "uint16 maxJump,uint16 jumpHorizon)";
-    string internal constant TOLERANCES_TYPE = "Tolerances(uint24 delta,uint24 gamma,uint24 vega,uint24 premium,uint24 vol,"
-        "uint16 hedgeReach,uint24 hedgeSlack)";
+    string internal constant CONFIG_TYPE = "Config(uint16 maxAge,uint16 maxFutureSkew,uint24 maxValidity,"
+        "uint24 challengeWindow,uint16 maxInstruments,uint16 maxJump,uint16 jumpHorizon)";
+    string internal constant TOLERANCES_TYPE = "Tolerances(uint24 delta,uint24 gamma,uint24 vega,uint24 premium,"
+        "uint24 vol,uint16 hedgeReach,uint24 hedgeSlack)";
 
     ConsortiumMembers internal members;
     uint256[] internal memberKeys;

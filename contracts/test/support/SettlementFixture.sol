@@ -41,7 +41,21 @@ abstract contract SettlementFixture is MembersSigner {
         _makeMembers(DELAY);
         judge = _judge();
         desk = new DeskContract();
-        settlement = ILedger(vm.deployCode("HedgeSettlement.sol:HedgeSettlement", abi.encode(_founding())));
+        settlement = _found(_founding());
+    }
+
+    /// @dev From the artifact. Where the constructor reverts, so does this, for `vm.expectRevert` to see.
+    function _found(
+        Founding memory founding
+    ) internal returns (ILedger created) {
+        bytes memory code = abi.encodePacked(vm.getCode("HedgeSettlement.sol:HedgeSettlement"), abi.encode(founding));
+        assembly ("memory-safe") {
+            created := create(0, add(code, 0x20), mload(code))
+            if iszero(created) {
+                returndatacopy(code, 0, returndatasize())
+                revert(code, returndatasize())
+            }
+        }
     }
 
     function _judge() internal virtual returns (IReportJudge) {
