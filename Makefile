@@ -13,8 +13,8 @@ ARGS ?=
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-python test-contracts test-all contracts artifacts lint lint-contracts slither \
-	format bench clean
+.PHONY: help install demo test test-python test-contracts test-all contracts artifacts lint lint-contracts slither halmos \
+	gas format bench clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -37,14 +37,15 @@ test: test-contracts test-python ## All tests but the slow ones
 test-python: $(READY)
 	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
 
-test-all: test-contracts $(READY) ## All tests, the slow ones too
+test-all: test-contracts halmos $(READY) ## All tests, the slow ones and the symbolic proofs too
+	$(BIN)/python contracts/scripts/make_black76_vectors.py --check
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 contracts: $(READY) ## Install the contract tools (npm where Node is present, else from PyPI)
 	@$(TOOLCHAIN) install
 
 test-contracts: contracts ## Forge tests, and proof that a rebuild gives the checked-in bytecode
-	$(TOOLCHAIN) run forge test
+	FORGE_SNAPSHOT_CHECK=true $(TOOLCHAIN) run forge test
 	$(BIN)/python contracts/scripts/export_artifacts.py --check
 	$(BIN)/python contracts/scripts/make_vectors.py --check
 
@@ -54,10 +55,16 @@ artifacts: contracts ## Rebuild the checked-in contract artifacts and test vecto
 
 lint-contracts: contracts ## Format and lint of the Solidity code
 	$(TOOLCHAIN) run forge fmt --check
-	$(TOOLCHAIN) run solhint --noPoster --disc --max-warnings 0 'src/**/*.sol' 'test/**/*.sol'
+	$(TOOLCHAIN) run solhint --noPoster --disc --max-warnings 0 'src/**/*.sol' 'test/**/*.sol' 'script/**/*.sol'
 
 slither: contracts ## Static analysis of the contracts (installs Slither in an environment of its own)
 	$(TOOLCHAIN) slither
+
+halmos: contracts ## Symbolic proofs about the laws (installs Halmos in an environment of its own; two minutes)
+	$(TOOLCHAIN) halmos
+
+gas: contracts ## Measure the gas snapshots anew (contracts/snapshots)
+	$(TOOLCHAIN) run forge test --match-contract 'Gas'
 
 lint: $(READY) ## Everything that CI checks besides tests
 	$(BIN)/ruff check

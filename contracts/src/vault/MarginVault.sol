@@ -9,7 +9,6 @@ import {Settlement} from "./Settlement.sol";
 import {Trading} from "./Trading.sol";
 import {VaultConfig} from "./VaultTypes.sol";
 import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
-import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 
 /// @title Cash-settled European options, margined from final reports only
 /// @notice Collateral in one token, options of one or several consortiums' ledgers. No owner, no upgrade, nothing that
@@ -34,5 +33,5 @@ contract MarginVault is Trading, Auction, Expiry {
         IERC20Metadata token_,
         address[] memory feeds_,
         VaultConfig memory config
-    ) EIP712("Margin Vault", "1") Collateral(token_) Feeds(feeds_) Settlement(config) Auction(config) {}
+    ) Collateral(token_) Feeds(feeds_) Settlement(config) Auction(config) {}
 }

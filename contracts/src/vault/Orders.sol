@@ -2,8 +2,8 @@
 pragma solidity ^0.8.24;
 
 import {Order} from "./VaultTypes.sol";
-import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
+import {EIP712} from "solady/utils/EIP712.sol";
 
 /// @title Orders that makers sign
 /// @notice A maker signs by EIP-712, with a key or as a contract (ERC-1271), how much it would trade at which price;
@@ -49,7 +49,7 @@ abstract contract Orders is EIP712 {
 
     /// @notice EIP-712 domain separator; {eip712Domain} has its parts
     function domainSeparator() external view returns (bytes32) {
-        return _domainSeparatorV4();
+        return _domainSeparator();
     }
 
     /// @notice What a maker signs
@@ -67,7 +67,7 @@ abstract contract Orders is EIP712 {
             calldatacopy(add(encoded, 0x20), order, 0x140)
             structHash := keccak256(encoded, 0x160)
         }
-        return _hashTypedDataV4(structHash);
+        return _hashTypedData(structHash);
     }
 
     /// @dev Checks all of an order that needs no balance, and books the fill.
@@ -88,5 +88,9 @@ abstract contract Orders is EIP712 {
         if (!SignatureChecker.isValidSignatureNowCalldata(order.maker, digest, signature)) {
             revert SignatureInvalid(order.maker);
         }
+    }
+
+    function _domainNameAndVersion() internal pure override returns (string memory, string memory) {
+        return ("Margin Vault", "1");
     }
 }

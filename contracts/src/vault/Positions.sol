@@ -27,6 +27,8 @@ abstract contract Positions is Collateral {
     uint256 public constant POSITIONS_LIMIT = 16;
 
     mapping(PositionKey key => Interest) internal _interest;
+    // Written through references to its elements, which Slither does not follow.
+    // slither-disable-next-line uninitialized-state
     mapping(address account => Position[POSITIONS_LIMIT]) internal _positions;
 
     error TooManyPositions(address account);

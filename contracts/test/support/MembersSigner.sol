@@ -8,7 +8,8 @@ import {Config} from "../../src/ledger/Config.sol";
 import {Test} from "forge-std/Test.sol";
 
 /// @dev Four members, quorum three, and their typed actions, hashed here independently of the contract. Asks the
-/// cheatcodes for the time: the compiler's IR pipeline reads `block.timestamp` where it is used, which may be after a warp.
+/// cheatcodes for the time: the compiler's IR pipeline reads `block.timestamp` where it is used, which may be after a
+/// warp.
 abstract contract MembersSigner is Test {
     uint256 internal constant QUORUM = 3;
     uint256 internal constant MEMBERS = 4;
