@@ -50,6 +50,7 @@ _REMEDIES: Final = {
     "RoundNotNewer": "the contract has this round or a later one already",
     "SeizureOutstanding": "seize the bond for the proven fraud first",
     "StoredTooSoon": "the contract stores reports no faster than its storedPace",
+    "TolerancesTooSoon": "tolerances change at most once in 8 days, while a report can be challenged by the ones before",
     "ToleranceAboveCeiling": "a program of fewer than 15 fraction_bits is too coarse to be held to its reports",
     "ToleranceBelowFloor": "honest reports need at least the floor",
     "UnbondingLapsed": "cancel the request, and ask again",

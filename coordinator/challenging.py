@@ -39,7 +39,9 @@ class Terms:
     group_key: str
     epoch: int
     tolerances: Tolerances
-    tolerances_since: int
+    tolerances_since: (
+        int  # from when on the latest are in force; an earlier report is judged by those of its time
+    )
     horizon: int
     bond: int
 
@@ -97,17 +99,26 @@ class Court:
         parts = ((self.ledger, "HedgeSettlement"), (self._judge, "ReportJudge"))
         return [f"{name} at {part.address}" for part, name in parts if not self.chain.is_release(part, name)]
 
-    def terms(self) -> Terms:
-        """As they are now."""
+    def terms(self, observed_at: int | None = None) -> Terms:
+        """As they are now; with the tolerances by which a report of that observation is judged.
+
+        Raises:
+            SettlementError: SETTLEMENT_REVERTED where none were in force then; CHAIN_UNREACHABLE.
+        """
 
         def ask(name: str) -> Any:  # noqa: ANN401 - web3's own types
             return self.chain.ask(self.ledger, name)
 
+        judged_by = (
+            ask("tolerances")
+            if observed_at is None
+            else self.chain.ask(self.ledger, "tolerancesAt", observed_at)
+        )
         return Terms(
             consortium=bytes(ask("consortium")),
             group_key=str(ask("groupKey")),
             epoch=int(ask("epoch")),
-            tolerances=Tolerances(*map(int, ask("tolerances"))),
+            tolerances=Tolerances(*map(int, judged_by)),
             tolerances_since=int(ask("tolerancesSince")),
             horizon=int(ask("CHALLENGE_HORIZON")),
             bond=int(ask("CHALLENGE_BOND")),
@@ -139,11 +150,11 @@ class Court:
         return None
 
     def require_open(self, signed: SignedReport, terms: Terms) -> None:
-        """Refuse what the contract would refuse, whatever the words say: consortium, times, the epoch's key and the signature.
+        """Refuse what the contract would refuse, whatever the words say: consortium, time, the epoch's key and the signature.
 
         Raises:
-            SettlementError: SETTLEMENT_REVERTED: another consortium's, too late, observed before the tolerances were set, or
-                not signed by a key that can be challenged; CHAIN_UNREACHABLE.
+            SettlementError: SETTLEMENT_REVERTED: another consortium's, too late, or not signed by a key that can be
+                challenged; CHAIN_UNREACHABLE.
         """
         if signed.report.consortium != terms.consortium:
             raise SettlementError(
@@ -153,10 +164,6 @@ class Court:
         if now + LATE > observed + terms.horizon:
             raise SettlementError(
                 f"the report was observed {now - observed} seconds ago; it can be challenged for {terms.horizon}"
-            )
-        if observed < terms.tolerances_since:
-            raise SettlementError(
-                "the report was observed before the contract's tolerances last changed, and is not judged any more"
             )
         try:
             signed.signer(self.chain.chain_id, self.address)

@@ -152,7 +152,11 @@ class Watcher:
                         "give a report file about it with --book"
                     )
                 else:
-                    found = nearest(signed.report, book, terms.tolerances)
+                    observed = signed.report.observed_at
+                    judged_by = (
+                        terms if observed >= terms.tolerances_since else self._court.terms(observed)
+                    ).tolerances
+                    found = nearest(signed.report, book, judged_by)
             except ReportError as error:
                 trouble = error.message
         return Seen(
@@ -195,7 +199,7 @@ def act(court: Court, seen: Seen) -> Outcome:
         return Outcome(seen)
     challenge = None
     try:
-        terms = court.terms()
+        terms = court.terms(seen.signed.report.observed_at)
         challenge = court.find(seen.signed, seen.book, terms)
         if challenge is None:
             return Outcome(seen, trouble="the judge upholds nothing against it")

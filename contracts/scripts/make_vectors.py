@@ -58,6 +58,7 @@ MEMBERS, QUORUM = 4, 3
 OBSERVED_AT = 1_767_254_400  # 2026-01-01T08:00:00Z
 DAY = 86_400
 ONE = 10**8  # of the quote currency
+STREAMED = 10_000
 ALL_ONES = (1 << 256) - 1
 
 
@@ -100,6 +101,51 @@ def streamed_params(count: int) -> list[ParamFields]:
             row |= {"maintenance_margin": maintenance, "initial_margin": maintenance + index}
         rows.append(ParamFields(**row))
     return rows
+
+
+def streamed_hashes() -> dict[str, object]:
+    """Give the hashes of ten thousand words of each kind; `Words.t.sol` draws the same fields and packs them by itself."""
+
+    def draw(kind: str, index: int) -> int:
+        return int.from_bytes(hashlib.sha256(f"{kind} {index}".encode()).digest())
+
+    def bits(value: int, low: int, width: int) -> int:
+        return value >> low & (1 << width) - 1
+
+    rows, ahead, listed = [], [], []
+    for index in range(STREAMED):
+        value = draw("param", index)
+        maintenance = bits(value, 0, 23)
+        rows.append(
+            ParamFields(
+                LOWEST_VOL + bits(value, 24, 24),
+                bits(value, 48, 20) - 500_000,
+                bits(value, 72, 23) - (1 << 22),
+                bits(value, 96, 40),
+                bits(value, 136, 32),
+                bits(value, 168, 32),
+                maintenance,
+                maintenance + bits(value, 200, 20),
+            )
+        )
+        value = draw("forward", index)
+        ahead.append(ForwardFields(1 + bits(value, 0, 39), 1 + bits(value, 40, 95)))
+        value = draw("instrument", index)
+        name = "".join(chr(ord("A") + bits(value, 8 * place, 4)) for place in range(1 + bits(value, 248, 3)))
+        listed.append(
+            InstrumentFields(
+                name,
+                call=bool(bits(value, 247, 1)),
+                expiry=1 + bits(value, 96, 39),
+                strike=1 + bits(value, 140, 95),
+            )
+        )
+    words = {
+        "params": b"".join(map(pack_param, rows)),
+        "forwards": b"".join(map(pack_forward, ahead)),
+        "instruments": b"".join(map(pack_instrument, listed)),
+    }
+    return {"count": STREAMED, **{name: hexed(eip712.keccak(packed)) for name, packed in words.items()}}
 
 
 def params() -> list[ParamFields]:
@@ -173,6 +219,7 @@ def words_vectors() -> Mapping[str, object]:
         "refusedParams": refused_params(),
         "forwards": [{"word": hexed(pack_forward(item)), **strings(item)} for item in forwards()],
         "instruments": [{"word": hexed(word), **strings(unpack_instrument(word))} for word in instruments],
+        "streamed": streamed_hashes(),
         "book": hexed(book_hash(*book())),
         "bookWords": [hexed(word) for word in split_words(pack_book(*book()))],
     }

@@ -192,17 +192,29 @@ contract HedgeSettlement is Challenges, IGovernedFeed, IHedgeFeedProof, ISettlem
         _requireKey(head.epoch(), digest, r, vs);
         uint256 first = FeedStateLibrary.toAnchor(ForwardWord.wrap(words[0]));
         if (_rejects(head, digest, forwards, params, first, anchor)) return false;
+        _accept(core, forwards, params, digest, first, keep);
+        return true;
+    }
 
+    /// @dev Reads the state again, which is warm: it would lie too deep in the caller's stack.
+    function _accept(
+        ReportCore calldata core,
+        bytes32[] calldata forwards,
+        bytes32[] calldata params,
+        bytes32 digest,
+        uint256 first,
+        bool keep
+    ) private {
+        FeedState state = _state;
         unchecked {
             uint256 sequence = state.sequence() + 1;
             uint256 stored = state.stored();
             if (keep) _store(core, forwards, params, ++stored, block.timestamp);
             _keep(sequence, digest);
-            state = FeedStateLibrary.pack(head, sequence, stored, first);
+            state = FeedStateLibrary.pack(core.head, sequence, stored, first);
         }
         _state = state;
         emit ReportAccepted(digest, state);
-        return true;
     }
 
     /// @dev Whether the breaker rejects a signed report, and flags the feed then.

@@ -126,6 +126,8 @@ contract DigestTest is SettlementFixture {
 
     function test_parametersThatPythonSigned() public {
         _decideVector("setParameters");
+        // Tolerances change no sooner than a report can no longer be challenged.
+        vm.warp(START + settlement.CHALLENGE_HORIZON());
         string memory path = ".members.actions.setParameters";
         Config memory config = _config(string.concat(path, ".config."));
         Tolerances memory tolerances = _tolerances(string.concat(path, ".tolerances."));

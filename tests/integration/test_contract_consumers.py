@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 
 import pytest
+from eth_account import Account
 from hexbytes import HexBytes
 from web3 import HTTPProvider, Web3
 
@@ -14,7 +15,9 @@ from coordinator.settlement import SettlementError
 from mpc_party.protocol.errors import Reason
 from mpc_party.protocol.words import split_words, unpack_instrument, unpack_param
 from tests.support.chains import anvil_chain, rpc
-from tests.support.contract_tools import CONTRACTS, run_tool, tool
+from tests.support.contract_stage import WINDOW
+from tests.support.contract_stage import Stage as ContractStage
+from tests.support.contract_tools import CONTRACTS, run_tool
 from tests.support.signed_group import CHAIN_START, EXAMPLE, SignedGroup, book_words
 
 pytestmark = pytest.mark.integration
@@ -23,7 +26,7 @@ ARTIFACTS = CONTRACTS / "artifacts"
 PEERS = CONTRACTS / "test" / "peers"
 VECTOR = CONTRACTS / "test" / "vectors" / "report.json"
 PRICE = 6  # of the enum Field
-WINDOW = 60
+MEMBER = Account.create()
 VALIDITY = 3600
 
 
@@ -59,52 +62,46 @@ def send(web3, call):
     assert receipt["status"] == 1
 
 
-def publish_on_a_feed(web3, folder, report, words, now):
-    """Deploy a feed, give it this report and let its window pass. The one place that knows which contract it is."""
-    source = "test/consumers/MockFeed.sol"
-    built = run_tool(
-        str(tool("forge")), "build", source, "--out", str(folder / "out"), "--cache-path", str(folder / "cache")
-    )  # fmt: skip
-    assert built.returncode == 0, built.stderr + built.stdout
-    artifact = json.loads((folder / "out" / "MockFeed.sol" / "MockFeed.json").read_text())
-    feed = deploy(web3, artifact["abi"], artifact["bytecode"]["object"], 8, WINDOW)
-    send(web3, feed.functions.register(words))
-    send(web3, feed.functions.registerBook(list(range(1, len(words) + 1))))
-    rpc(web3.provider.endpoint_uri, "evm_setNextBlockTimestamp", now)
-    send(
-        web3,
-        feed.functions.publish(
-            1,
-            report.round,
-            report.observed_at,
-            report.valid_until,
-            list(split_words(report.forwards)),
-            list(split_words(report.params)),
-        ),
-    )
-    return feed.address, lambda live: send(web3, feed.functions.setLive(live))
+def publish_on_a_ledger(url, group):
+    """A ledger as deployed, with one stored report about a registered book, final; and a switch of its liveness."""
+    contracts = ContractStage(url, group, [Account.create().address, MEMBER.address])
+    proposal, report = contracts.report(5)
+    contracts.register(proposal)
+    contracts.settle(report, store=True)
+    contracts.wait(WINDOW)
+
+    def set_live(live):
+        # Any one member stops a feed; a snapshot of the chain before it brings it back.
+        if live:
+            assert rpc(url, "evm_revert", state.pop())
+        else:
+            state.append(rpc(url, "evm_snapshot"))
+            contracts.fund(MEMBER.address)
+            call = contracts.governance.functions.pause(contracts.ledger.address)
+            transaction = call.build_transaction(
+                {"from": MEMBER.address, "nonce": contracts.web3.eth.get_transaction_count(MEMBER.address)}
+            )
+            contracts.web3.eth.send_raw_transaction(MEMBER.sign_transaction(transaction).raw_transaction)
+
+    state: list[str] = []
+    return contracts, proposal, report, set_live
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory):
+def stage():
     group = SignedGroup()
     group.at(EXAMPLE)
     with anvil_chain([], CHAIN_START) as url:
         web3 = Web3(HTTPProvider(url))
-        observed = CHAIN_START + 300
-        proposal = group.proposal(5, observed)
-        report = group.report(proposal)
+        contracts, proposal, report, set_live = publish_on_a_ledger(url, group)
         words = list(split_words(book_words(proposal)))
-        feed, set_live = publish_on_a_feed(
-            web3, tmp_path_factory.mktemp("feed"), report, words, observed + 10
-        )
+        feed = contracts.ledger.address
         factory_file = json.loads((ARTIFACTS / "FeedAdapterFactory.json").read_text())
         factory = deploy(web3, factory_file["abi"], factory_file["bytecode"])
         # The call in the middle of the last expiry: a price far above one unit.
         instrument_id = len(words) - 4
         arguments = (feed, instrument_id, PRICE)
         send(web3, factory.functions.create(*arguments))
-        clock(url, observed + 10 + WINDOW)
         yield Stage(
             url,
             feed,
@@ -154,7 +151,7 @@ def test_the_reader_reads_what_was_published(stage):
         assert stage.reader.instrument(index + 1) == unpack_instrument(word)
         assert stage.reader.id_of(unpack_instrument(word)) == index + 1
     assert (reading.round, reading.observed_at) == (stage.report.round, stage.report.observed_at)
-    assert reading.accepted_at == stage.report.observed_at + 10
+    assert stage.report.observed_at <= reading.accepted_at <= stage.report.observed_at + 60
     assert reading.unfit(state, VALIDITY) is None
 
 

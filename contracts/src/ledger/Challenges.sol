@@ -7,6 +7,7 @@ import {ToleranceFloors} from "../judge/ToleranceFloors.sol";
 import {ForwardWord} from "../types/ForwardWord.sol";
 import {ParamWord} from "../types/ParamWord.sol";
 import {ReportHead} from "../types/ReportHead.sol";
+import {TolerancesWord, TolerancesWordLibrary} from "../types/TolerancesWord.sol";
 import {GroupKeys} from "./GroupKeys.sol";
 import {StoredReports} from "./StoredReports.sol";
 
@@ -16,7 +17,7 @@ import {StoredReports} from "./StoredReports.sol";
 /// drops every pending report and stops the feed until the members put another key, or the same one in a new epoch, in
 /// its place. The bond then owes the challenger (`ConsortiumBond`). Neither a pause nor the members can hold a
 /// challenge up.
-/// @dev Reports observed before the tolerances last changed are not judged by laws that have one.
+/// @dev A report is judged by the tolerances that were in force when it was observed.
 abstract contract Challenges is GroupKeys, StoredReports {
     using HedgeReportLibrary for HedgeReport;
     using HedgeReportLibrary for ReportCore;
@@ -30,7 +31,10 @@ abstract contract Challenges is GroupKeys, StoredReports {
 
     bytes32 internal immutable _CONSORTIUM;
 
-    Tolerances private _tolerances;
+    // A report is judged by those of its observation, so that members who change them save no report from a proof. They
+    // change at most once while a report can be challenged: the ones before are all that is needed beside them.
+    TolerancesWord private _tolerances;
+    TolerancesWord private _former;
     uint40 private _tolerancesSince;
 
     event TolerancesSet(Tolerances tolerances);
@@ -47,7 +51,7 @@ abstract contract Challenges is GroupKeys, StoredReports {
     error SameDigest(bytes32 digest);
     error ChallengeBondMismatch(uint256 sent, uint256 needed);
     error ChallengeTooLate(uint64 observedAt, uint256 timestamp);
-    error JudgedByOtherTolerances(uint64 observedAt, uint256 since);
+    error TolerancesTooSoon(uint256 changeableAt, uint256 timestamp);
     error InstrumentNotInBook(uint256 instrumentId);
     error PaymentFailed(address to, uint256 amount);
 
@@ -103,7 +107,6 @@ abstract contract Challenges is GroupKeys, StoredReports {
         if (block.timestamp > uint256(observedAt) + CHALLENGE_HORIZON) {
             revert ChallengeTooLate(observedAt, block.timestamp);
         }
-        if (observedAt < _tolerancesSince) revert JudgedByOtherTolerances(observedAt, _tolerancesSince);
         if (report.consortium != _CONSORTIUM) revert WrongConsortium(report.consortium);
         address key = _challengeableKeyOf(report.epoch);
         _requireSignature(key, _hashTypedData(report.structHash()), signature);
@@ -123,14 +126,22 @@ abstract contract Challenges is GroupKeys, StoredReports {
         _pay(SINK, address(this).balance);
     }
 
-    /// @notice What a report is allowed to be off by
+    /// @notice What a report that is observed now is allowed to be off by
     function tolerances() external view returns (Tolerances memory) {
-        return _tolerances;
+        return _tolerances.unpack();
     }
 
     /// @notice Unix seconds from which on observations are judged by {tolerances}
     function tolerancesSince() external view returns (uint256) {
         return _tolerancesSince;
+    }
+
+    /// @notice What a report of an observation that can still be challenged is allowed to be off by.
+    /// @param time Unix seconds
+    function tolerancesAt(
+        uint256 time
+    ) external view returns (Tolerances memory) {
+        return _judgedBy(time).unpack();
     }
 
     /// @notice The consortium whose reports are accepted here
@@ -142,8 +153,17 @@ abstract contract Challenges is GroupKeys, StoredReports {
         Tolerances memory newTolerances
     ) internal {
         ToleranceFloors.check(newTolerances);
-        _tolerances = newTolerances;
-        _tolerancesSince = uint40(block.timestamp);
+        TolerancesWord word = TolerancesWordLibrary.pack(newTolerances);
+        TolerancesWord current = _tolerances;
+        if (TolerancesWord.unwrap(word) == TolerancesWord.unwrap(current)) return;
+        uint256 since = _tolerancesSince;
+        // The first ones also judge what was observed before them.
+        if (since == 0) {
+            current = word;
+        } else if (block.timestamp < since + CHALLENGE_HORIZON) {
+            revert TolerancesTooSoon(since + CHALLENGE_HORIZON, block.timestamp);
+        }
+        (_former, _tolerances, _tolerancesSince) = (current, word, uint40(block.timestamp));
         emit TolerancesSet(newTolerances);
     }
 
@@ -153,6 +173,12 @@ abstract contract Challenges is GroupKeys, StoredReports {
     ) private {
         (bool success,) = to.call{value: amount}("");
         if (!success) revert PaymentFailed(to, amount);
+    }
+
+    function _judgedBy(
+        uint256 time
+    ) private view returns (TolerancesWord) {
+        return time < _tolerancesSince ? _former : _tolerances;
     }
 
     function _breaks(
@@ -173,7 +199,7 @@ abstract contract Challenges is GroupKeys, StoredReports {
                 forward: ForwardWord.wrap(report.forwards[expiryIndex])
             });
         }
-        return JUDGE.breaks(law, report.observedAt, exhibits, _tolerances);
+        return JUDGE.breaks(law, report.observedAt, exhibits, _judgedBy(report.observedAt).unpack());
     }
 
     function _requireSigned(

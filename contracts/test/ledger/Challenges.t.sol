@@ -2,7 +2,7 @@
 pragma solidity ^0.8.24;
 
 import {HedgeReport, SignedHeader} from "../../src/HedgeReport.sol";
-import {IReportJudge, Law} from "../../src/interfaces/IReportJudge.sol";
+import {IReportJudge, Law, Tolerances} from "../../src/interfaces/IReportJudge.sol";
 import {ReportJudge} from "../../src/judge/ReportJudge.sol";
 import {Challenges} from "../../src/ledger/Challenges.sol";
 import {GroupKeys} from "../../src/ledger/GroupKeys.sol";
@@ -168,10 +168,44 @@ contract ChallengesTest is SettlementFixture {
         _assertWouldBeUpheld(report, signature);
         vm.warp(START + 8 days + 1);
         _expectChallengeRevert(report, signature, Challenges.ChallengeTooLate.selector);
-        // Under other tolerances.
-        vm.warp(START);
+    }
+
+    /// @dev A report is judged by what was in force when it was observed: members save none by changing it.
+    function test_otherTolerancesSaveNoReport() public {
+        vm.warp(START + 8 days - DELAY);
+        Tolerances memory wide = _defaultTolerances();
+        wide.delta = 19_000;
+        bytes32 salt = _salt();
+        _schedule(_parametersHash(settlement, _defaultConfig(), wide, salt, type(uint256).max));
+        vm.warp(START + 8 days - 1);
+        HedgeReport memory report = _reportWith(1, _word(1, 2, 10_000));
+        bytes memory signature = _sign(report);
+        vm.warp(START + 8 days);
+        members.setParameters(settlement, _defaultConfig(), wide, salt, type(uint256).max);
+        assertEq(settlement.tolerances().delta, 19_000);
+        assertEq(settlement.tolerancesAt(START + 8 days - 1).delta, _defaultTolerances().delta);
+        assertEq(settlement.tolerancesAt(START + 8 days).delta, 19_000);
+        assertEq(settlement.tolerancesSince(), START + 8 days);
+        _assertWouldBeUpheld(report, signature);
+        // And what is observed under the wider ones is judged by them.
+        report = _reportWith(1, _word(1, 2, 10_000));
+        assertEq(_assertFails(report, Law.BLACK76, _list(_ids[1])), 1);
+    }
+
+    /// @dev Two changes in a row would put a report beyond the reach of the tolerances that it was made for.
+    function test_tolerancesChangeOnceInEightDays() public {
+        // The same ones are no change.
         _setParameters(settlement, _defaultConfig(), _defaultTolerances());
-        _expectChallengeRevert(report, signature, Challenges.JudgedByOtherTolerances.selector);
+        assertEq(settlement.tolerancesSince(), START);
+        Tolerances memory wide = _defaultTolerances();
+        wide.delta = 19_000;
+        bytes32 salt = _salt();
+        _decide(_parametersHash(settlement, _defaultConfig(), wide, salt, type(uint256).max));
+        uint256 now_ = vm.getBlockTimestamp();
+        vm.expectRevert(abi.encodeWithSelector(Challenges.TolerancesTooSoon.selector, START + 8 days, now_));
+        members.setParameters(settlement, _defaultConfig(), wide, salt, type(uint256).max);
+        vm.warp(START + 8 days);
+        members.setParameters(settlement, _defaultConfig(), wide, salt, type(uint256).max);
     }
 
     /// @dev A key that was replaced answers for what it signed for as long as a report can be challenged.

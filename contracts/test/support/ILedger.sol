@@ -83,6 +83,9 @@ interface ILedger is IHedgeFeedProof, IGovernedFeed, ISlashable, ISettlementEven
     function status() external view returns (RoundLedger.Status memory);
     function config() external view returns (Config memory);
     function tolerances() external view returns (Tolerances memory);
+    function tolerancesAt(
+        uint256 time
+    ) external view returns (Tolerances memory);
     function tolerancesSince() external view returns (uint256);
     function pace() external view returns (uint256);
     function storedPace() external view returns (uint256);

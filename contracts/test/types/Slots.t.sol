@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.24;
 
+import {Tolerances} from "../../src/interfaces/IReportJudge.sol";
 import {Config} from "../../src/ledger/Config.sol";
 import {Authority, AuthorityLibrary} from "../../src/types/Authority.sol";
 import {FeedState, FeedStateLibrary} from "../../src/types/FeedState.sol";
@@ -9,6 +10,7 @@ import {PackedConfig, PackedConfigLibrary} from "../../src/types/PackedConfig.so
 import {ReportHead} from "../../src/types/ReportHead.sol";
 import {RingEntry, RingEntryLibrary} from "../../src/types/RingEntry.sol";
 import {SnapshotHeader, SnapshotHeaderLibrary} from "../../src/types/SnapshotHeader.sol";
+import {TolerancesWord, TolerancesWordLibrary} from "../../src/types/TolerancesWord.sol";
 import {WordPacker} from "../support/WordPacker.sol";
 import {Test} from "forge-std/Test.sol";
 
@@ -151,5 +153,12 @@ contract SlotsTest is Test {
     ) public pure {
         PackedConfig packed = PackedConfigLibrary.pack(config);
         assertEq(keccak256(abi.encode(packed.unpack())), keccak256(abi.encode(config)));
+    }
+
+    function testFuzz_tolerances(
+        Tolerances memory tolerances
+    ) public pure {
+        TolerancesWord word = TolerancesWordLibrary.pack(tolerances);
+        assertEq(keccak256(abi.encode(word.unpack())), keccak256(abi.encode(tolerances)));
     }
 }
