@@ -10,7 +10,7 @@ from coordinator.cli.where import Keystore
 from mpc_party.console import print_json, tell
 
 if TYPE_CHECKING:
-    from coordinator.acting import Governance
+    from coordinator.governance.acting import Governance
     from mpc_party.protocol.action_file import ActionFile
 
 Files = Annotated[
@@ -34,7 +34,7 @@ def schedule(
     json: Json = False,
 ) -> None:
     """Put an action on its way: it can be carried out once the members' delay has passed."""
-    from coordinator.acting import collect, shown_time
+    from coordinator.governance.acting import collect, shown_time
 
     signed = collect(files)
     if not json:
@@ -64,7 +64,7 @@ def execute(
     json: Json = False,
 ) -> None:
     """Carry out what was scheduled, once its time has come and for 14 days."""
-    from coordinator.acting import collect
+    from coordinator.governance.acting import collect
 
     signed = collect([file])
     if not json:
@@ -87,7 +87,7 @@ def cancel(
     json: Json = False,
 ) -> None:
     """Void an action for ever, at once, by files of `mpc-party sign-action cancel`."""
-    from coordinator.acting import collect
+    from coordinator.governance.acting import collect
 
     signed = collect(files)
     if not json:
@@ -116,8 +116,8 @@ def show(
     json: Json = False,
 ) -> None:
     """Tell an action in words, who has signed it, and with --rpc-url what became of it. Needs no key."""
-    from coordinator.acting import collect, shown_time
-    from coordinator.typed_data import typed_data as document_of
+    from coordinator.governance.acting import collect, shown_time
+    from coordinator.governance.typed_data import typed_data as document_of
 
     signed = collect(files)
     if typed_data:
@@ -162,7 +162,7 @@ def attach(
     json: Json = False,
 ) -> None:
     """Make the action file of a member that signs elsewhere, such as a Safe (ERC-1271)."""
-    from coordinator.acting import attached
+    from coordinator.governance.acting import attached
     from mpc_party.protocol.action_file import load_action_file, save_action_file
 
     made = attached(load_action_file(file), signer, signature)
@@ -177,7 +177,7 @@ def attach(
 def _opened(
     file: "ActionFile", rpc_url: str, payer: tuple[Path, Path | None, Path | None] | None
 ) -> "Governance":
-    from coordinator.acting import Governance
+    from coordinator.governance.acting import Governance
     from coordinator.onchain import Onchain
     from coordinator.paying import paying_account
 

@@ -14,7 +14,7 @@ from mpc_party.console import print_json, tell
 from mpc_party.protocol.errors import ConfigError
 
 if TYPE_CHECKING:
-    from coordinator.bonding import Bond
+    from coordinator.challenges.bonding import Bond
     from coordinator.onchain import Sent
 
 Address = Annotated[str, typer.Option("--bond", help="The consortium's bond (ConsortiumBond).")]
@@ -107,8 +107,8 @@ def status(
     json: Json = False,
 ) -> None:
     """Show what is at stake, and an account's part of it. Needs no key."""
-    from coordinator.bonding import Bond
-    from coordinator.challenging import shown_wei
+    from coordinator.challenges.bonding import Bond
+    from coordinator.challenges.challenging import shown_wei
     from coordinator.onchain import Onchain
 
     seen = Bond(Onchain(rpc_url), bond).status(account)
@@ -163,7 +163,7 @@ app.command()(collect)
 def _opened(
     bond: str, rpc_url: str, home: Path, keystore: Path | None, passphrase_file: Path | None
 ) -> "Bond":
-    from coordinator.bonding import Bond
+    from coordinator.challenges.bonding import Bond
     from coordinator.onchain import Onchain
     from coordinator.paying import paying_account
 

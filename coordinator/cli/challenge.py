@@ -19,9 +19,9 @@ from coordinator.cli.where import BondAddress, ContractAddress, DryRun, Keystore
 from mpc_party.console import ExitCode, print_json, tell
 
 if TYPE_CHECKING:
-    from coordinator.challenging import Court
+    from coordinator.challenges.challenging import Court
+    from coordinator.challenges.signed_report import SignedReport
     from coordinator.onchain import Onchain
-    from coordinator.signed_report import SignedReport
 
 
 class LawName(StrEnum):
@@ -64,14 +64,14 @@ def challenge(
     Exit status: 0 upheld, or with --dry-run would be; 1 nothing to challenge; 2 wrong command line, file or passphrase;
     3 the chain cannot be reached; 4 the contract or the report is not one that can be challenged.
     """
-    from coordinator.challenging import Court, forced, shown_wei
-    from coordinator.exhibits import candidates
-    from coordinator.instrument_name import parse_instrument
+    from coordinator.challenges.challenging import Court, forced, shown_wei
+    from coordinator.challenges.exhibits import candidates
+    from coordinator.challenges.signed_report import from_file
+    from coordinator.feeds.instrument_name import parse_instrument
     from coordinator.onchain import Onchain
     from coordinator.paying import paying_account
     from coordinator.report_file import load_report_file
     from coordinator.settlement import SettlementError
-    from coordinator.signed_report import from_file
     from mpc_party.hedging.laws import Law
 
     where = place(contract, consortium, home)
@@ -142,11 +142,11 @@ def equivocation(
 
     Exit status: 0 proved; 1 the two are no such reports; 2, 3 and 4 as of `challenge`.
     """
-    from coordinator.challenging import Court, shown_wei
+    from coordinator.challenges.challenging import Court, shown_wei
+    from coordinator.challenges.signed_report import from_file
     from coordinator.onchain import Onchain
     from coordinator.paying import paying_account
     from coordinator.report_file import load_report_file
-    from coordinator.signed_report import from_file
 
     where = place(contract, consortium, home)
     with refusals_apart():
@@ -192,8 +192,8 @@ def collect(
     json: Json = False,
 ) -> None:
     """Seize the consortium's bond after a proof of fraud, if nobody has yet, and take your reward."""
-    from coordinator.bonding import Bond
-    from coordinator.challenging import shown_wei
+    from coordinator.challenges.bonding import Bond
+    from coordinator.challenges.challenging import shown_wei
     from coordinator.onchain import Onchain
     from coordinator.paying import paying_account
 
@@ -224,6 +224,6 @@ def _no_equivocation(one: "SignedReport", other: "SignedReport", court: "Court")
 
 
 def _reward(chain: "Onchain", bond: str) -> int:
-    from coordinator.bonding import Bond
+    from coordinator.challenges.bonding import Bond
 
     return Bond(chain, bond).reward_at_stake()

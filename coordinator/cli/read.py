@@ -30,10 +30,10 @@ def read(
 
     Exit status: 0 fit; 1 not fit, or there is no reading; 2 and 3 as ever.
     """
+    from coordinator.feeds.reader import Feed
+    from coordinator.feeds.reading import read as read_one
+    from coordinator.feeds.reading import read_book
     from coordinator.onchain import Onchain
-    from coordinator.reader import Feed
-    from coordinator.reading import read as read_one
-    from coordinator.reading import read_book
 
     if (instrument is None) is not book:
         raise ConfigError("give an instrument, or --book")

@@ -53,11 +53,11 @@ def watch(
 
     Exit status: 0 all were lawful, or could not be judged; 1 one broke a law; 2 and 3 as ever.
     """
-    from coordinator.challenging import Court
+    from coordinator.challenges.challenging import Court
+    from coordinator.challenges.watching import Outcome, Seen, Watcher, act, follow
     from coordinator.onchain import Onchain
     from coordinator.paying import paying_account
     from coordinator.report_file import load_report_file
-    from coordinator.watching import Outcome, Seen, Watcher, act, follow
 
     where = place(contract, consortium, home)
     books = [load_report_file(path).book() for path in book or []]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from coordinator.check import DecodedReport
 from coordinator.demo.stage import DemoError
-from coordinator.reader import Feed
+from coordinator.feeds.reader import Feed
 from coordinator.report_file import ReportFile, verify_report_file
 from coordinator.settlement import Settlement, StoredReport
 from mpc_party.journal import read_rounds

@@ -13,7 +13,7 @@ from hexbytes import HexBytes
 from web3.contract import Contract
 from web3.exceptions import TransactionNotFound
 
-from coordinator.settlement.calldata import reports_in
+from coordinator.challenges.signed_report import in_calldata
 from coordinator.settlement.feed_state import FeedWord, unpack_state
 from coordinator.settlement.node import Node
 from coordinator.settlement.types import SettlementError, StoredReport
@@ -147,9 +147,9 @@ class LedgerReader:
             data = bytes(self._node.ask(lambda: self._node.web3.eth.get_transaction(transaction))["input"])
         except TransactionNotFound:
             data = b""
-        for report in reports_in(data, self._consortium):
-            if typed_digest(separator, report_struct_hash(report)) == digest:
-                return report
+        for signed in in_calldata(data, self._consortium):
+            if typed_digest(separator, report_struct_hash(signed.report)) == digest:
+                return signed.report
         raise SettlementError(
             f"transaction {transaction.to_0x_hex()} does not show the report that the contract has accepted with it",
             reason=Reason.CHAIN_MISMATCH,

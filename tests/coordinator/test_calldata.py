@@ -7,7 +7,7 @@ from eth_utils import function_signature_to_4byte_selector
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.settlement.calldata import reports_in
+from coordinator.challenges.signed_report import in_calldata
 from coordinator.settlement.feed_state import FeedWord, unpack_state
 from mpc_party.protocol.compact import compact, compact_signature
 from tests.support.signed_group import EXAMPLE, SignedGroup
@@ -35,7 +35,7 @@ def call(group, report, name="settle"):
 
 
 def found(data, group):
-    return list(reports_in(data, group.consortium.id_bytes))
+    return [signed.report for signed in in_calldata(data, group.consortium.id_bytes)]
 
 
 @pytest.mark.parametrize("name", ["settle", "settleAndStore"])
@@ -50,8 +50,8 @@ def test_reports_brought_through_another_contract(group, report):
 
 
 def test_the_consortium_is_the_callers(group, report):
-    [read] = reports_in(call(group, report), b"\x77" * 32)
-    assert read == msgspec.structs.replace(report, consortium=b"\x77" * 32)
+    [signed] = in_calldata(call(group, report), b"\x77" * 32)
+    assert signed.report == msgspec.structs.replace(report, consortium=b"\x77" * 32)
 
 
 def test_data_without_a_report(group, report):
@@ -63,7 +63,7 @@ def test_data_without_a_report(group, report):
 @given(st.binary(max_size=400), st.sampled_from(["settle", "settleAndStore"]))
 def test_no_data_is_too_much(noise, name):
     selector = function_signature_to_4byte_selector(f"{name}({','.join(TYPES)})")
-    assert isinstance(list(reports_in(selector + noise, bytes(32))), list)
+    assert isinstance(list(in_calldata(selector + noise, bytes(32))), list)
 
 
 @given(

@@ -10,7 +10,7 @@ from hexbytes import HexBytes
 from web3 import HTTPProvider, Web3
 
 from coordinator.artifact import load_abi
-from coordinator.reader import Feed
+from coordinator.feeds.reader import Feed
 from coordinator.settlement import SettlementError
 from mpc_party.protocol.errors import Reason
 from mpc_party.protocol.words import split_words, unpack_instrument, unpack_param

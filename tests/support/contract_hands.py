@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from coordinator.cli import app
-from coordinator.instrument_name import instrument_name
+from coordinator.feeds.instrument_name import instrument_name
 from coordinator.report_file import save_report_file
 from mpc_party.protocol.words import unpack_instrument
 from tests.support.command_lines import call, keystore

@@ -4,10 +4,10 @@ from itertools import combinations
 
 import pytest
 
-from coordinator.challenging import Court
-from coordinator.exhibits import Candidate, candidates
+from coordinator.challenges.challenging import Court
+from coordinator.challenges.exhibits import Candidate, candidates
+from coordinator.challenges.signed_report import from_file
 from coordinator.onchain import Onchain
-from coordinator.signed_report import from_file
 from mpc_party.hedging.laws import Law
 from tests.support.contract_stage import with_field
 from tests.support.signed_group import book_words

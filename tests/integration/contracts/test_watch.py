@@ -4,10 +4,10 @@ import msgspec
 import pytest
 from web3 import Web3
 
-from coordinator.challenging import Court
+from coordinator.challenges.challenging import Court
+from coordinator.challenges.watching import Watcher
 from coordinator.cli import app
 from coordinator.onchain import Onchain
-from coordinator.watching import Watcher
 from mpc_party.protocol.compact import compact, compact_signature
 from tests.support.chains import rpc
 from tests.support.command_lines import call, keystore

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.instrument_name import instrument_name, parse_instrument
+from coordinator.feeds.instrument_name import instrument_name, parse_instrument
 from mpc_party.market.recorded import parse_instrument_name
 from mpc_party.protocol.errors import ConfigError
 from mpc_party.protocol.words import InstrumentFields, pack_instrument

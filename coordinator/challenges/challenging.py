@@ -11,12 +11,12 @@ from typing import Any, Final
 
 from web3.contract import Contract
 
-from coordinator.exhibits import Candidate, candidates, read_instrument
-from coordinator.instrument_name import instrument_name
+from coordinator.challenges.exhibits import Candidate, candidates, read_instrument
+from coordinator.challenges.registry import Registry
+from coordinator.challenges.signed_report import SignedReport
+from coordinator.feeds.instrument_name import instrument_name
 from coordinator.onchain import Onchain, Sent
-from coordinator.registry import Registry
 from coordinator.settlement.types import SettlementError
-from coordinator.signed_report import SignedReport
 from mpc_party.hedging.laws import Law
 from mpc_party.protocol.actions import Tolerances
 from mpc_party.protocol.errors import ConfigError, ReportError

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from coordinator.instrument_name import instrument_name, parse_instrument
+from coordinator.challenges.registry import Registry
+from coordinator.feeds.instrument_name import instrument_name, parse_instrument
+from coordinator.feeds.reader import Feed, FeedReading, FeedState
 from coordinator.onchain import Onchain
-from coordinator.reader import Feed, FeedReading, FeedState
-from coordinator.registry import Registry
 from mpc_party.protocol.errors import ConfigError, ReportError
 from mpc_party.protocol.words import InstrumentFields
 

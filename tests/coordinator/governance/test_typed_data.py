@@ -5,7 +5,7 @@ from eth_account.messages import encode_typed_data
 from eth_hash.auto import keccak
 
 from coordinator.cli import app
-from coordinator.typed_data import typed_data
+from coordinator.governance.typed_data import typed_data
 from mpc_party.protocol.action_file import save_action_file
 from mpc_party.protocol.actions import action_digest
 from tests.protocol.test_action_file import ACTIONS, MEMBERS, signed

@@ -1,8 +1,8 @@
 import pytest
 
-from coordinator.exhibits import Candidate
+from coordinator.challenges.exhibits import Candidate
+from coordinator.challenges.watching import Seen, follow
 from coordinator.settlement.types import SettlementError
-from coordinator.watching import Seen, follow
 from mpc_party.hedging.laws import Law
 from mpc_party.protocol.errors import Reason
 

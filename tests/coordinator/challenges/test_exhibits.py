@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from eth_hash.auto import keccak
 
-from coordinator.exhibits import NEAR, allowances, candidates, nearest
+from coordinator.challenges.exhibits import NEAR, allowances, candidates, nearest
 from mpc_party.hedging.laws import Floors, Law
 from mpc_party.protocol.actions import Tolerances
 from mpc_party.protocol.errors import ReportError

@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from eth_hash.auto import keccak
 
-from coordinator.challenging import Challenge, Court, Terms, Upheld
-from coordinator.exhibits import NEAR, Candidate, nearest
+from coordinator.challenges.challenging import Challenge, Court, Terms, Upheld
+from coordinator.challenges.exhibits import NEAR, Candidate, nearest
+from coordinator.challenges.signed_report import SignedReport, in_calldata
 from coordinator.settlement.types import SettlementError
-from coordinator.signed_report import SignedReport, in_calldata
 from mpc_party.protocol.errors import Reason, ReportError
 
 EVENTS: Final = ("ReportAccepted", "ReportRejected")

@@ -10,7 +10,7 @@ from eth_abi.abi import encode
 from eth_utils import function_signature_to_4byte_selector
 
 from coordinator.artifact import load_abi
-from coordinator.reader import Feed, FeedReading, FeedState, verify_report
+from coordinator.feeds.reader import Feed, FeedReading, FeedState, verify_report
 from coordinator.report_file import make_report_file
 from coordinator.settlement import Patience, SettlementError
 from mpc_party.protocol.errors import ConfigError, Reason, ReportError

@@ -6,7 +6,7 @@ from eth_abi.abi import encode as abi_encode
 from eth_hash.auto import keccak
 
 from coordinator.artifact import load_abi
-from coordinator.signed_report import SignedReport, from_file, in_calldata
+from coordinator.challenges.signed_report import SignedReport, from_file, in_calldata
 from mpc_party.protocol.compact import compact, compact_signature
 from mpc_party.protocol.eip712 import report_digest
 from mpc_party.protocol.errors import ReportError
