@@ -63,7 +63,7 @@ def test_what_is_judged_is_what_is_signed(parties, proposals, monkeypatch):
     def build(*given):
         report = real(*given)
         unlawful = bytearray(report.params)
-        unlawful[7] ^= 0x40  # of the first hedge delta: more than 4 off
+        unlawful[7] ^= 0x20  # of the first hedge delta: more than 2 off, in a wing
         return msgspec.structs.replace(report, params=bytes(unlawful))
 
     monkeypatch.setattr(round_job, "build_report", build)

@@ -8,10 +8,8 @@ import msgspec
 import pytest
 from eth_account import Account
 from eth_utils import to_checksum_address
-from hexbytes import HexBytes
 
-from coordinator.artifact import load_artifact
-from coordinator.settlement import Patience, Publish, Settlement, SettlementError, SuiteOptions
+from coordinator.settlement import Patience, Settlement, SettlementError, SuiteOptions
 from coordinator.settlement.types import Breach
 from mpc_party.protocol.actions import RotateGroupKey, action_digest, action_hash
 from mpc_party.protocol.consortium import Settlement as Section
@@ -19,58 +17,13 @@ from mpc_party.protocol.eip712 import domain_separator, report_digest, report_st
 from mpc_party.protocol.errors import ConfigError, ConsortiumError, Reason, ReportError
 from mpc_party.protocol.words import ForwardFields, pack_forward
 from tests.support.chains import anvil_chain, embedded_chain, rpc
+from tests.support.settlement_node import Node
 from tests.support.signed_group import CHAIN_START, SignedGroup, book_words
 
 pytestmark = pytest.mark.integration
 
 SIX_HOURS = 6 * 3600
 WINDOW = 600
-
-
-class Node:
-    """A node with the contracts on it; market time goes on from test to test, as it must."""
-
-    def __init__(self, url, group):
-        self.url, self.group = url, group
-        self.account = group.coordinator.evm_account()
-        self.bare = group.consortium
-        self.deployment = Settlement(url, group.consortium, self.account).deploy()
-        self.consortium = group.at(self.deployment.section)
-        self.settlement = Settlement(url, self.consortium, self.account)
-        self.storing = Settlement(url, self.consortium, self.account, publish=Publish.STORED)
-        self.round, self.time = 0, CHAIN_START
-
-    def proposal(self, number=None, after=60, strikes=5):
-        self.round += 1
-        self.time += after
-        return self.group.proposal(self.round if number is None else number, self.time, strikes)
-
-    def signed(self, number=None, after=60, **changes):
-        """The next report and its signature; the chain's clock follows."""
-        report = self.group.report(self.proposal(number, after))
-        report = msgspec.structs.replace(report, **changes)
-        self.settlement.follow_clock(self.time)
-        return report, self.group.signed(report)[1]
-
-    def with_book(self, strikes=5):
-        """The same with the book's words."""
-        proposal = self.proposal(strikes=strikes)
-        report = self.group.report(proposal)
-        self.settlement.follow_clock(self.time)
-        return report, self.group.signed(report)[1], book_words(proposal)
-
-    def tick(self, seconds):
-        self.time += seconds
-        self.settlement.follow_clock(self.time)
-
-    def send(self, name, *arguments, account=None):
-        """A call of the members' contract, by the coordinator or somebody else."""
-        members = self.deployment.contracts[1]
-        contract = self.settlement.node.web3.eth.contract(
-            address=members.address, abi=load_artifact("ConsortiumMembers").abi
-        )
-        sender = Settlement(self.url, self.consortium, account or self.account).sender
-        sender.send(HexBytes(contract.encode_abi(name, list(arguments))), members.address)
 
 
 @pytest.fixture(scope="module", params=["embedded", "anvil"])
