@@ -28,6 +28,9 @@ contract HedgeSettlement is Challenges, IGovernedFeed, IHedgeFeedProof, ISettlem
     using HedgeReportLibrary for HedgeReport;
     using HedgeReportLibrary for ReportCore;
 
+    /// @notice No round is further above the one before
+    uint256 public constant LARGEST_LEAP = 1 << 32;
+
     /// @notice The members' contract, which alone governs this one
     IConsortiumMembers public immutable MEMBERS;
 
@@ -244,8 +247,11 @@ contract HedgeSettlement is Challenges, IGovernedFeed, IHedgeFeedProof, ISettlem
     ) private view returns (uint256 anchor) {
         if (state.has(FeedStateLibrary.PAUSED)) revert FeedPaused();
         if (head.reserved() != 0) revert HeadReservedBits(head);
-        if (head.round() <= state.round()) revert RoundNotNewer(head.round(), state.round());
         unchecked {
+            // Wraps, and is too much, where the round is not newer. A leap to the last number there is would leave
+            // none.
+            uint256 leap = head.round() - state.round();
+            if (leap - 1 >= LARGEST_LEAP) revert RoundNotNewer(head.round(), state.round());
             // Sums of 40 and 24 bits
             uint256 observedAt = head.observedAt();
             if (observedAt > block.timestamp + config_.maxFutureSkew()) {

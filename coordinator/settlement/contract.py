@@ -21,6 +21,7 @@ from coordinator.settlement.ledger_reader import REJECTED, LedgerReader
 from coordinator.settlement.node import Node
 from coordinator.settlement.registry import register_book
 from coordinator.settlement.sender import Sender
+from coordinator.settlement.storing import store_accepted
 from coordinator.settlement.types import (
     Breach,
     Patience,
@@ -133,21 +134,30 @@ class Settlement:
         """
         with self._lock:
             digest = self.digest(report)
-            if (known := self._known(report, digest)) is not None:
-                return known
+            known = self._known(report, digest)
             if self._publish is Publish.STORED and book is not None:
-                if bytes(keccak(book)) != report.book:
-                    raise SettlementError(
-                        f"the book is not that of round {report.round}", reason=Reason.INTERNAL
-                    )
-                register_book(self.node, self.sender, self.contract(), book)
-                try:
-                    return self._bring("settleAndStore", report, signature, digest)
-                except SettlementError as error:
-                    if error.error != "StoredTooSoon":
-                        raise
+                return self._submit_stored(report, signature, digest, book, known)
+            return known or self._bring("settle", report, signature, digest)
+
+    def _submit_stored(
+        self, report: HedgeReport, signature: bytes, digest: bytes, book: bytes, known: Receipt | None
+    ) -> Receipt:
+        """Also where somebody else brings it in short before, or while, we do."""
+        if bytes(keccak(book)) != report.book:
+            raise SettlementError(f"the book is not that of round {report.round}", reason=Reason.INTERNAL)
+        register_book(self.node, self.sender, self.contract(), book)
+        if known is None:
+            try:
+                return self._bring("settleAndStore", report, signature, digest)
+            except SettlementError as error:
+                if error.error == "StoredTooSoon":
                     _log.info("published as a digest: the contract stores no faster", round=report.round)
-            return self._bring("settle", report, signature, digest)
+                    return self._bring("settle", report, signature, digest)
+                known = self._known(report, digest) if error.error == "RoundNotNewer" else None
+                if known is None:
+                    raise
+        store_accepted(self.node, self.sender, self.contract(), self._reader(), report, digest)
+        return known
 
     def find(self, report: HedgeReport) -> Receipt | None:
         """How this report came to the contract, None where the contract does not have it.

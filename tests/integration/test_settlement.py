@@ -17,7 +17,7 @@ from mpc_party.protocol.eip712 import domain_separator, report_digest, report_st
 from mpc_party.protocol.errors import ConfigError, ConsortiumError, Reason, ReportError
 from mpc_party.protocol.words import ForwardFields, pack_forward
 from tests.support.chains import anvil_chain, embedded_chain, rpc
-from tests.support.settlement_node import Node
+from tests.support.settlement_node import Node, create, transfer
 from tests.support.signed_group import CHAIN_START, SignedGroup, book_words
 
 pytestmark = pytest.mark.integration
@@ -102,6 +102,17 @@ def test_a_whole_book_is_registered_and_stored_within_what_a_transaction_may_hav
     assert len(used) == 5  # three parts of the instruments, the book, the report
     assert max(used) < 1 << 24
     assert node.storing.require_stored(report).stored is not None
+
+
+def test_words_are_stored_although_somebody_brought_the_report_in_short(node):
+    report, signature, book = node.with_book()
+    brought = node.settlement.submit(report, signature, book)
+    assert node.settlement.read_back().stored is None
+    assert node.storing.submit(report, signature, book) == brought
+    stored = node.storing.require_stored(report)
+    assert stored.params == report.params
+    # And again, when they are there.
+    assert node.storing.submit(report, signature, book) == brought
 
 
 def test_what_comes_faster_than_the_contract_stores_is_published_as_a_digest(node):
@@ -227,7 +238,7 @@ def test_submitting_it_again_changes_nothing_and_finds_the_transaction(node):
 def test_somebody_else_may_have_brought_it(node):
     report, signature = node.signed()
     other = Account.create()
-    rpc(node.url, "eth_sendRawTransaction", _transfer(node, other.address))
+    rpc(node.url, "eth_sendRawTransaction", transfer(node, other.address))
     brought = Settlement(node.url, node.consortium, other).submit(report, signature)
     assert node.settlement.submit(report, signature) == brought
 
@@ -327,7 +338,7 @@ def test_a_contract_of_another_consortium_is_noticed(node):
 
 
 def test_other_code_at_the_address_is_noticed(node):
-    transaction = _create(node, "0x60016000f3")
+    transaction = create(node, "0x60016000f3")
     deadline = time.monotonic() + 20
     # Anvil answers before it has mined.
     while (created := rpc(node.url, "eth_getTransactionReceipt", transaction)) is None:
@@ -338,7 +349,7 @@ def test_other_code_at_the_address_is_noticed(node):
 
 def test_a_paused_contract_says_so(node):
     members = [identity.evm_account() for identity in node.group.identities]
-    rpc(node.url, "eth_sendRawTransaction", _transfer(node, members[0].address))
+    rpc(node.url, "eth_sendRawTransaction", transfer(node, members[0].address))
     node.send("pause", node.deployment.section.contract, account=members[0])
     refused(node, *node.signed(), "FeedPaused.*members have paused")
 
@@ -368,25 +379,3 @@ def test_a_receipt_that_does_not_come_is_waited_for_no_longer_than_told_and_not_
         assert rpc(url, "txpool_status")["pending"] == "0x1"
         rpc(url, "evm_mine")
         assert hasty.submit(report, signature).gas > 0
-
-
-def _transaction(node, **fields):
-    return {
-        "chainId": 31_337,
-        "nonce": int(rpc(node.url, "eth_getTransactionCount", node.account.address, "latest"), 16),
-        "gas": 100_000,
-        "maxFeePerGas": 10**10,
-        "maxPriorityFeePerGas": 10**9,
-        "value": 0,
-        **fields,
-    }
-
-
-def _transfer(node, address):
-    signed = node.account.sign_transaction(_transaction(node, to=address, value=10**20))
-    return "0x" + signed.raw_transaction.hex()
-
-
-def _create(node, data):
-    signed = node.account.sign_transaction(_transaction(node, data=data))
-    return rpc(node.url, "eth_sendRawTransaction", "0x" + signed.raw_transaction.hex())

@@ -5,6 +5,7 @@ from hexbytes import HexBytes
 
 from coordinator.artifact import load_artifact
 from coordinator.settlement import Publish, Settlement
+from tests.support.chains import rpc
 from tests.support.signed_group import CHAIN_START, book_words
 
 
@@ -52,3 +53,25 @@ class Node:
         )
         sender = Settlement(self.url, self.consortium, account or self.account).sender
         sender.send(HexBytes(contract.encode_abi(name, list(arguments))), members.address)
+
+
+def transaction(node, **fields):
+    return {
+        "chainId": 31_337,
+        "nonce": int(rpc(node.url, "eth_getTransactionCount", node.account.address, "latest"), 16),
+        "gas": 100_000,
+        "maxFeePerGas": 10**10,
+        "maxPriorityFeePerGas": 10**9,
+        "value": 0,
+        **fields,
+    }
+
+
+def transfer(node, address):
+    signed = node.account.sign_transaction(transaction(node, to=address, value=10**20))
+    return "0x" + signed.raw_transaction.hex()
+
+
+def create(node, data):
+    signed = node.account.sign_transaction(transaction(node, data=data))
+    return rpc(node.url, "eth_sendRawTransaction", "0x" + signed.raw_transaction.hex())

@@ -61,6 +61,7 @@ contract ConsortiumMembers is EIP712, IConsortiumMembers {
     address[] private _members;
     mapping(address account => bool) private _isMember;
     mapping(bytes32 action => Scheduled) private _scheduled;
+    mapping(IGovernedFeed feed => uint256) private _pausedAt;
 
     event MembersSet(address[] members, uint256 quorum);
     event ActionScheduled(bytes32 indexed action, uint256 executableAt);
@@ -84,6 +85,7 @@ contract ConsortiumMembers is EIP712, IConsortiumMembers {
     error ActionNotScheduled(bytes32 action);
     error ActionTooEarly(bytes32 action, uint256 executableAt, uint256 timestamp);
     error ActionExpired(bytes32 action, uint256 deadline, uint256 timestamp);
+    error ScheduledBeforePause(bytes32 action, uint256 pausedAt);
     error ActionOfOtherMembers(bytes32 action);
 
     constructor(
@@ -99,7 +101,8 @@ contract ConsortiumMembers is EIP712, IConsortiumMembers {
     /// @notice Puts an action on its way.
     /// @param action EIP-712 struct hash of the typed action that the members signed
     /// @param signers At least the quorum's number of members, ascending by address
-    /// @param signatures Theirs, over the action's EIP-712 digest: 65 bytes r, s, v, or what a contract of theirs takes
+    /// @param signatures Theirs, over the action's EIP-712 digest: 65 bytes r, s, v, or what a contract of theirs
+    /// takes
     function schedule(
         bytes32 action,
         address[] calldata signers,
@@ -156,13 +159,15 @@ contract ConsortiumMembers is EIP712, IConsortiumMembers {
         feed.setParameters(newConfig, newTolerances);
     }
 
-    /// @notice Ends a feed's pause.
+    /// @notice Ends a feed's pause, by an action that was scheduled in it: none that is left over ends a later one.
     function unpause(
         IGovernedFeed feed,
         bytes32 salt,
         uint256 deadline
     ) external {
-        _consume(keccak256(abi.encode(_UNPAUSE_TYPE_HASH, feed, salt, deadline)), deadline);
+        bytes32 action = keccak256(abi.encode(_UNPAUSE_TYPE_HASH, feed, salt, deadline));
+        _consume(action, deadline);
+        if (_scheduled[action].since < _pausedAt[feed]) revert ScheduledBeforePause(action, _pausedAt[feed]);
         feed.unpause();
     }
 
@@ -171,6 +176,7 @@ contract ConsortiumMembers is EIP712, IConsortiumMembers {
         IGovernedFeed feed
     ) external {
         if (!_isMember[msg.sender]) revert NotMember(msg.sender);
+        _pausedAt[feed] = block.timestamp;
         feed.pause();
         emit PausedBy(msg.sender, address(feed));
     }

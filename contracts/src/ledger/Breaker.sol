@@ -77,8 +77,8 @@ library Breaker {
                 previous = uint256(raw) >> 96;
             }
             uint256 move = first > anchor ? first - anchor : anchor - first;
-            // 52 and 16 bits
-            if (anchor != 0 && move * _JUMP_UNIT > anchor * maxJump) return (Breach.FORWARD_JUMP, 0);
+            // 52 and 16 bits. An anchor may be a unit off what it stands for.
+            if (anchor != 0 && move * _JUMP_UNIT > anchor * maxJump + _JUMP_UNIT) return (Breach.FORWARD_JUMP, 0);
         }
     }
 

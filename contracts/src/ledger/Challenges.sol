@@ -31,8 +31,8 @@ abstract contract Challenges is GroupKeys, StoredReports {
 
     bytes32 internal immutable _CONSORTIUM;
 
-    // A report is judged by those of its observation, so that members who change them save no report from a proof. They
-    // change at most once while a report can be challenged: the ones before are all that is needed beside them.
+    // A report is judged by those of its observation, so that members who change them save no report from a proof.
+    // They change at most once while a report can be challenged: the ones before are all that is needed beside them.
     TolerancesWord private _tolerances;
     TolerancesWord private _former;
     uint40 private _tolerancesSince;
@@ -45,6 +45,7 @@ abstract contract Challenges is GroupKeys, StoredReports {
     event ChallengeFailed(uint64 indexed round, address indexed challenger, Law law, uint256[] instrumentIds);
 
     error ConsortiumZero();
+    error SinkZero();
     error JudgeHasNoCode(address judge);
     error WrongConsortium(bytes32 consortium);
     error OtherRound();
@@ -63,6 +64,7 @@ abstract contract Challenges is GroupKeys, StoredReports {
         address sink_
     ) {
         if (consortium_ == bytes32(0)) revert ConsortiumZero();
+        if (sink_ == address(0)) revert SinkZero();
         if (address(judge_).code.length == 0) revert JudgeHasNoCode(address(judge_));
         _CONSORTIUM = consortium_;
         JUDGE = judge_;

@@ -97,7 +97,8 @@ abstract contract GroupKeys is EIP712, IERC1271, ISlashable {
         return uint64(_authority.epoch());
     }
 
-    /// @dev Takes the key out of force and remembers who is owed. What the previous key signed no longer counts either.
+    /// @dev Takes the key out of force and remembers who is owed. What the previous key signed no longer counts
+    /// either.
     function _slash(
         address challenger
     ) internal {

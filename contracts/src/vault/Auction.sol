@@ -77,7 +77,7 @@ abstract contract Auction is Margin {
         AuctionMath.Assessment memory found = _assessMissing(account);
         bool solvent = AuctionMath.value(found) >= 0;
         holder.tickedAt = uint40(block.timestamp);
-        holder.elapsed = solvent ? 0 : uint32(_SOLVENT_TIME);
+        holder.elapsed = solvent ? 0 : uint32(_SOLVENT_TIME + 1);
         emit AuctionStarted(account, msg.sender, solvent);
     }
 
@@ -252,7 +252,7 @@ abstract contract Auction is Margin {
 
     /// @return Seconds. An auction that nobody has seen for longer than its price takes to fall starts anew: it may be
     /// that the account was margined meanwhile and nobody ended it. An account whose mark has fallen below zero has no
-    /// price to fall any further
+    /// price to fall any further; one whose mark has not gets no subsidy
     function _clock(
         address account,
         AuctionMath.Assessment memory found
@@ -261,8 +261,11 @@ abstract contract Auction is Margin {
         uint256 solventTime = _SOLVENT_TIME;
         uint256 passed = block.timestamp - holder.tickedAt;
         uint256 elapsed = passed > solventTime ? 0 : holder.elapsed + Math.min(passed, _TICK_GAP);
-        if (AuctionMath.value(found) < 0 && elapsed < solventTime) return solventTime;
-        return Math.min(elapsed, solventTime + _INSOLVENT_TIME);
+        if (AuctionMath.value(found) < 0) {
+            return Math.min(Math.max(elapsed, solventTime + 1), solventTime + _INSOLVENT_TIME);
+        }
+        // Beyond solventTime it was insolvent when it was seen last: its price falls from the mark, as any other's.
+        return holder.elapsed > solventTime ? 0 : Math.min(elapsed, solventTime);
     }
 
     function _terms(

@@ -157,7 +157,8 @@ abstract contract Feeds {
             quote.forward = mark.forward;
             quote.premium = mark.premium;
             quote.maintenance = mark.maintenance;
-            quote.initial = mark.initial;
+            // Silent for good, as after an expiry: what it may have become is anybody's guess.
+            quote.initial = MarginMath.WHOLE_FORWARD;
             quote.observedAt = mark.observedAt;
         }
     }
@@ -187,6 +188,7 @@ abstract contract Feeds {
             quote.initial = MarginMath.WHOLE_FORWARD;
         }
         if (quote.initial < quote.maintenance) quote.initial = quote.maintenance;
+        if (quote.initial < MarginMath.LEAST_INITIAL) quote.initial = MarginMath.LEAST_INITIAL;
     }
 
     /// @dev A feed that cannot say that it is live is not.

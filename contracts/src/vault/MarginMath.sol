@@ -14,6 +14,10 @@ library MarginMath {
     uint256 internal constant ONE = 1e8;
     /// @notice 1e-6 of the forward: a whole forward, what a margin counts that the consortium did not compute
     uint256 internal constant WHOLE_FORWARD = 1e6;
+    /// @notice 1e-6 of the forward: no short opens on less. Far options read margins and premiums of zero, and honest
+    /// reports may differ by some 1e-3 of the forward: without a floor, a short of any size could open on nothing and
+    /// lack more than the insurance fund holds one report later.
+    uint256 internal constant LEAST_INITIAL = 20_000;
 
     uint256 private constant _TOTAL_DECIMALS = 24;
     // From 1e-6 to 1e-8 of the forward

@@ -12,9 +12,9 @@ contract MembersGasTest is MembersFixture {
         _measure("schedule, 3 of 4", 85_000);
         vm.warp(START + DELAY);
         _carryOut();
-        _measure("execute an unpause", 60_000);
+        _measure("execute an unpause", 62_500);
         _pause(feed);
-        _measure("pause", 54_000);
+        _measure("pause", 76_000);
         _cancel(_unpauseHash(feed, bytes32(0), START));
         _measure("cancel, 3 of 4", 85_000);
     }

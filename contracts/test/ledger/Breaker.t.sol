@@ -145,7 +145,7 @@ contract BreakerTest is Test {
         uint256 anchor = before % (1 << 52);
         uint256 first = forward >> 60 == 0 ? forward >> 8 : 0;
         uint256 move = first > anchor ? first - anchor : anchor - first;
-        bool jumps = anchor != 0 && move * 10_000 > anchor * maxJump;
+        bool jumps = anchor != 0 && move * 10_000 > anchor * maxJump + 10_000;
         (Breach breach,) = this.forwards(words, anchor, maxJump);
         assertEq(uint8(breach), uint8(jumps ? Breach.FORWARD_JUMP : Breach.NONE));
     }

@@ -125,6 +125,19 @@ contract FinalityTest is SettlementFixture {
         assertTrue(settlement.isLive());
     }
 
+    /// @dev An unpause that is left over from before does not end a later pause.
+    function test_noUnpauseThatWasScheduledBeforeThePause() public {
+        bytes32 salt = _salt();
+        bytes32 action = _unpauseHash(settlement, salt, type(uint256).max);
+        _schedule(action);
+        vm.warp(START + DELAY);
+        _pause(settlement);
+        vm.expectRevert(abi.encodeWithSignature("ScheduledBeforePause(bytes32,uint256)", action, START + DELAY));
+        members.unpause(settlement, salt, type(uint256).max);
+        _unpause(settlement);
+        assertFalse(settlement.status().paused);
+    }
+
     /// @dev A call of its own, so that its memory is given back.
     function publishQuickly(
         uint64 round

@@ -72,6 +72,21 @@ contract SettleTest is SettlementFixture {
         assertEq(settlement.status().sequence, 2);
     }
 
+    /// @dev A key that lied cannot use up the numbers of those that come after it.
+    function test_noRoundLeapsToTheEnd() public {
+        _publish(_report(7, 2));
+        vm.warp(START + 10);
+        HedgeReport memory report = _report(8, 2);
+        report.round = 7 + 2 ** 32 + 1;
+        _publishExpecting(report, abi.encodeWithSelector(ISettlementEvents.RoundNotNewer.selector, 7 + 2 ** 32 + 1, 7));
+        report.round = type(uint48).max;
+        _publishExpecting(
+            report, abi.encodeWithSelector(ISettlementEvents.RoundNotNewer.selector, type(uint48).max, 7)
+        );
+        report.round = 7 + 2 ** 32;
+        assertTrue(_publish(report));
+    }
+
     function test_theSameCallTwice() public {
         HedgeReport memory report = _report(7, 2);
         _publish(report);

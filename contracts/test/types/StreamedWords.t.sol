@@ -7,8 +7,8 @@ import {ParamWord} from "../../src/types/ParamWord.sol";
 import {WordPacker} from "../support/WordPacker.sol";
 import {Test} from "forge-std/Test.sol";
 
-/// @dev Ten thousand words of each kind that Python packed, known here by the hash of all: the same fields are drawn from the
-/// same hashes, packed by the compiler, read back by the libraries, and hashed.
+/// @dev Ten thousand words of each kind that Python packed, known here by the hash of all: the same fields are drawn
+/// from the same hashes, packed by the compiler, read back by the libraries, and hashed.
 contract StreamedWordsTest is Test {
     string private _json;
     uint256 private _count;

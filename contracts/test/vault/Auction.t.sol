@@ -126,7 +126,8 @@ contract AuctionTest is VaultFixture {
         assertEq(_balance(cat), 100_000e6 + 3_219_320_000);
     }
 
-    function test_priceFallsAndTheSubsidyRises() public {
+    /// @dev The fund pays for holes: an account that is worth something goes for nothing at last, and never for less.
+    function test_priceFallsToNothingAndNoFurther() public {
         token.mint(address(this), 1000 * USD);
         token.approve(address(vault), type(uint256).max);
         vault.fundInsurance(1000 * USD);
@@ -139,14 +140,12 @@ contract AuctionTest is VaultFixture {
         assertEq(terms.price, 0);
         assertEq(terms.subsidy, 0);
         assertEq(terms.maxShare, 1e6);
-        _run(10 minutes);
-        // Half of maintenance less equity: 13,000 - 12,500
-        assertEq(vault.auctionTerms(ann).subsidy, 250e6);
-        _run(14 minutes);
-        assertEq(vault.auctionTerms(ann).subsidy, 500e6);
+        _run(24 minutes);
+        assertEq(vault.auctionTerms(ann).price, 0);
+        assertEq(vault.auctionTerms(ann).subsidy, 0);
         _bid(1e6);
-        assertEq(vault.insurance(), 500e6);
-        assertEq(_balance(cat), 113_000e6);
+        assertEq(vault.insurance(), 1000e6);
+        assertEq(_balance(cat), 112_500e6);
         assertEq(_balance(ann), 0);
         assertEq(vault.positionsOf(ann).length, 0);
         assertFalse(_inAuction(ann));
@@ -181,10 +180,46 @@ contract AuctionTest is VaultFixture {
         vault.fundInsurance(10_000 * USD);
         _drown();
         _start();
-        assertEq(vault.auctionTerms(ann).subsidy, 0);
+        // The first second of twenty minutes, of maintenance less equity: 20,000 - 12,500
+        assertEq(vault.auctionTerms(ann).subsidy, 6.25e6);
         vm.warp(block.timestamp + 2 minutes);
-        // A tenth of maintenance less equity: 20,000 - 12,500
-        assertEq(vault.auctionTerms(ann).subsidy, 750e6);
+        assertEq(vault.auctionTerms(ann).subsidy, 756.25e6);
+    }
+
+    /// @dev An account that was below zero at one sighting and is not at the next is sold from its mark on, not given
+    /// away.
+    function test_aSightingBelowZeroGivesNothingAway() public {
+        _drown();
+        _start();
+        assertEq(vault.auctionTerms(ann).price, 0);
+        vm.warp(block.timestamp + 1 minutes);
+        _sink();
+        vault.tick(ann);
+        AuctionMath.Terms memory terms = vault.auctionTerms(ann);
+        assertGt(terms.price, 0);
+        assertEq(terms.subsidy, 0);
+    }
+
+    /// @dev Far options read margins of nothing: a short of them opens on a floor, or two accounts of one owner could
+    /// have the fund pay for the noise between two reports.
+    function test_noShortOpensOnNothing() public {
+        feed.report(callId, FORWARD, 0, 0, 0, uint64(block.timestamp));
+        address dan = _actor("dan");
+        Order memory order = _order(dan, false, ONE, 0);
+        order.taker = ben;
+        bytes memory signature = _sign(order);
+        vm.expectPartialRevert(Margin.Undermargined.selector);
+        vm.prank(ben);
+        vault.open(order, signature, ONE);
+        // Two parts in a hundred of the forward.
+        _deposit(dan, 1000 * USD);
+        vm.prank(ben);
+        vault.open(order, signature, ONE);
+        // The next honest report, a unit or a thousandth of the forward higher, makes nobody lack anything.
+        vm.warp(block.timestamp + 1 minutes);
+        feed.report(callId, FORWARD, 0.001e8, 1000, 1250, uint64(block.timestamp));
+        vm.expectRevert();
+        vault.startAuction(dan);
     }
 
     /// @dev Whoever can pause a feed comes back to no better price than he left, but for one step.

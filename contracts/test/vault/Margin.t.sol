@@ -32,10 +32,10 @@ contract MarginTest is VaultFixture {
         // By the last reading there is
         assertEq(_initial(ann), 35_000e6);
         feed.reportNothing();
-        // By the last that the vault has seen
-        assertEq(_initial(ann), 25_000e6);
+        // By the last that the vault has seen, and the whole forward
+        assertEq(_initial(ann), 110_000e6);
         feed.setBroken(true);
-        assertEq(_initial(ann), 25_000e6);
+        assertEq(_initial(ann), 110_000e6);
     }
 
     function test_pokeRemembersWhatIsNewer() public {
@@ -43,11 +43,11 @@ contract MarginTest is VaultFixture {
         vm.warp(START + 60);
         uint256 sequence = _report(2 * PREMIUM);
         feed.reportNothing();
-        assertEq(_initial(ann), 25_000e6);
+        assertEq(_initial(ann), 110_000e6);
         vm.expectEmit();
         emit Feeds.MarkMoved(callKey, FORWARD, 2 * PREMIUM, uint40(START) + 60);
         vault.poke(callKey, sequence);
-        assertEq(_initial(ann), 35_000e6);
+        assertEq(_initial(ann), 120_000e6);
         vm.expectRevert(abi.encodeWithSelector(Feeds.MarkNotNewer.selector, callKey, START + 60, START + 60));
         vault.poke(callKey, sequence);
         vm.expectRevert(abi.encodeWithSelector(Feeds.MarkNotNewer.selector, callKey, START, START + 60));
@@ -63,9 +63,12 @@ contract MarginTest is VaultFixture {
         vm.expectRevert(abi.encodeWithSelector(Margin.Undermargined.selector, ann, int256(24_999_999_999), 25_000e6));
         _withdraw(ann, 7500 * USD + 1);
         _withdraw(ann, 7500 * USD);
+        // A feed that is gone may come back with anything: twice the mark and the whole forward stay.
         feed.setBroken(true);
-        _deposit(ann, 5 * USD);
+        _deposit(ann, 85_005 * USD);
         _withdraw(ann, 5 * USD);
+        vm.expectRevert(abi.encodeWithSelector(Margin.Undermargined.selector, ann, int256(109_999_999_999), 110_000e6));
+        _withdraw(ann, 1);
     }
 
     /// @dev All the other feed can do, and an account that has nothing of it: nothing changes.
@@ -130,7 +133,8 @@ contract MarginTest is VaultFixture {
         feed.report(callId, forward, premium, initial, initial, START);
         _open(ann, ben, quantity, 0);
         feed.setLive(live);
-        uint256 numerator = uint256(quantity) * forward * (uint256(premium) + 100 * uint256(initial));
+        uint256 counted = initial < 20_000 ? 20_000 : initial;
+        uint256 numerator = uint256(quantity) * forward * (uint256(premium) + 100 * counted);
         uint256 expected = numerator / 1e18 + (numerator % 1e18 == 0 ? 0 : 1);
         assertEq(_initial(ann), live ? expected : 2 * expected);
     }
