@@ -9,7 +9,8 @@ import {VaultConfig} from "./VaultTypes.sol";
 /// @notice The forward of the last final report observed at or before expiry. Anyone proposes reports, and the latest
 /// one wins; the price stands by itself once there has been time for every report to become final and for a first
 /// proposal to be outbid. Whoever would propose an old report that suits him is outbid by anyone who proposes a later
-/// one, so the rule needs one watcher within `proposalPeriod`, and both sides of every position have reason to be it.
+/// one, so the rule needs one watcher within `proposalPeriod`, and before the ledger has stored 32 later reports and
+/// forgets this one; both sides of every position have reason to be it. A `poke` of the vault in time keeps it, too.
 ///
 /// Where the best report is older than `settlementLag` before expiry it stands after `fallbackDelay` only; and since
 /// every instrument that was ever opened has left its mark here, a feed that is gone for ever traps no money.
