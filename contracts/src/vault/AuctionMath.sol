@@ -6,7 +6,8 @@ import {MarginMath} from "./MarginMath.sol";
 /// @title What an account in an auction is worth, and what a bid for it gets
 /// @notice With cash B, shorts' mark L, longs' mark V and maintenance margin M, all in token units: the account's mark
 /// is B + V - L. The price falls from it to zero in the solvent phase. In the insolvent phase, which an account is in
-/// whose mark is below zero, the subsidy rises from zero to M - (B + V - L), with which the taker has just its maintenance margin and the longs beside.
+/// whose mark is below zero, the subsidy rises from zero to M - (B + V - L), with which the taker has just its
+/// maintenance margin and the longs beside.
 library AuctionMath {
     /// @dev What can be proved of an account, token units
     struct Assessment {
