@@ -2,6 +2,7 @@
 pragma solidity ^0.8.24;
 
 import {HedgeReport, SignedHeader} from "../../src/HedgeReport.sol";
+import {IHedgeFeed} from "../../src/interfaces/IHedgeFeed.sol";
 import {IReportJudge, Law, Tolerances} from "../../src/interfaces/IReportJudge.sol";
 import {Challenges} from "../../src/ledger/Challenges.sol";
 import {GroupKeys} from "../../src/ledger/GroupKeys.sol";
@@ -236,7 +237,7 @@ contract ChallengesTest is ChallengeFixture {
         assertEq(settlement.finalSequence(), 1);
         assertEq(settlement.latestSequence(), 1);
         assertEq(settlement.reading(_ids[1]).round, 1);
-        vm.expectRevert();
+        vm.expectRevert(abi.encodeWithSelector(IHedgeFeed.NoReading.selector, _ids[1], 2));
         settlement.readingAt(_ids[1], 2);
         // Until they act, nothing is taken.
         _publishExpecting(_report(4, COUNT), abi.encodeWithSelector(GroupKeys.KeySlashed.selector, EPOCH));

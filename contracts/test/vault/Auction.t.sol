@@ -218,7 +218,7 @@ contract AuctionTest is VaultFixture {
         // The next honest report, a unit or a thousandth of the forward higher, makes nobody lack anything.
         vm.warp(block.timestamp + 1 minutes);
         feed.report(callId, FORWARD, 0.001e8, 1000, 1250, uint64(block.timestamp));
-        vm.expectRevert();
+        vm.expectPartialRevert(Auction.NotLiquidatable.selector);
         vault.startAuction(dan);
     }
 

@@ -4,6 +4,9 @@ pragma solidity ^0.8.24;
 import {HedgeReport, SignedHeader} from "../../src/HedgeReport.sol";
 import {IReportJudge} from "../../src/interfaces/IReportJudge.sol";
 import {ReportJudge} from "../../src/judge/ReportJudge.sol";
+import {Auction} from "../../src/vault/Auction.sol";
+import {Feeds} from "../../src/vault/Feeds.sol";
+import {Margin} from "../../src/vault/Margin.sol";
 import {MarginVault} from "../../src/vault/MarginVault.sol";
 import {Order, VaultConfig} from "../../src/vault/VaultTypes.sol";
 import {HonestDesk} from "../judge/support/HonestDesk.sol";
@@ -72,7 +75,7 @@ contract RealLedgerTest is SettlementFixture {
         _reportAndFinish();
         _move(110);
         _report_();
-        vm.expectRevert();
+        vm.expectPartialRevert(Auction.NotLiquidatable.selector);
         _vault.startAuction(_ann);
         vm.warp(vm.getBlockTimestamp() + WINDOW);
         _vault.startAuction(_ann);
@@ -98,9 +101,9 @@ contract RealLedgerTest is SettlementFixture {
         Order memory order = _order(mark);
         bytes memory signature = _signature(_annKey, _vault.orderDigest(order));
         vm.prank(_ben);
-        vm.expectRevert();
+        vm.expectPartialRevert(Feeds.ReadingNotFresh.selector);
         _vault.open(order, signature, 1e8);
-        vm.expectRevert();
+        vm.expectPartialRevert(Auction.NotLiquidatable.selector);
         _vault.startAuction(_ann);
         // Who holds nothing short takes all.
         int256 balance = _vault.accountOf(_ben).balance;
@@ -110,7 +113,7 @@ contract RealLedgerTest is SettlementFixture {
         vm.prank(_ann);
         _vault.withdraw(1000 * USD, _ann);
         vm.prank(_ann);
-        vm.expectRevert();
+        vm.expectPartialRevert(Margin.Undermargined.selector);
         _vault.withdraw(20_000 * USD, _ann);
     }
 
