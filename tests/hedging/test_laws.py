@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from itertools import combinations
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -44,6 +46,20 @@ def changed(name: str, changes: dict[int, int]) -> dict[str, np.ndarray]:
     for at, shift in changes.items():
         columns[name][at] += shift
     return columns
+
+
+def test_no_contract_can_be_stricter_than_a_party():
+    """The floors in the contract's source: what a party signs must lie within any tolerances that members can set."""
+    source = (
+        Path(__file__).resolve().parents[2] / "contracts" / "src" / "judge" / "ToleranceFloors.sol"
+    ).read_text()
+    found = dict(re.findall(r"_(\w+)_FLOOR = ([\d_]+);", source))
+    least = {name.lower(): int(value) for name, value in found.items()}
+    assert set(least) == set(FLOORS._fields)
+    for name, own in FLOORS._asdict().items():
+        unit = 1e-2 if name == "hedge_reach" else 1e-6
+        assert own <= least[name] * unit * (1 + 1e-12), name
+    assert OWN_SHARE < 1
 
 
 def test_an_honest_report_is_lawful_and_far_from_a_challenge():
