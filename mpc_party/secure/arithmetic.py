@@ -1,20 +1,14 @@
-"""Multiplication and truncation on replicated shares, t = 1: at position i the components x_i and x_{i+1}.
+"""Multiplication and truncation: products of shares, formed locally by the operators of `shares`, are closed here.
 
-Products of shares are formed locally by the operators of `shares` and closed here. Sources: Araki, Furukawa,
-Lindell, Nof, Ohara, "High-throughput semi-honest secure three-party computation with an honest majority", CCS
-2016, section 2 (multiplication); Mohassel, Rindal, "ABY3", CCS 2018, section 5.1 (truncation joined with the
-reshare), on the two-party truncation of Mohassel, Zhang, "SecureML", S&P 2017, theorem 1.
+How is the sharing scheme's: `three.products` for committees of three, `general.products` for five and seven.
 """
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 
-from mpc_party.mesh.exchange import FrameKind
 from mpc_party.secure.encoding import Public
-from mpc_party.secure.randomness import Purpose
-from mpc_party.secure.session import Messages
+from mpc_party.secure.scheme import scheme_of
 from mpc_party.secure.shares import AdditiveShares, ReplicatedShares, Shares
 from mpc_party.secure.steps import Steps, collective, merged
 
@@ -27,17 +21,18 @@ def reduce(shares: Shares, fraction_bits: int | None = None) -> Steps[Replicated
         shares: an unreduced product, or replicated shares with more fraction bits than wanted.
         fraction_bits: scale of the result. Where None: the session's, or that of `shares` if that is smaller.
 
-    Cost:
-        product with truncation: 2 rounds, 3 words per element in all (one sent by each party);
-        product without truncation: 1 round, 1 word per element and party;
-        replicated with truncation: 1 round, 1 word per element, from position 1 to 2;
+    Cost where t = 1:
+        product, with truncation or without: 1 round, in which positions 1 and 2 exchange a word per element; and
+        one word per element that position 0 sends to 1 ahead;
+        replicated with truncation: no round; one word per element that position 0 sends to 1 ahead;
         replicated at the scale wanted: nothing.
+    Cost where t > 1: see `general.products`.
     Revealed: nothing. Every word sent is masked by words of a seed that its receiver does not know.
     Error: truncation rounds to one of the two neighbouring units in the last place, up with a probability equal
-        to the fraction dropped (so without bias, and values that need no rounding stay exact); and with
+        to the fraction dropped (so without bias, and values that need no rounding stay exact); where t = 1 also, with
         probability |z| / 2^64 per element, z the ring word before truncation, the result is off by 2^(64 - bits)
-        units. Keep |z| small and check what is opened (`require_in_range`).
-    Which way it rounds depends on the low bits of a word that position 0 knows, so that a party that sees the
+        units. Keep |z| small and check what is opened (`require_in_range`, `until_in_range`).
+    Which way it rounds depends on the low bits of words that single parties know, so that a party that sees the
     result opened learns that much about the digits dropped, which are below the precision of the result.
     """
     target = (
@@ -46,11 +41,17 @@ def reduce(shares: Shares, fraction_bits: int | None = None) -> Steps[Replicated
     if target > shares.fraction_bits:
         shares = shares.at_scale(target)
     bits = shares.fraction_bits - target
+    session = shares.session
+    scheme = scheme_of(session)
     if isinstance(shares, ReplicatedShares):
-        return shares if bits == 0 else (yield from _truncate(shares, bits))
-    if not isinstance(shares, AdditiveShares):
+        if bits == 0:
+            return shares
+        words = yield from scheme.truncate(session, shares.words.numpy(), bits)
+    elif isinstance(shares, AdditiveShares):
+        words = yield from scheme.reshare(session, shares.words[0].numpy(), bits)
+    else:
         raise TypeError(f"cannot reduce {type(shares).__name__}")
-    return (yield from (_reshare(shares) if bits == 0 else _reshare_truncated(shares, bits)))
+    return ReplicatedShares(session, torch.from_numpy(words), target)
 
 
 @collective

@@ -12,10 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from mpc_party.secure.binary import and_all, sign_plane
-from mpc_party.secure.conversion import select
 from mpc_party.secure.encoding import RING_BITS
 from mpc_party.secure.randomness import Words
+from mpc_party.secure.scheme import scheme_of
 from mpc_party.secure.session import SecureSession
 from mpc_party.secure.shares import ReplicatedShares, same_session
 from mpc_party.secure.steps import Steps, collective
@@ -29,7 +28,7 @@ def median_of_three(
 
     Whatever one of the three is, the result lies between the two others.
 
-    Cost: 4 + ceil(log2(bits - 1)) rounds. Revealed: nothing.
+    Cost: the rounds of one comparison, with three of them and two selections side by side. Revealed: nothing.
     """
     session = same_session((x, y, z))
     (x_y, x_z, y_z), _ = yield from _less_than(session, [(x, y), (x, z), (y, z)], bits)
@@ -43,7 +42,8 @@ def median_of_three(
 def largest(values: ReplicatedShares, *, bits: int = RING_BITS) -> Steps[ReplicatedShares]:
     """The largest along dimension 0, exact: (S, ...) to (...). Collective.
 
-    Cost: 4 + ceil(log2(bits - 1)) + ceil(log2(S - 1)) rounds; S (S - 1) / 2 comparisons. Revealed: nothing.
+    Cost: the rounds of one comparison and those of a conjunction of S - 1 bits; S (S - 1) / 2 comparisons.
+    Revealed: nothing.
     """
     session = values.session
     count = values.shape[0]
@@ -58,40 +58,42 @@ def largest(values: ReplicatedShares, *, bits: int = RING_BITS) -> Steps[Replica
         np.stack([less[j, i] if j < i else less[i, j] ^ ones for j in range(count) if j != i], axis=1)
         for i in range(count)
     ]
-    chosen = yield from and_all(session, np.stack(wins, axis=2))
+    chosen = yield from scheme_of(session).and_planes(session, np.stack(wins, axis=2))
     return (yield from _selected(session, values, chosen)).sum(0)
 
 
 def _less_than(
     session: SecureSession, pairs: Sequence[tuple[ReplicatedShares, ReplicatedShares]], bits: int
 ) -> Steps[tuple[list[Words], Words]]:
-    """A plane of bits (2, M) per pair, M words for the elements of one; and the plane of ones, to negate with."""
+    """A plane of bits (components, M) per pair, M words for the elements of one; and the plane of ones, to negate with."""
     difference = ReplicatedShares.stack([x - y for x, y in pairs], dim=0)
     arranged = _arranged(difference.words)
-    plane = yield from sign_plane(session, arranged.reshape(2, -1).numpy(), bits)
-    planes = plane.reshape(2, len(pairs), -1)
-    ones = np.zeros_like(planes[:, 0])
-    slot = {0: 0, 1: None, 2: 1}[session.position]  # component 0 carries what all know
-    if slot is not None:
-        ones[slot] = -1
+    scheme = scheme_of(session)
+    plane = yield from scheme.sign_plane(session, arranged.reshape(len(arranged), -1).numpy(), bits)
+    planes = plane.reshape(len(arranged), len(pairs), -1)
+    ones = scheme.public_plane(session, np.full(planes.shape[2:], -1, dtype=np.int64))
     return [planes[:, index] for index in range(len(pairs))], ones
 
 
 def _selected(session: SecureSession, values: ReplicatedShares, planes: Words) -> Steps[ReplicatedShares]:
-    """Values (K, ...) where the planes (2, K, M) have a one, else 0."""
+    """Values (K, ...) where the planes (components, K, M) have a one, else 0."""
     count, elements = values.shape[0], values.shape[1:].numel()
-    shares = ReplicatedShares(session, _arranged(values.words), values.fraction_bits)
-    chosen = yield from select(session, shares, np.ascontiguousarray(planes.reshape(2, -1)))
-    words = chosen.words.permute(0, 2, 1, 3).reshape(2, count, -1)[:, :, :elements]
-    return ReplicatedShares(session, words.reshape(2, *values.shape), values.fraction_bits)
+    arranged = _arranged(values.words)
+    held = len(arranged)
+    chosen = yield from scheme_of(session).select(
+        session, arranged.numpy(), np.ascontiguousarray(planes.reshape(held, -1))
+    )
+    words = torch.from_numpy(chosen).permute(0, 2, 1, 3).reshape(held, count, -1)[:, :, :elements]
+    return ReplicatedShares(session, words.reshape(held, *values.shape), values.fraction_bits)
 
 
 def _arranged(words: torch.Tensor) -> torch.Tensor:
-    """Words (2, K, ...) as (2, 64, K, M), padded with zeros: element k M + m of each of the K lies at [k, :, m].
+    """Words (components, K, ...) as (components, 64, K, M), padded with zeros: element k M + m of each of the K lies at
+    [k, :, m].
 
-    That is where a plane of all of them looks for it (`binary.to_planes`), so that each of the K has words of its own.
+    That is where a plane of all of them looks for it (`bits.to_planes`), so that each of the K has words of its own.
     """
-    count = words.shape[1]
-    flat = words.reshape(2, count, -1)
+    held, count = words.shape[:2]
+    flat = words.reshape(held, count, -1)
     padded = torch.nn.functional.pad(flat, (0, -flat.shape[2] % RING_BITS))
-    return padded.reshape(2, count, RING_BITS, -1).permute(0, 2, 1, 3).contiguous()
+    return padded.reshape(held, count, RING_BITS, -1).permute(0, 2, 1, 3).contiguous()

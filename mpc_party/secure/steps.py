@@ -30,17 +30,26 @@ def run(steps: Steps[T]) -> T:
 
 
 def merged(protocols: Sequence[Steps[T]]) -> Steps[list[T]]:
-    """One protocol that runs all of `protocols` in lockstep, in as many rounds as the longest of them has."""
+    """One protocol that runs all of `protocols` in lockstep, in as many rounds as the longest of them has.
+
+    What is dealt ahead (`Messages.ahead`) is no round: those steps of all protocols come first, together, so that a
+    protocol with such a step and one without it still share their rounds.
+    """
     results: dict[int, T] = {}
-    active = dict(enumerate(protocols))
+    waiting: dict[int, Sequence[Messages]] = {}
+    runnable = dict(enumerate(protocols))
+    active = dict(runnable)
     while active:
-        batch: list[Messages] = []
-        for index, steps in list(active.items()):
+        for index, steps in runnable.items():
             try:
-                batch.extend(steps.send(None))
+                waiting[index] = steps.send(None)
             except StopIteration as done:
                 results[index] = done.value
                 del active[index]
+        dealt = [index for index, batch in waiting.items() if batch and batch[0].ahead]
+        chosen = dealt or list(waiting)
+        runnable = {index: active[index] for index in chosen}
+        batch = [messages for index in chosen for messages in waiting.pop(index)]
         if batch:
             yield batch
     return [results[index] for index in range(len(protocols))]
@@ -58,7 +67,7 @@ def together(*protocols: Steps[Any]) -> list[Any]:
 
 
 class Collective(Generic[P, T]):
-    """An operation that all three parties call with arguments of the same shapes.
+    """An operation that all parties call with arguments of the same shapes.
 
     `operation(...)` runs it; `operation.steps(...)` prepares it for `together`, or for `yield from` in another one.
     """

@@ -12,7 +12,7 @@ from typing import Any, NoReturn, Self
 import torch
 
 from mpc_party.secure import arithmetic, comparison
-from mpc_party.secure.conversion import random_fractions
+from mpc_party.secure.sharing import random_fractions
 from mpc_party.secure.crypten_compat import CrypTensor, cat, register_cryptensor, set_default_cryptensor_type
 from mpc_party.secure.encoding import FixedPoint, fixed
 from mpc_party.secure.shares import ReplicatedShares, Shares

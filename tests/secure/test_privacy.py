@@ -19,7 +19,7 @@ from scipy.stats import chi2
 from mpc_party.mesh.exchange import FrameKind
 from mpc_party.secure import ReplicatedShares, multiply, open_shares, reduce, share_many, square, truncate
 from mpc_party.secure.comparison import equal, less_than_zero, relu
-from mpc_party.secure.conversion import random_fractions
+from mpc_party.secure.sharing import random_fractions
 from mpc_party.secure.randomness import Purpose, SeedRing
 from mpc_party.secure.sharing import PrivateInput
 from tests.support.secure_parties import generator_of, give, run_secure
