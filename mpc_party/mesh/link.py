@@ -8,7 +8,7 @@ deadline. A link belongs to one thread at a time; only `interrupt` may be called
 import socket
 import ssl
 import threading
-from typing import Final
+from typing import Final, cast
 
 from mpc_party.mesh.errors import MeshError
 from mpc_party.mesh.exchange import FrameKind
@@ -218,7 +218,11 @@ class Link:
         decoder = self._decoder
         try:
             while everything or not decoder.ready:
-                decoder.feed(self._tls.read(_RECORD))
+                room = decoder.room
+                if room:
+                    decoder.wrote(cast(int, self._tls.read(len(room), room)))  # into a buffer: how many
+                else:
+                    decoder.feed(self._tls.read(_RECORD))
         except ssl.SSLWantReadError:
             pass  # the rest of the record is still under way: the caller waits for it
         except FrameError as error:

@@ -82,14 +82,24 @@ class SeedStream:
     def words(self, shape: Sequence[int]) -> Words:
         """The next prod(shape) words as int64, uniform in Z_2^64. The array is the caller's to overwrite."""
         count = math.prod(shape)
-        left = len(self._buffer) - self._next
-        if count <= left:
+        if count <= len(self._buffer) - self._next:
             result = self._buffer[self._next : self._next + count]
             self._next += count
             return result.reshape(tuple(shape))
-        result = np.empty(count, dtype=np.int64)
-        result[:left] = self._buffer[self._next :]
+        result = np.empty(tuple(shape), dtype=np.int64)
+        self.fill(result)
+        return result
+
+    def fill(self, target: Words) -> None:
+        """Write the next words into a contiguous array."""
+        result = target.reshape(-1)
+        count = result.size
+        left = min(count, len(self._buffer) - self._next)
+        result[:left] = self._buffer[self._next : self._next + left]
+        self._next += left
         missing = count - left
+        if not missing:
+            return
         direct = missing - missing % _BUFFER_WORDS  # whole buffers go straight to where they are wanted
         if direct:
             self._fill(result[left : left + direct])
@@ -97,7 +107,6 @@ class SeedStream:
         self._fill(self._buffer)
         self._next = missing - direct
         result[left + direct :] = self._buffer[: self._next]
-        return result.reshape(tuple(shape))
 
     def _fill(self, target: Words) -> None:
         view = target.view(np.uint8).data
@@ -131,11 +140,18 @@ class SeedSet:
         Raises:
             KeyError: this party does not hold the component.
         """
+        return self._stream(component, purpose).words(shape)
+
+    def fill(self, component: int, purpose: Purpose, target: Words) -> None:
+        """The same, into a contiguous array."""
+        self._stream(component, purpose).fill(target)
+
+    def _stream(self, component: int, purpose: Purpose) -> SeedStream:
         stream = self._streams.get((component, purpose))
         if stream is None:
             key = derive_key(self._seeds[component], self._context, purpose, self._subsets[component])
             stream = self._streams[component, purpose] = SeedStream(key)
-        return stream.words(shape)
+        return stream
 
     def __repr__(self) -> str:
         return "SeedSet(hidden)"

@@ -89,6 +89,8 @@ def measure(exchange, repeats):
 
 
 def party(repeats):
+    from mpc_party.secure.memory import keep_freed_memory
+    keep_freed_memory()
     """One of the three processes: its mesh configuration comes in by stdin."""
     with (
         Mesh(read_config(sys.stdin)) as mesh,
