@@ -1,0 +1,102 @@
+"""Repetitions and what is kept of them: a row per work, batch, system and delay."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tests.benchmarks.engine.systems import Trio
+
+LEAD_SECONDS = 0.002  # from the command to the common start: all three have read it by then
+CYCLES = 3  # the systems take turns, so that a disturbance of the machine does not meet one of them alone
+WARM_UP = 2
+LEAST = 2  # repetitions in a turn, however slow
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of `bench.json`. Times are those of the slowest party."""
+
+    work: str
+    batch: int
+    system: str
+    delay_ms: float  # added round-trip time
+    network: str  # loopback, netem or relay
+    median_ms: float
+    p90_ms: float
+    repeats: int
+    rounds: int | None
+    messages: int | None  # sent by the party that sends the most
+    bytes: int | None  # sent by the party that sends the most
+    max_error: float  # against float64
+    peak_rss_mb: float  # of the largest party
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def repetition(parties: Trio) -> float:
+    """Milliseconds that one run takes the slowest party, from a common start."""
+    start = time.monotonic() + LEAD_SECONDS
+    return max(answer["ms"] for answer in parties.ask(run=start))
+
+
+def measure(
+    work: str,
+    batch: int,
+    trios: Sequence[Trio],
+    delay_ms: float,
+    kind: str,
+    *,
+    repeats: int,
+    seconds: float,
+    progress: Callable[[str], None] = lambda _: None,
+) -> list[Row]:
+    """Rows of these systems, in turns of a third of the repetitions each.
+
+    Args:
+        repeats: of each system; a slow one makes fewer, at least two a turn.
+        seconds: about what one system may take.
+        progress: told what is going on.
+    """
+    times: dict[str, list[float]] = {parties.system.name: [] for parties in trios}
+    for cycle in range(CYCLES):
+        for parties in trios:
+            progress(f"{work} x {batch}, {delay_ms:g} ms: {parties.system.title}, turn {cycle + 1} of {CYCLES}")
+            if cycle == 0:
+                parties.ask(prepare=[work, batch])
+            # caches are another system's after its turn
+            warm = [repetition(parties) for _ in range(WARM_UP if cycle == 0 else 1)]
+            wanted = -(-repeats // CYCLES)
+            possible = int(seconds / CYCLES / (warm[-1] / 1e3))
+            count = max(1 if repeats < CYCLES * LEAST else LEAST, min(wanted, possible))
+            times[parties.system.name] += [repetition(parties) for _ in range(count)]
+    return [_row(work, batch, parties, delay_ms, kind, times[parties.system.name]) for parties in trios]
+
+
+def _row(work: str, batch: int, parties: Trio, delay_ms: float, kind: str, times: list[float]) -> Row:
+    counted = parties.ask(count=True)
+
+    def most(key: str) -> Any:
+        values = [answer[key] for answer in counted if answer[key] is not None]
+        return max(values) if values else None
+
+    return Row(
+        work=work,
+        batch=batch,
+        system=parties.system.name,
+        delay_ms=delay_ms,
+        network=kind,
+        median_ms=statistics.median(times),
+        p90_ms=sorted(times)[min(len(times) - 1, len(times) * 9 // 10)],
+        repeats=len(times),
+        rounds=most("rounds"),
+        messages=most("messages"),
+        bytes=most("bytes"),
+        max_error=most("max_error"),
+        peak_rss_mb=most("peak_rss_mb"),
+    )
