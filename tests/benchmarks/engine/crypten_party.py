@@ -98,13 +98,13 @@ class CryptenParty:
         with crypten.no_grad():
             return self.work().get_plain_text().numpy()
 
-    def count(self) -> dict[str, int | None]:
+    def count(self) -> tuple[np.ndarray, dict[str, int | None]]:
         """By its own statistics: a collective is a round, and its bytes are those sent and received, so half are sent."""
         with cfg.temp_override({"communicator.verbose": True}):
             crypten.reset_communication_stats()
-            self.run()
+            result = self.run()
             found = crypten.communicator.get().get_communication_stats()
-        return {"rounds": found["rounds"], "bytes": round(found["bytes"] / 2), "messages": None}
+        return result, {"rounds": found["rounds"], "bytes": round(found["bytes"] / 2), "messages": None}
 
 
 def main() -> None:

@@ -11,9 +11,8 @@ from typing import Any
 from tests.benchmarks.engine.systems import Trio
 
 LEAD_SECONDS = 0.002  # from the command to the common start: all three have read it by then
-CYCLES = 3  # the systems take turns, so that a disturbance of the machine does not meet one of them alone
-WARM_UP = 2
-LEAST = 2  # repetitions in a turn, however slow
+TURNS = 3  # the systems take turns, so that a disturbance of the machine does not meet one of them alone
+SLOW_SECONDS = 0.5  # a run that takes as long needs one to warm up at first, and none in later turns
 
 
 @dataclass(frozen=True)
@@ -54,28 +53,37 @@ def measure(
     *,
     repeats: int,
     seconds: float,
+    fill: float = 0.0,
     progress: Callable[[str], None] = lambda _: None,
 ) -> list[Row]:
     """Rows of these systems, in turns of a third of the repetitions each.
 
     Args:
-        repeats: of each system; a slow one makes fewer, at least two a turn.
+        repeats: of each system; a slow one makes fewer, at least one a turn.
         seconds: about what one system may take.
+        fill: a fast system makes more repetitions than asked for, for so many seconds in all.
         progress: told what is going on.
     """
     times: dict[str, list[float]] = {parties.system.name: [] for parties in trios}
-    for cycle in range(CYCLES):
+    for turn in range(TURNS):
         for parties in trios:
-            progress(f"{work} x {batch}, {delay_ms:g} ms: {parties.system.title}, turn {cycle + 1} of {CYCLES}")
-            if cycle == 0:
+            progress(f"{work} x {batch:,}, {delay_ms:g} ms: {parties.system.title}, turn {turn + 1} of {TURNS}")
+            if turn == 0:
                 parties.ask(prepare=[work, batch])
-            # caches are another system's after its turn
-            warm = [repetition(parties) for _ in range(WARM_UP if cycle == 0 else 1)]
-            wanted = -(-repeats // CYCLES)
-            possible = int(seconds / CYCLES / (warm[-1] / 1e3))
-            count = max(1 if repeats < CYCLES * LEAST else LEAST, min(wanted, possible))
+                last = repetition(parties)
+            else:
+                last = times[parties.system.name][-1]
+            if last < SLOW_SECONDS * 1e3:  # caches are another system's after its turn
+                last = repetition(parties)
+            count = repetitions(last / 1e3, repeats, seconds, fill)
             times[parties.system.name] += [repetition(parties) for _ in range(count)]
     return [_row(work, batch, parties, delay_ms, kind, times[parties.system.name]) for parties in trios]
+
+
+def repetitions(one: float, repeats: int, seconds: float, fill: float) -> int:
+    """How many in one turn of a system that needs `one` second for each."""
+    wanted = max(-(-repeats // TURNS), int(fill / TURNS / one))
+    return max(1, min(wanted, int(seconds / TURNS / one)))
 
 
 def _row(work: str, batch: int, parties: Trio, delay_ms: float, kind: str, times: list[float]) -> Row:

@@ -89,10 +89,10 @@ class OurParty:
         assert self.work is not None
         return open_shares(self.work()).numpy()
 
-    def count(self) -> dict[str, int | None]:
+    def count(self) -> tuple[np.ndarray, dict[str, int | None]]:
         rounds, sent = self.session.traffic.rounds, self.session.traffic.bytes_sent
-        self.run()
-        return {
+        result = self.run()
+        return result, {
             "rounds": self.session.traffic.rounds - rounds,
             "bytes": self.session.traffic.bytes_sent - sent,
             "messages": None,

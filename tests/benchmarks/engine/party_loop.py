@@ -39,8 +39,8 @@ class Party(Protocol):
     def run(self) -> np.ndarray:
         """From shared inputs to the opened result."""
 
-    def count(self) -> dict[str, int | None]:
-        """Run once and say what it cost: `rounds`, `bytes` (sent by this party), `messages`; null where unknown."""
+    def count(self) -> tuple[np.ndarray, dict[str, int | None]]:
+        """Run once: the result, and its cost as `rounds`, `bytes` and `messages` (sent by this party), None where unknown."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,8 @@ def obey(party: Party, output: IO[str]) -> None:
             party.run()
             _say(output, {"ms": (time.perf_counter() - start) * 1e3})
         else:
-            cost = party.count()
-            error = np.abs(np.asarray(party.run(), dtype=np.float64) - workloads.reference(work, batch)).max()
+            result, cost = party.count()
+            error = np.abs(np.asarray(result, dtype=np.float64) - workloads.reference(work, batch)).max()
             # JSON has no infinity: an overflow in a peer is its greatest error all the same
             known = float(error) if np.isfinite(error) else sys.float_info.max
             _say(output, {**cost, "max_error": known, "peak_rss_mb": _peak_mb()})

@@ -103,10 +103,13 @@ class SpuParty:
 
     def run(self) -> np.ndarray:
         self.runtime.run(self.executable)
-        opened = self.runtime.get_var("out")
-        return self.io.reconstruct([opened] * PARTIES)
+        return self._opened(self.runtime)
 
-    def count(self) -> dict[str, int | None]:
+    def _opened(self, runtime: api.Runtime) -> np.ndarray:
+        """The value that `reveal` has made known to all: the same part at each party."""
+        return self.io.reconstruct([runtime.get_var("out")] * PARTIES)
+
+    def count(self) -> tuple[np.ndarray, dict[str, int | None]]:
         """From its profile, which it logs: it counts messages sent, and knows no rounds."""
         profiled = self._runtime(self._config(profile=True))
         with tempfile.TemporaryFile() as log:
@@ -122,7 +125,7 @@ class SpuParty:
             log.seek(0)
             found = _LINK_DETAILS.search(log.read().decode(errors="replace"))
         sent, messages = (int(found[1]), int(found[2])) if found else (None, None)
-        return {"rounds": None, "bytes": sent, "messages": messages}
+        return self._opened(profiled), {"rounds": None, "bytes": sent, "messages": messages}
 
 
 def main() -> None:
