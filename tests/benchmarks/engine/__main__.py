@@ -1,7 +1,7 @@
 """Run the three systems side by side and write what came out: `make bench`.
 
-    python -m tests.benchmarks.engine [--quick] [--only relu] [--systems ours,spu] [--delays 0,20] [--batches 64,1024]
-                                      [--repeats 21] [--json bench.json]
+python -m tests.benchmarks.engine [--quick] [--only relu] [--systems ours,spu] [--delays 0,20] [--batches 64,1024]
+                                  [--repeats 21] [--json bench.json]
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ class Case:
     systems: tuple[str, ...]
 
 
-def cases(works: Sequence[str], batches: Sequence[int], delay_ms: float, systems: Sequence[str]) -> list[Case]:
+def cases(
+    works: Sequence[str], batches: Sequence[int], delay_ms: float, systems: Sequence[str]
+) -> list[Case]:
     """What to measure at one delay, of what was asked for."""
     result = []
     for work in works:
@@ -58,16 +60,17 @@ def cases(works: Sequence[str], batches: Sequence[int], delay_ms: float, systems
     return result
 
 
-def run(arguments: argparse.Namespace, console: Console) -> list[Row]:
-    """All rows that could be measured; says what could not."""
+def run(arguments: argparse.Namespace, console: Console, rows: list[Row]) -> None:
+    """Append all rows that can be measured; say what cannot."""
     chosen = present([SYSTEMS[name] for name in arguments.systems], console)
-    rows: list[Row] = []
     for delay in arguments.delays:
         todo = cases(arguments.only, arguments.batches, delay, [system.name for system in chosen])
         try:
             with ExitStack() as stack:
                 place = stack.enter_context(network(delay))
-                console.print(f"{delay:g} ms of round trip added, over {place.kind}; starting the parties ...")
+                console.print(
+                    f"{delay:g} ms of round trip added, over {place.kind}; starting the parties ..."
+                )
                 trios = {system.name: stack.enter_context(trio(system, place)) for system in chosen}
                 for case in todo:
                     rows += measure(
@@ -82,8 +85,7 @@ def run(arguments: argparse.Namespace, console: Console) -> list[Row]:
                         progress=lambda text: console.print(f"  {text}", style="dim"),
                     )
         except NoLatencyError as error:
-            console.print(f"skipping {delay:g} ms of latency: {error}")
-    return rows
+            console.print(f"skipping {delay:g} ms of latency: {error}", soft_wrap=True)
 
 
 def present(systems: Sequence[System], console: Console) -> list[System]:
@@ -100,7 +102,9 @@ def present(systems: Sequence[System], console: Console) -> list[System]:
 
 def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--quick", action="store_true", help="few repetitions, the small batch, no growth")
     parser.add_argument("--only", type=_names(WORKS), default=list(WORKS), help=", ".join(WORKS))
     parser.add_argument("--systems", type=_names(SYSTEMS), default=list(SYSTEMS), help=", ".join(SYSTEMS))
@@ -130,27 +134,31 @@ def _numbers(kind):
     return lambda text: [kind(part) for part in text.split(",")]
 
 
-def main() -> int:
-    # Ended by a supervisor as by Ctrl-C: through all the exits, which take processes and namespaces with them.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    arguments = parse()
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)  # a log has none of its own, and 80 is too few
+def main(words: Sequence[str] | None = None) -> int:
+    arguments = parse(words)
+    console = Console(
+        width=None if sys.stdout.isatty() else WIDTH
+    )  # a log has none of its own, and 80 is too few
     start = time.monotonic()
     load = os.getloadavg()[0]
     console.print(f"{os.cpu_count()} cores, load {load:.1f} at the start", highlight=False)
+    rows: list[Row] = []
+    failed = False
     try:
-        rows = run(arguments, console)
-    except PartyError as error:
+        run(arguments, console, rows)
+    except PartyError as error:  # what was measured until then is worth keeping
         console.print(str(error), style="red", soft_wrap=True)
-        return 1
+        failed = True
     except KeyboardInterrupt:
         console.print("stopped")
         return 130
     show(rows, console)
     write_json(rows, arguments.json)
     console.print(f"{len(rows)} rows in {arguments.json}; {time.monotonic() - start:.0f} s")
-    return 0
+    return int(failed)
 
 
 if __name__ == "__main__":
+    # Ended by a supervisor as by Ctrl-C: through all the exits, which take processes and namespaces with them.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(main())

@@ -69,7 +69,8 @@ class CryptenParty:
 
     def prepare(self, work: str, batch: int) -> None:
         first, *rest = (
-            crypten.cryptensor(torch.from_numpy(v).float(), src=OWNER) for v in workloads.secrets_of(work, batch)
+            crypten.cryptensor(torch.from_numpy(v).float(), src=OWNER)
+            for v in workloads.secrets_of(work, batch)
         )
         book = workloads.options(batch)
         intrinsic, half, coefficients = (
@@ -88,7 +89,7 @@ class CryptenParty:
         self.work = {
             "relu": network,
             "square": network,
-            "relu_elements": lambda: first.relu(),
+            "relu_elements": first.relu,
             "delta": lambda: normal_cdf(first.reciprocal() * intrinsic + first * half),
             "delta_polynomial": lambda: polynomial(first, coefficients),
         }[work]

@@ -6,7 +6,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.benchmarks.engine.systems import Trio
 
@@ -26,6 +26,9 @@ class Row:
     network: str  # loopback, netem or relay
     median_ms: float
     p90_ms: float
+    cpu_ms: (
+        float  # median of the party that works the most, all its threads: other programs do not inflate it
+    )
     repeats: int
     rounds: int | None
     messages: int | None  # sent by the party that sends the most
@@ -38,10 +41,17 @@ class Row:
         return asdict(self)
 
 
-def repetition(parties: Trio) -> float:
-    """Milliseconds that one run takes the slowest party, from a common start."""
-    start = time.monotonic() + LEAD_SECONDS
-    return max(answer["ms"] for answer in parties.ask(run=start))
+class Repetition(NamedTuple):
+    """One run from a common start, in milliseconds."""
+
+    ms: float  # of the slowest party
+    cpu_ms: float  # on processors, of the party that works the most
+
+
+def repetition(parties: Trio) -> Repetition:
+    """Run once."""
+    answers = parties.ask(run=time.monotonic() + LEAD_SECONDS)
+    return Repetition(*(max(answer[key] for answer in answers) for key in Repetition._fields))
 
 
 def measure(
@@ -64,18 +74,20 @@ def measure(
         fill: a fast system makes more repetitions than asked for, for so many seconds in all.
         progress: told what is going on.
     """
-    times: dict[str, list[float]] = {parties.system.name: [] for parties in trios}
+    times: dict[str, list[Repetition]] = {parties.system.name: [] for parties in trios}
     for turn in range(TURNS):
         for parties in trios:
-            progress(f"{work} x {batch:,}, {delay_ms:g} ms: {parties.system.title}, turn {turn + 1} of {TURNS}")
+            progress(
+                f"{work} x {batch:,}, {delay_ms:g} ms: {parties.system.title}, turn {turn + 1} of {TURNS}"
+            )
             if turn == 0:
                 parties.ask(prepare=[work, batch])
                 last = repetition(parties)
             else:
                 last = times[parties.system.name][-1]
-            if last < SLOW_SECONDS * 1e3:  # caches are another system's after its turn
+            if last.ms < SLOW_SECONDS * 1e3:  # caches are another system's after its turn
                 last = repetition(parties)
-            count = repetitions(last / 1e3, repeats, seconds, fill)
+            count = repetitions(last.ms / 1e3, repeats, seconds, fill)
             times[parties.system.name] += [repetition(parties) for _ in range(count)]
     return [_row(work, batch, parties, delay_ms, kind, times[parties.system.name]) for parties in trios]
 
@@ -86,8 +98,9 @@ def repetitions(one: float, repeats: int, seconds: float, fill: float) -> int:
     return max(1, min(wanted, int(seconds / TURNS / one)))
 
 
-def _row(work: str, batch: int, parties: Trio, delay_ms: float, kind: str, times: list[float]) -> Row:
+def _row(work: str, batch: int, parties: Trio, delay_ms: float, kind: str, runs: list[Repetition]) -> Row:
     counted = parties.ask(count=True)
+    times = sorted(run.ms for run in runs)
 
     def most(key: str) -> Any:
         values = [answer[key] for answer in counted if answer[key] is not None]
@@ -100,7 +113,8 @@ def _row(work: str, batch: int, parties: Trio, delay_ms: float, kind: str, times
         delay_ms=delay_ms,
         network=kind,
         median_ms=statistics.median(times),
-        p90_ms=sorted(times)[min(len(times) - 1, len(times) * 9 // 10)],
+        p90_ms=times[min(len(times) - 1, len(times) * 9 // 10)],
+        cpu_ms=statistics.median(run.cpu_ms for run in runs),
         repeats=len(times),
         rounds=most("rounds"),
         messages=most("messages"),

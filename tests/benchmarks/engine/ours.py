@@ -32,7 +32,9 @@ from tests.benchmarks.engine.party_loop import answers, obey, place
 from tests.support.mesh_process import read_config
 
 OWNER = 1  # of all inputs: what is measured begins after they are shared
-COEFFICIENT_BITS = 20  # of the public coefficients: finer than the shares, so that rounding them costs nothing
+COEFFICIENT_BITS = (
+    20  # of the public coefficients: finer than the shares, so that rounding them costs nothing
+)
 LIFE_SECONDS = 3600.0
 
 
@@ -73,7 +75,10 @@ class OurParty:
         self.work: Callable[[], ReplicatedShares] | None = None
 
     def prepare(self, work: str, batch: int) -> None:
-        values = [torch.from_numpy(v) for v in workloads.secrets_of("delta_polynomial" if work == "delta" else work, batch)]
+        values = [
+            torch.from_numpy(v)
+            for v in workloads.secrets_of("delta_polynomial" if work == "delta" else work, batch)
+        ]
         own = self.session.position == OWNER
         first, *rest = share_many([PrivateInput(OWNER, v.shape, v if own else None) for v in values])
         if work in workloads.NETWORKS:

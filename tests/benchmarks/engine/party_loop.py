@@ -1,7 +1,7 @@
 """What all parties of all systems have in common: a process that obeys one command a line and answers with JSON.
 
     {"prepare": [work, batch]}   share the inputs; afterwards `run` means this work
-    {"run": instant}             wait until the monotonic clock shows it, run once: {"ms": ...}
+    {"run": instant}             wait until the monotonic clock shows it, run once: {"ms": ..., "cpu_ms": ...}
     {"count": true}              one more run: rounds, bytes, greatest error against float64, peak memory
 
 All three parties of all systems are told the same instant to start at, which costs the network nothing. Only the
@@ -82,9 +82,10 @@ def obey(party: Party, output: IO[str]) -> None:
             _say(output, {})
         elif "run" in command:
             time.sleep(max(0.0, command["run"] - time.monotonic()))
-            start = time.perf_counter()
+            start, worked = time.perf_counter(), time.process_time()
             party.run()
-            _say(output, {"ms": (time.perf_counter() - start) * 1e3})
+            end, worked = time.perf_counter(), time.process_time() - worked
+            _say(output, {"ms": (end - start) * 1e3, "cpu_ms": worked * 1e3})
         else:
             result, cost = party.count()
             error = np.abs(np.asarray(result, dtype=np.float64) - workloads.reference(work, batch)).max()

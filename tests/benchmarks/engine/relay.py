@@ -80,7 +80,9 @@ def carry(devices: list[int], delay: float, control: int) -> None:
             return
         for device in ready:
             while (packet := _read(device)) is not None:
-                target = packet[_DESTINATION] - 1 if len(packet) > _DESTINATION and packet[0] >> 4 == 4 else -1
+                target = (
+                    packet[_DESTINATION] - 1 if len(packet) > _DESTINATION and packet[0] >> 4 == 4 else -1
+                )
                 if 0 <= target < len(devices):
                     waiting.append((time.monotonic() + delay, devices[target], packet))
         now = time.monotonic()

@@ -66,7 +66,18 @@ def show(rows: Sequence[Row], console: Console) -> None:
 def _table(rows: Sequence[Row], title: str) -> Table:
     table = Table(title=title, title_justify="left")
     table.add_column("work")
-    for name in ("batch", "system", "median ms", "p90", "ours x", "goal", "rounds", "bytes sent", "max error", "n"):
+    for name in (
+        "batch",
+        "system",
+        "median ms",
+        "p90",
+        "times ours",
+        "goal",
+        "rounds",
+        "bytes sent",
+        "max error",
+        "n",
+    ):
         table.add_column(name, justify="left" if name == "system" else "right", no_wrap=True)
     previous = None
     for row in rows:
@@ -80,6 +91,7 @@ def _table(rows: Sequence[Row], title: str) -> Table:
             SYSTEMS[row.system].title,
             _figure(row.median_ms),
             _figure(row.p90_ms),
+            _figure(row.cpu_ms),
             "" if times is None else f"{times:.1f}",
             _goal(times, wanted),
             _rounds(row),

@@ -39,7 +39,9 @@ def program(work: str, batch: int) -> Callable[..., jax.Array]:
     book = workloads.options(batch)
     if work == "delta":
         intrinsic, half = book.log_moneyness / book.root_time, book.root_time / 2
-        return lambda vol: reveal(0.5 + 0.5 * jax.scipy.special.erf((intrinsic / vol + vol * half) / np.sqrt(2)))
+        return lambda vol: reveal(
+            0.5 + 0.5 * jax.scipy.special.erf((intrinsic / vol + vol * half) / np.sqrt(2))
+        )
     return lambda u: reveal(_polynomial(u, book.coefficients()))
 
 
@@ -78,7 +80,13 @@ class SpuParty:
         names = [f"in{i}" for i in range(len(values))]
         secret = libspu.Visibility.VIS_SECRET
         self.executable, _ = frontend.compile(
-            frontend.Kind.JAX, program(work, batch), values, {}, names, [secret] * len(values), lambda _: ["out"]
+            frontend.Kind.JAX,
+            program(work, batch),
+            values,
+            {},
+            names,
+            [secret] * len(values),
+            lambda _: ["out"],
         )
         self.shares = {name: self._share(value) for name, value in zip(names, values, strict=True)}
         self.runtime = self._runtime(self._config())

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -30,6 +30,7 @@ class System:
     title: str
     module: str
     variable: str | None = None
+    package: str | None = None  # what must be installed there
 
     @property
     def python(self) -> Path:
@@ -40,17 +41,24 @@ class System:
 
     def missing(self) -> str | None:
         """A line for the user, if the environment is not there."""
-        if self.python.is_file():
+        if self.package is None:
             return None
-        return f"skipping {self.title}: {self.python} is not there; `make bench-peers` makes it"
+        lacks = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({self.package!r}) is None)"
+        if not self.python.is_file():
+            found = f"{self.python} is not there"
+        elif subprocess.run([self.python, "-c", lacks], timeout=DEADLINE, check=False).returncode:
+            found = f"{self.python} has no {self.package}"
+        else:
+            return None
+        return f"skipping {self.title}: {found}; `make bench-peers` makes its environment, or set {self.variable}"
 
 
 SYSTEMS = {
     system.name: system
     for system in (
         System("ours", "ours", "ours"),
-        System("spu", "SPU 0.9.5", "spu_party", "BENCH_SPU_PYTHON"),
-        System("crypten", "CrypTen 0.4.1", "crypten_party", "BENCH_CRYPTEN_PYTHON"),
+        System("spu", "SPU 0.9.5", "spu_party", "BENCH_SPU_PYTHON", "spu"),
+        System("crypten", "CrypTen 0.4.1", "crypten_party", "BENCH_CRYPTEN_PYTHON", "crypten"),
     )
 }
 
@@ -113,6 +121,8 @@ class Trio:
         for process in self._processes:
             process.wait(DEADLINE)
             process.stdout.close()
+            with suppress(BrokenPipeError):  # a command that a dead party did not take
+                process.stdin.close()
         for log in self._logs:
             log.close()
 
@@ -126,7 +136,7 @@ def trio(system: System, place: Network) -> Iterator[Trio]:
         started = Trio(system, processes, logs)
         try:
             for rank in range(PARTIES):
-                logs.append(tempfile.TemporaryFile("w+", errors="replace"))
+                logs.append(tempfile.TemporaryFile("w+", errors="replace"))  # noqa: SIM115 - closed with the trio
                 processes.append(_start(system, place, everyone, rank, logs[-1]))
             if system.variable is None:
                 for rank, process in enumerate(processes):

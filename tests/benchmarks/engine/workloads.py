@@ -8,7 +8,8 @@ Runs in the peers' environments too, so that it needs no more than numpy.
     delta_polynomial  the same by our polynomial, at the peers: what of a ratio is the method and what the engine
     relu_elements     one ReLU over a flat tensor
 
-All run from inputs that are shared already to the result opened to all three parties.
+All run from inputs that are shared already to the result opened to all three parties. For the delta the peers are
+given the vol and evaluate the closed form; ours is given its logarithm, as in a round, and evaluates a polynomial.
 """
 
 from __future__ import annotations
