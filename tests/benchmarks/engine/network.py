@@ -11,13 +11,13 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.benchmarks.engine import relay
+from tests.benchmarks.engine.watchdog import watchdog
 
 ROOT = Path(__file__).resolve().parents[3]
 DEADLINE = 20.0
@@ -85,14 +85,11 @@ def _holder(command: list[str]) -> Iterator[tuple[subprocess.Popen[str], str]]:
         text=True,
         start_new_session=True,  # Ctrl-C is for the program that started it, which ends it in order
     )
-    timer = threading.Timer(DEADLINE, process.kill)
-    timer.start()
     try:
-        line = process.stdout.readline()
-        timer.cancel()
+        with watchdog(DEADLINE, process.kill):
+            line = process.stdout.readline()
         yield process, line
     finally:
-        timer.cancel()
         process.stdin.close()
         process.kill()
         process.wait(DEADLINE)

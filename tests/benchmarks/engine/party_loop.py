@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import gc
 import json
 import os
 import resource
@@ -77,8 +78,8 @@ def obey(party: Party, output: IO[str]) -> None:
         command: dict[str, Any] = json.loads(line)
         if "prepare" in command:
             work, batch = command["prepare"]
-            _forget_peak()
             party.prepare(work, batch)
+            _forget_peak()
             _say(output, {})
         elif "run" in command:
             time.sleep(max(0.0, command["run"] - time.monotonic()))
@@ -100,7 +101,11 @@ def _say(output: IO[str], answer: dict[str, Any]) -> None:
 
 
 def _forget_peak() -> None:
-    """Start the count of peak memory anew, where the kernel can."""
+    """Start the count of peak memory anew, where the kernel can; what earlier work has freed goes back to it first."""
+    gc.collect()
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "malloc_trim"):
+        libc.malloc_trim(0)
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:

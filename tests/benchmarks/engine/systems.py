@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from tests.benchmarks.engine.network import ROOT, Network
+from tests.benchmarks.engine.watchdog import watchdog
 from tests.support.mesh_parties import Members, members
 from tests.support.mesh_process import write_config
 
@@ -92,12 +92,8 @@ class Trio:
 
     def answers(self) -> list[dict[str, Any]]:
         """The next answer of each."""
-        timer = threading.Timer(DEADLINE, self._kill)
-        timer.start()
-        try:
+        with watchdog(DEADLINE, self._kill):
             lines = [process.stdout.readline() for process in self._processes]
-        finally:
-            timer.cancel()
         if not all(lines):
             raise self._failure()
         return [json.loads(line) for line in lines]
