@@ -61,6 +61,11 @@ def test_the_table_says_what_was_met_and_what_was_missed():
     console = Console(width=150, record=True, file=io.StringIO())
     show([OURS, SPU, replace(SPU, system="crypten", median_ms=100.0)], console)
     text = console.export_text()
+    header, first = (next(line for line in text.splitlines() if word in line) for word in ("p90", "5.00"))
+    names = [cell.strip() for cell in header.strip("┃ \n").split("┃")]
+    cells = [cell.strip() for cell in first.strip("│ \n").split("│")]
+    ours = dict(zip(names, cells, strict=True))
+    assert (ours["p90"], ours["cpu ms"], ours["rounds"], ours["n"]) == ("6.00", "3.00", "27", "21")
     assert "15 met" in text
     assert "40 missed" in text
     assert "31 msgs" in text

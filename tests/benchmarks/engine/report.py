@@ -64,13 +64,19 @@ def show(rows: Sequence[Row], console: Console) -> None:
 
 
 def _table(rows: Sequence[Row], title: str) -> Table:
-    table = Table(title=title, title_justify="left")
+    table = Table(
+        title=title,
+        title_justify="left",
+        caption="Times are the slowest party's; cpu ms and bytes are those of the party with most; SPU counts messages, not rounds.",
+        caption_justify="left",
+    )
     table.add_column("work")
     for name in (
         "batch",
         "system",
         "median ms",
         "p90",
+        "cpu ms",
         "times ours",
         "goal",
         "rounds",
