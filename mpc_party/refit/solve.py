@@ -16,7 +16,7 @@ Algebraic Processes", 1963, ch. 3). X need only be roughly right, and the last r
 themselves, so that a truncation gone wild anywhere is found out.
 
 Rounds after the seeds: 1 for the inputs, 6 for their check, 19 + `squarings` for the rest; 34 in all at a ridge of 1/32
-with three desks, 14 kB sent by a party at most. The weights differ from the pooled solution in float64 by at most 1e-4 each
+with three desks, 16 kB sent by a party at most. The weights differ from the pooled solution in float64 by at most 1e-4 each
 at a ridge of 1/32 and more (8e-5 was the greatest of 500 random systems, well and badly conditioned; a unit of 16 bits is
 1.5e-5). Words that are truncated were below 2^42.5 for all inputs in range that were tried, so that one of the 240 at
 most goes wild once in 2^13 refits. That is found out, and all run it again.
