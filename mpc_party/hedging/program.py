@@ -19,8 +19,6 @@ Steps, with rounds on the mesh for three parties (MV: minimum-variance quadratic
     18 rounds with the quadratic, 21 with the network. Linear steps take what position 0 deals ahead (`secure.three`).
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 from numpy.typing import NDArray

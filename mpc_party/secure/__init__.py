@@ -38,6 +38,7 @@ from mpc_party.secure.comparison import (
 from mpc_party.secure.errors import SecureError
 from mpc_party.secure.extremes import largest, median_of_three
 from mpc_party.secure.polynomials import chebyshev_basis, chebyshev_series
+from mpc_party.secure.ranges import OutOfRangeError, require_in_range, until_in_range
 from mpc_party.secure.session import SecureSession, SessionContext, Traffic, current_session
 from mpc_party.secure.shares import AdditiveShares, ReplicatedShares
 from mpc_party.secure.sharing import (
@@ -49,7 +50,6 @@ from mpc_party.secure.sharing import (
     open_words_many,
     random_fractions,
     random_shares,
-    require_in_range,
     share,
     share_from_each,
     share_many,
@@ -58,6 +58,7 @@ from mpc_party.secure.steps import together
 
 __all__ = [
     "AdditiveShares",
+    "OutOfRangeError",
     "PrivateInput",
     "ReplicatedShares",
     "SecureError",
@@ -102,5 +103,6 @@ __all__ = [
     "sum_of_products",
     "together",
     "truncate",
+    "until_in_range",
     "where",
 ]

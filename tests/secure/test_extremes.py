@@ -77,7 +77,9 @@ def test_shapes_with_several_dimensions_are_kept():
     assert medians(x, y, z).tolist() == torch.stack([x, y, z]).median(dim=0).values.tolist()
 
 
-@pytest.mark.parametrize(("count", "bits", "levels", "conjunctions"), [(2, 20, 2, 0), (6, 26, 2, 1), (8, 64, 3, 2)])
+@pytest.mark.parametrize(
+    ("count", "bits", "levels", "conjunctions"), [(2, 20, 2, 0), (6, 26, 2, 1), (8, 64, 3, 2)]
+)
 def test_rounds_are_as_documented(count, bits, levels, conjunctions):
     def program(session):
         rows = ReplicatedShares.stack([give(session, 0, torch.arange(9), 0) for _ in range(count)], dim=0)

@@ -36,11 +36,11 @@ def share_words(
 ) -> Steps[list[Words]]:
     """Share private words. One round, a word per element from the owner.
 
-    Components that position 0 knows are masks, whoever owns the value, so that 0 does not have to wait for inputs. Of
-    its own inputs, which both its components together tell, x_2 is drawn from a public stream: it hides nothing, but
-    makes x_0 + x_1 uniform, as truncation wants it.
+    Components that position 0 knows are masks, whoever owns the value, so that 0 does not have to wait for inputs.
     """
-    arrays: list[Words] = []  # (2, N): numpy warns of wrapping in arrays without a dimension, which are scalars to it
+    arrays: list[
+        Words
+    ] = []  # (2, N): numpy warns of wrapping in arrays without a dimension, which are scalars to it
     send: list[tuple[int, Words]] = []
     receive: list[tuple[int, Words]] = []
     for owner, shape, value in pieces:
@@ -52,15 +52,10 @@ def share_words(
         slots = {component: slot for slot, component in enumerate(session.held)}
         if drawn in slots:
             words[slots[drawn]] = session.words(drawn, Purpose.INPUT_WORDS, (count,))
-        public = session.seeds.public_words(Purpose.INPUT_WORDS, (count,)) if owner == 0 else None
-        if public is not None and session.position:
-            words[slots[2]] = public
         if session.position == owner:
             if value is None:
                 raise ValueError("the owner gives the words to share")
             np.subtract(value.reshape(-1), words[slots[drawn]], out=words[slots[sent]])
-            if public is not None:
-                words[slots[sent]] -= public
             send.append((to, words[slots[sent]]))
         elif session.position == to:
             receive.append((owner, words[slots[sent]]))
@@ -68,7 +63,7 @@ def share_words(
     return [words.reshape(2, *shape) for words, (_, shape, _) in zip(arrays, pieces, strict=True)]
 
 
-# By owner: the component drawn from a seed, the component sent, and to whom. The third is zero, or public for owner 0.
+# By owner: the component drawn from a seed, the component sent, and to whom. The third is zero.
 _INPUT = ((0, 1, 1), (1, 2, 2), (0, 2, 1))
 
 
@@ -87,7 +82,9 @@ def open_words(session: SecureSession, shares: Sequence[Words]) -> Steps[list[Wo
     return [_opened(words, other) for words, other in zip(shares, missing, strict=True)]
 
 
-def open_words_to(session: SecureSession, position: int, shares: Sequence[Words]) -> Steps[list[Words] | None]:
+def open_words_to(
+    session: SecureSession, position: int, shares: Sequence[Words]
+) -> Steps[list[Words] | None]:
     """Open to one party. One round, a word per element from its predecessor."""
     missing = [np.empty(words[0].size, dtype=np.int64) for words in shares]
     to_it = session.next == position
@@ -174,22 +171,30 @@ def exchanged(session: SecureSession, operation: str, message: Words, mask: Word
 def truncate(session: SecureSession, words: Words, bits: int) -> Steps[Words]:
     """Divide shares by 2^bits. No round: 0 truncates its mask, and shares it anew with a word to 1 ahead.
 
-    x = a + b: 0 rounds a down, and b is rounded up by both who know it.
+    x = (a - s) + (b + s) with a public random word s, so that each of the summands is uniform, however a and b came about,
+    and another one when a program is run again. 0 rounds its own down, and the other is rounded up by both who know it.
     """
     shape = words.shape
     words = words.reshape(2, -1)
     result = np.empty_like(words, order="C")
+    known = session.seeds.public_words(Purpose.TRUNCATION, (words.shape[1],))
     if session.position == 0:
         session.seeds.fill(0, Purpose.MASK_WORDS, result[0])
-        np.subtract((words[0] + words[1]) >> bits, result[0], out=result[1])
+        np.subtract(words[0], known, out=known)
+        known += words[1]
+        known >>= bits
+        np.subtract(known, result[0], out=result[1])
         yield [Messages(session, FrameKind.WORDS, "truncate", [(1, result[1])], ahead=True)]
         return result.reshape(shape)
-    slot = session.position % 2  # of x_2
-    np.right_shift(words[slot] - 1, bits, out=result[slot])
-    result[slot] += 1
+    known += words[session.position % 2]
+    known -= 1
+    known >>= bits
+    known += 1
     if session.position == 1:
+        result[1] = known
         yield [Messages(session, FrameKind.WORDS, "truncate", receive=[(0, result[0])], ahead=True)]
     else:
+        result[0] = known
         session.seeds.fill(0, Purpose.MASK_WORDS, result[1])
         yield [Messages(session, FrameKind.WORDS, "truncate", ahead=True)]
     return result.reshape(shape)
