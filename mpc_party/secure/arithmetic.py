@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import torch
 
-from mpc_party.secure.encoding import Public
+from mpc_party.secure.encoding import Public, decode
 from mpc_party.secure.scheme import scheme_of
 from mpc_party.secure.shares import AdditiveShares, ReplicatedShares, Shares
 from mpc_party.secure.steps import Steps, collective, merged
@@ -58,6 +58,27 @@ def reduce(shares: Shares, fraction_bits: int | None = None) -> Steps[Replicated
 def reduce_many(shares: Sequence[Shares], fraction_bits: int | None = None) -> Steps[list[ReplicatedShares]]:
     """Close several expressions in the rounds of one: see `reduce`. Collective."""
     return (yield from merged([reduce.steps(s, fraction_bits) for s in shares]))
+
+
+@collective
+def open_product(product: AdditiveShares, fraction_bits: int | None = None) -> Steps[torch.Tensor]:
+    """Open an unreduced product to all parties, decoded in float64, in the round that `reduce` takes. Collective.
+
+    For the last product of a program: one round less than closing it and opening the result.
+
+    Args:
+        product: for instance `x @ w + b`.
+        fraction_bits: of the result before it is decoded, as in `reduce`.
+
+    Cost where t = 1: 1 round; two words per element from positions 1 and 2, and one that 0 sends to 1 ahead.
+    Revealed: the values as `reduce` rounds them, to everybody. Error: as `reduce`.
+    """
+    session = product.session
+    target = min(product.fraction_bits, session.fraction_bits) if fraction_bits is None else fraction_bits
+    scaled = product.at_scale(max(target, product.fraction_bits))
+    bits = scaled.fraction_bits - target
+    words = yield from scheme_of(session).open_product(session, scaled.words[0].numpy(), bits)
+    return decode(torch.from_numpy(words), target)
 
 
 @collective

@@ -105,25 +105,58 @@ def _opened(words: Words, missing: Words) -> Words:
 def reshare(session: SecureSession, product: Words, bits: int) -> Steps[Words]:
     """Close a product and divide it by 2^bits. One round: a word per element between 1 and 2; one from 0 ahead."""
     shape, count = product.shape, product.size
-    product = np.ascontiguousarray(product).reshape(-1)
     operation = "multiply-truncate" if bits else "multiply"
+    summand = yield from _summand(session, operation, product)
     if session.position == 0:
-        part = session.words(0, Purpose.PRODUCT_WORDS, (count,))
-        np.subtract(product, part, out=part)
-        yield [Messages(session, FrameKind.WORDS, operation, [(1, part)], ahead=True)]
         yield [Messages(session, FrameKind.WORDS, operation)]
         return masks(session, shape)
+    mask = own_mask(session, count)
+    message = np.empty(count, dtype=np.int64)
+    _close(summand, mask, bits, int(session.position == 1), message)
+    return (yield from exchanged(session, operation, message, mask)).reshape(2, *shape)
+
+
+def open_product(session: SecureSession, product: Words, bits: int) -> Steps[Words]:
+    """Open a product divided by 2^bits to all, without sharing it first. One round: 1 and 2 send a word each to both others.
+
+    1 sends v^1 - s and 2 sends v^2 + s, where s is from the seed of both, and hides from 0 what v^1 and v^2 are.
+    """
+    shape, count = product.shape, product.size
+    summand = yield from _summand(session, "open-product", product)
+    if session.position == 0:
+        first, second = np.empty(count, dtype=np.int64), np.empty(count, dtype=np.int64)
+        yield [Messages(session, FrameKind.WORDS, "open-product", receive=[(1, first), (2, second)])]
+        first += second
+        return first.reshape(shape)
+    mask = session.words(2, Purpose.ZERO_WORDS, (count,))
+    if session.position == 2:
+        np.negative(mask, out=mask)
+    message, other = np.empty(count, dtype=np.int64), np.empty(count, dtype=np.int64)
+    _close(summand, mask, bits, int(session.position == 1), message)
+    peer = 3 - session.position
+    send = [(0, message), (peer, message)]
+    yield [Messages(session, FrameKind.WORDS, "open-product", send, [(peer, other)])]
+    other += message
+    return other.reshape(shape)
+
+
+def _summand(session: SecureSession, operation: str, product: Words) -> Steps[Words]:
+    """What position 0 deals for a product: 1 and 2 then know z^1 and z^2, (N,). At 0, what it sent."""
+    count = product.size
+    product = np.ascontiguousarray(product).reshape(-1)
     if session.position == 1:
         part = np.empty(count, dtype=np.int64)
         yield [Messages(session, FrameKind.WORDS, operation, receive=[(0, part)], ahead=True)]
-    else:
-        part = session.words(0, Purpose.PRODUCT_WORDS, (count,))
-        yield [Messages(session, FrameKind.WORDS, operation, ahead=True)]
-    mask = own_mask(session, count)
-    message = np.empty(count, dtype=np.int64)
-    up = int(session.position == 1)  # one rounds up, the other down: without bias
-    _close(product, part, mask, bits, up, message)
-    return (yield from exchanged(session, operation, message, mask)).reshape(2, *shape)
+        part += product
+        return part
+    part = session.words(0, Purpose.PRODUCT_WORDS, (count,))
+    if session.position == 0:
+        np.subtract(product, part, out=part)
+        yield [Messages(session, FrameKind.WORDS, operation, [(1, part)], ahead=True)]
+        return part
+    part += product
+    yield [Messages(session, FrameKind.WORDS, operation, ahead=True)]
+    return part
 
 
 def rerandomize(session: SecureSession, words: Words) -> Steps[Words]:
@@ -200,11 +233,11 @@ def truncate(session: SecureSession, words: Words, bits: int) -> Steps[Words]:
     return result.reshape(shape)
 
 
-@kernel("void(i8[::1], i8[::1], i8[::1], i8, i8, i8[::1])")
-def _close(product: Words, part: Words, mask: Words, bits: int, up: int, message: Words) -> None:
-    """((product + part) / 2^bits) - mask, rounded up where `up` is 1 and else down: floor((z - 1) / 2^f) + 1 is the ceiling.
+@kernel("void(i8[::1], i8[::1], i8, i8, i8[::1])")
+def _close(summand: Words, mask: Words, bits: int, up: int, message: Words) -> None:
+    """(z / 2^bits) - mask, rounded up where `up` is 1 and else down: floor((z - 1) / 2^f) + 1 is the ceiling.
 
     Two floors would be one unit too low on average.
     """
-    for index in range(product.size):
-        message[index] = ((product[index] + part[index] - up) >> bits) + up - mask[index]
+    for index in range(summand.size):
+        message[index] = ((summand[index] - up) >> bits) + up - mask[index]
