@@ -1,0 +1,452 @@
+"""Gradients that CrypTen lacks or has wrong, registered with its autograd. Imported by `tensor` for that effect.
+
+CrypTen 0.4.1 forgets the graph at `where`, `expand`, `repeat`, `unfold`, `inv_sqrt`, `index_add`, `scatter_add` and
+transposed convolutions; counts an element that is taken twice only once; fails for sums, means and variances over
+several dimensions and for negative ones in `narrow`; ignores `ceil_mode`; drops a dimension in norms; has a wrong
+derivative of non-integer powers; and changes the coefficients of a polynomial. Its dropout reads a generator that
+`crypten.init` would seed.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from mpc_party.secure.crypten_compat import AutogradFunction, replace_gradient
+from mpc_party.secure.pooling import Windows
+from mpc_party.secure.sharing import open_words_many, random_shares
+
+Tensor = Any  # ReplicatedTensor, which this module must not import
+Context = Any  # CrypTen's AutogradContext
+
+
+def unbroadcast(gradient: Tensor, shape: Sequence[int]) -> Tensor:
+    """Sum a gradient over what broadcasting repeated. Local."""
+    while gradient.dim() > len(shape):
+        gradient = gradient.sum(0)
+    for dim, size in enumerate(shape):
+        if size == 1 and gradient.size(dim) != 1:
+            gradient = gradient.sum(dim, keepdim=True)
+    return gradient
+
+
+# Rearrangements: the gradient goes back to where each element came from
+
+
+def _rearrangement(name: str) -> None:
+    def rearranged(numbers: torch.Tensor, arguments: Any, options: Any) -> torch.Tensor:  # noqa: ANN401 - torch's
+        if name == "take" and (dim := options.get("dimension", arguments[1] if len(arguments) > 1 else None)) is not None:
+            index: list[Any] = [slice(None)] * numbers.dim()
+            index[dim] = arguments[0]
+            return numbers[tuple(index)] if numbers.dim() else numbers.take(arguments[0])
+        if name == "take":
+            return numbers.take(arguments[0])
+        result: torch.Tensor = getattr(numbers, name)(*arguments, **options)
+        return result
+
+    class Rearranged(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
+        @staticmethod
+        def forward(ctx: Context, tensor: Tensor, *arguments: Any, **options: Any) -> Tensor:  # noqa: ANN401
+            ctx.save_multiple_for_backward((tensor.size(), arguments, options))
+            return getattr(tensor, name)(*arguments, **options)
+
+        @staticmethod
+        def backward(ctx: Context, gradient: Tensor) -> Tensor:
+            size, arguments, options = ctx.saved_tensors
+            numbers = torch.arange(math.prod(size)).reshape(size)
+            origin = rearranged(numbers, arguments, options)
+            total = gradient.new(torch.zeros(numbers.numel()))
+            return total.index_add(0, origin.flatten(), gradient.flatten()).reshape(size)
+
+    Rearranged.__doc__ = f"The gradient of {name}: added up where the elements came from."
+    replace_gradient(name)(Rearranged)
+
+
+for _name in ("__getitem__", "take", "narrow", "expand", "repeat", "unfold"):
+    _rearrangement(_name)
+
+
+# Reductions over any dimensions
+
+
+def _reduction(
+    size: torch.Size, arguments: tuple[Any, ...], options: dict[str, Any]
+) -> tuple[list[int], bool]:
+    """The dimensions, all where None are named, and whether they are kept."""
+    named = [*arguments, *[None] * 2]
+    dim = options.get("dim", named[0])
+    keepdim = bool(options.get("keepdim", named[1]))
+    dims = [dim] if isinstance(dim, int) else list(dim or range(len(size)))
+    return [d % max(len(size), 1) for d in dims] if size else [], keepdim
+
+
+def _restored(gradient: Tensor, dims: list[int], *, keepdim: bool) -> Tensor:
+    """Put back the dimensions that a reduction dropped."""
+    if not keepdim:
+        for dim in sorted(dims):
+            gradient = gradient.unsqueeze(dim)
+    return gradient
+
+
+@replace_gradient("sum")
+class Sum(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
+    """Every summand gets the gradient of the sum."""
+
+    @staticmethod
+    def forward(ctx: Context, tensor: Tensor, *args: Any, **kwargs: Any) -> Tensor:  # noqa: ANN401
+        dims, keepdim = _reduction(tensor.size(), args, kwargs)
+        ctx.save_multiple_for_backward((tensor.size(), dims, keepdim))
+        return tensor.sum(dims, keepdim=keepdim)
+
+    @staticmethod
+    def backward(ctx: Context, gradient: Tensor) -> Tensor:
+        size, dims, keepdim = ctx.saved_tensors
+        return _restored(gradient, dims, keepdim=keepdim).expand(size)
+
+
+@replace_gradient("mean")
+class Mean(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
+    """Every element gets its part of the gradient."""
+
+    @staticmethod
+    def forward(ctx: Context, tensor: Tensor, *args: Any, **kwargs: Any) -> Tensor:  # noqa: ANN401
+        dims, keepdim = _reduction(tensor.size(), args, kwargs)
+        ctx.save_multiple_for_backward((tensor.size(), dims, keepdim))
+        return tensor.mean(dims, keepdim=keepdim)
+
+    @staticmethod
+    def backward(ctx: Context, gradient: Tensor) -> Tensor:
+        size, dims, keepdim = ctx.saved_tensors
+        count = math.prod(size[d] for d in dims)
+        return _restored(gradient.div(count), dims, keepdim=keepdim).expand(size)
+
+
+@replace_gradient("var")
+class Variance(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
+    """2 (x - mean) / divisor."""
+
+    @staticmethod
+    def forward(ctx: Context, tensor: Tensor, *args: Any, **kwargs: Any) -> Tensor:  # noqa: ANN401
+        named = dict(zip(("dim", "unbiased", "keepdim"), args, strict=False)) | kwargs
+        unbiased = bool(named.pop("unbiased", False))
+        dims, keepdim = _reduction(tensor.size(), (), named)
+        centred = tensor.sub(tensor.mean(dims, keepdim=True))
+        ctx.save_multiple_for_backward((centred, dims, keepdim, variance_divisor(tensor, dims, unbiased=unbiased)))
+        return tensor.var(dims, unbiased=unbiased, keepdim=keepdim)
+
+    @staticmethod
+    def backward(ctx: Context, gradient: Tensor) -> Tensor:
+        centred, dims, keepdim, divisor = ctx.saved_tensors
+        return centred.mul(_restored(gradient.mul(2), dims, keepdim=keepdim)).div(divisor)
+
+
+def variance_divisor(tensor: Tensor, dims: list[int], *, unbiased: bool) -> int:
+    """What CrypTen divides squares by: all where `unbiased`, one less where not, the reverse of torch; at least 1."""
+    count = math.prod(tensor.size(d) for d in dims)
+    return max(count if unbiased else count - 1, 1)
+
+
+@replace_gradient("norm")
+class Norm(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
+    """The p-norm: x / norm for p = 2, the sign of x for p = 1, that of the largest for p = inf."""
+
+    @staticmethod
+    def forward(ctx: Context, tensor: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False) -> Tensor:  # noqa: ANN401, FBT001, FBT002
+        dims, _ = _reduction(tensor.size(), (dim,), {})
+        options = {} if dim is None else {"dim": dim, "keepdim": keepdim}
+        if p in ("fro", 2):
+            root, inverse = tensor.square().sum(dims, keepdim=True).roots()
+            slope = tensor.mul(inverse)
+            norm = root if keepdim and dim is not None else root.reshape(tensor.sum(dims).size())
+        else:
+            norm = tensor.norm(p=p, **options)
+            sign = tensor.sign()
+            if p == 1:
+                slope = sign
+            elif p == math.inf:
+                size = tensor.mul(sign)
+                slope = sign.mul(size.argmax() if dim is None else size.argmax(dim))
+            else:
+                whole = norm if keepdim and dim is not None else _restored(norm, dims, keepdim=False)
+                slope = tensor.mul(sign).div(whole).pos_pow(p - 1).mul(sign)
+        ctx.save_multiple_for_backward((slope, dims, keepdim and dim is not None))
+        return norm
+
+    @staticmethod
+    def backward(ctx: Context, gradient: Tensor) -> Tensor:
+        slope, dims, keepdim = ctx.saved_tensors
+        return slope.mul(_restored(gradient, dims, keepdim=keepdim))
+
+
+# Choices
+
+
+@replace_gradient("where")
+class Where(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
+    """The gradient goes to the side that was chosen."""
+
+    @staticmethod
+    def forward(ctx: Context, tensor: Tensor, condition: Tensor, other: Tensor) -> Tensor:
+        ctx.mark_non_differentiable(condition)
+        ctx.save_multiple_for_backward((tensor.size(), condition, getattr(other, "shape", torch.Size())))
+        return tensor.where(condition, other)
+
+    @staticmethod
+    def backward(ctx: Context, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        size, condition, other_size = ctx.saved_tensors
+        mask = condition.to(torch.int64) if isinstance(condition, torch.Tensor) else condition
+        chosen = gradient.mul(mask)
+        return unbroadcast(chosen, size), unbroadcast(gradient.sub(chosen), other_size)
+
+
+def _public_mask(shape: Sequence[int], p: float) -> torch.Tensor:
+    """0 with probability p, else 1: the same at all parties, chosen by none. One opening of random words."""
+    if not 0 <= p <= 1:
+        raise ValueError("a dropout probability is between 0 and 1")
+    words = open_words_many([random_shares(tuple(shape))])[0]
+    # Uniform in [-2^63, 2^63); a float64 threshold is exact enough.
+    return (words.to(torch.float64) * 2.0**-64 + 0.5 >= p).to(torch.int64)
+
+
+class _Dropout(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
+    """Zeros at random places, which all parties know, as in CrypTen: places say nothing about values."""
+
+    @staticmethod
+    def places(size: torch.Size) -> tuple[int, ...]:
+        """The shape of what is kept or dropped as one."""
+        return tuple(size)
+
+    @classmethod
+    def run(cls, ctx: Context, tensor: Tensor, p: float, *, training: bool) -> Tensor:
+        """Drop, and scale up the rest by 1 / (1 - p). One opening and one `reduce`; neither outside of training."""
+        if not training:
+            return tensor.clone()
+        mask = _public_mask(cls.places(tensor.size()), p)
+        factor = mask / (1 - p) if p < 1 else mask * 0.0
+        ctx.save_for_backward(factor)
+        return tensor.mul(factor)
+
+    @staticmethod
+    def backward(ctx: Context, gradient: Tensor) -> Tensor:
+        return gradient.mul(ctx.saved_tensors[0]) if ctx.saved_tensors else gradient
+
+
+@replace_gradient("dropout")
+class Dropout(_Dropout):
+    """Each element by itself."""
+
+    @staticmethod
+    def forward(ctx: Context, tensor: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:  # noqa: FBT001, FBT002 - CrypTen's
+        del inplace
+        return Dropout.run(ctx, tensor, p, training=training)
+
+
+@replace_gradient("_feature_dropout")
+class FeatureDropout(_Dropout):
+    """Whole channels: the first two dimensions choose."""
+
+    @staticmethod
+    def places(size: torch.Size) -> tuple[int, ...]:
+        """One choice for each sample and channel."""
+        return (*size[:2], *[1] * (len(size) - 2))
+
+    @staticmethod
+    def forward(ctx: Context, tensor: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:  # noqa: FBT001, FBT002 - CrypTen's
+        del inplace
+        return FeatureDropout.run(ctx, tensor, p, training=training)
+
+
+# Functions
+
+
+@replace_gradient("sqrt")
+class SquareRoot(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
+    """1 / (2 sqrt(x))."""
+
+    @staticmethod
+    def forward(ctx: Context, tensor: Tensor) -> Tensor:
+        root, inverse = tensor.roots()
+        ctx.save_for_backward(inverse)
+        return root
+
+    @staticmethod
+    def backward(ctx: Context, gradient: Tensor) -> Tensor:
+        return ctx.saved_tensors[0].mul(gradient).div(2)
+
+
+@replace_gradient("inv_sqrt")
+class InverseSquareRoot(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
+    """-1 / (2 x sqrt(x))."""
+
+    @staticmethod
+    def forward(ctx: Context, tensor: Tensor) -> Tensor:
+        inverse = tensor.inv_sqrt()
+        ctx.save_for_backward(inverse)
+        return inverse
+
+    @staticmethod
+    def backward(ctx: Context, gradient: Tensor) -> Tensor:
+        (inverse,) = ctx.saved_tensors
+        return inverse.square().mul(inverse).mul(gradient).div(-2)
+
+
+@replace_gradient("pow")
+class Power(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
+    """p x^(p - 1), for integers p."""
+
+    @staticmethod
+    def forward(ctx: Context, tensor: Tensor, power: float) -> Tensor:
+        ctx.save_multiple_for_backward((tensor, power))
+        return tensor.pow(power)
+
+    @staticmethod
+    def backward(ctx: Context, gradient: Tensor) -> Tensor:
+        tensor, power = ctx.saved_tensors
+        return gradient.mul(tensor.pow(power - 1)).mul(power) if power else gradient.mul(0)
+
+
+@replace_gradient("pos_pow")
+class PositivePower(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
+    """p x^(p - 1), for positive x and public p."""
+
+    @staticmethod
+    def forward(ctx: Context, tensor: Tensor, power: float) -> Tensor:
+        ctx.save_multiple_for_backward((tensor, power))
+        return tensor.pos_pow(power)
+
+    @staticmethod
+    def backward(ctx: Context, gradient: Tensor) -> Tensor:
+        tensor, power = ctx.saved_tensors
+        return gradient.mul(tensor.pos_pow(power - 1)).mul(power)
+
+
+@replace_gradient("polynomial")
+class Polynomial(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
+    """Sum of k c_k x^(k - 1), for public coefficients c_1, c_2, ..."""
+
+    @staticmethod
+    def forward(ctx: Context, tensor: Tensor, coeffs: Any, func: str = "mul") -> Tensor:  # noqa: ANN401
+        ctx.save_multiple_for_backward((tensor, torch.as_tensor(coeffs), func))
+        return tensor.polynomial(coeffs, func)
+
+    @staticmethod
+    def backward(ctx: Context, gradient: Tensor) -> Tensor:
+        tensor, coefficients, func = ctx.saved_tensors
+        slopes = coefficients * torch.arange(1, len(coefficients) + 1)
+        constant = float(slopes[0])
+        if len(slopes) == 1:
+            return gradient.mul(constant)
+        return tensor.polynomial(slopes[1:], func).add(constant).mul(gradient)
+
+
+@replace_gradient("index_add")
+class IndexAdd(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
+    """The gradient, and the rows of it that were added to."""
+
+    @staticmethod
+    def forward(ctx: Context, tensor: Tensor, dim: int, index: torch.Tensor, source: Tensor) -> Tensor:
+        ctx.save_multiple_for_backward((dim, index))
+        return tensor.index_add(dim, index, source)
+
+    @staticmethod
+    def backward(ctx: Context, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        dim, index = ctx.saved_tensors
+        return gradient, gradient.index_select(dim, index)
+
+
+@replace_gradient("scatter_add")
+class ScatterAdd(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
+    """The gradient, and the elements of it that were added to."""
+
+    @staticmethod
+    def forward(ctx: Context, tensor: Tensor, dim: int, index: torch.Tensor, source: Tensor) -> Tensor:
+        ctx.save_multiple_for_backward((dim, index, source.size()))
+        return tensor.scatter_add(dim, index, source)
+
+    @staticmethod
+    def backward(ctx: Context, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        dim, index, size = ctx.saved_tensors
+        if size != index.shape:
+            raise NotImplementedError("the gradient of scatter_add is for a source of the index's shape")
+        return gradient, gradient.gather(dim, index)
+
+
+@replace_gradient("scatter")
+class Scatter(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
+    """Nothing for what was overwritten; what was written gets its own. Each place is written once, as in torch."""
+
+    @staticmethod
+    def forward(ctx: Context, tensor: Tensor, dim: int, index: torch.Tensor, src: Tensor) -> Tensor:
+        ctx.save_multiple_for_backward((dim, index))
+        return tensor.scatter(dim, index, src)
+
+    @staticmethod
+    def backward(ctx: Context, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        dim, index = ctx.saved_tensors
+        kept = torch.ones(gradient.size(), dtype=torch.int64).scatter(dim, index, 0)
+        return gradient.mul(kept), gradient.gather(dim, index)
+
+
+# Pooling and transposed convolution
+
+
+@replace_gradient("avg_pool2d")
+class AvgPool2d(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
+    """Each window's gradient is spread over it evenly."""
+
+    @staticmethod
+    def forward(
+        ctx: Context, tensor: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False  # noqa: ANN401, FBT001, FBT002
+    ) -> Tensor:
+        ctx.save_for_backward(Windows.of(tensor.size(), kernel_size, stride, padding, ceil_mode=ceil_mode))
+        return tensor.avg_pool2d(kernel_size, stride, padding, ceil_mode)
+
+    @staticmethod
+    def backward(ctx: Context, gradient: Tensor) -> Tensor:
+        return gradient._avg_pool2d_backward(ctx.saved_tensors[0])  # noqa: SLF001 - the tensor's half of this
+
+
+def _transposed(name: str, forwards: str, pair: Callable[[Any], tuple[int, ...]]) -> None:
+    class Transposed(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
+        @staticmethod
+        def forward(
+            ctx: Context,
+            tensor: Tensor,
+            kernel: Tensor,
+            stride: Any = 1,  # noqa: ANN401
+            padding: Any = 0,  # noqa: ANN401
+            output_padding: Any = 0,  # noqa: ANN401
+            groups: int = 1,
+            dilation: Any = 1,  # noqa: ANN401
+        ) -> Tensor:
+            steps = {"stride": pair(stride), "padding": pair(padding), "dilation": pair(dilation)}
+            ctx.save_multiple_for_backward((tensor, kernel, steps, groups))
+            return getattr(tensor, name)(
+                kernel, **steps, output_padding=pair(output_padding), groups=groups
+            )
+
+        @staticmethod
+        def backward(ctx: Context, gradient: Tensor) -> tuple[Tensor, Tensor]:
+            tensor, kernel, steps, groups = ctx.saved_tensors
+            if groups != 1:
+                raise NotImplementedError(f"the gradient of {name} is for one group")
+            towards_input = getattr(gradient, forwards)(kernel, **steps)
+            # As a convolution of the gradient with the input, batch and channels exchanged, stride and dilation too.
+            swapped = {**steps, "stride": steps["dilation"], "dilation": steps["stride"]}
+            slopes = getattr(gradient.transpose(0, 1), forwards)(tensor.transpose(0, 1), **swapped)
+            slopes = slopes.transpose(0, 1)
+            for dim in range(2, kernel.dim()):
+                slopes = slopes.narrow(dim, 0, kernel.size(dim))
+            return towards_input, slopes
+
+    Transposed.__doc__ = f"The gradient of {name}."
+    replace_gradient(name)(Transposed)
+
+
+def _numbers(count: int) -> Callable[[Any], tuple[int, ...]]:
+    return lambda value: (value,) * count if isinstance(value, int) else tuple(value)
+
+
+_transposed("conv_transpose1d", "conv1d", _numbers(1))
+_transposed("conv_transpose2d", "conv2d", _numbers(2))
