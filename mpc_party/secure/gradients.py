@@ -1,20 +1,19 @@
 """Gradients that CrypTen lacks or has wrong, registered with its autograd. Imported by `tensor` for that effect.
 
 CrypTen 0.4.1 forgets the graph at `where`, `expand`, `repeat`, `unfold`, `inv_sqrt`, `index_add`, `scatter_add` and
-transposed convolutions; counts an element that is taken twice only once; fails for sums, means and variances over
+transposed convolutions (`pooling_gradients`); counts an element that is taken twice only once; fails for sums, means and variances over
 several dimensions and for negative ones in `narrow`; ignores `ceil_mode`; drops a dimension in norms; has a wrong
 derivative of non-integer powers; and changes the coefficients of a polynomial. Its dropout reads a generator that
 `crypten.init` would seed.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 
 from mpc_party.secure.crypten_compat import AutogradFunction, replace_gradient
-from mpc_party.secure.pooling import Windows
 from mpc_party.secure.sharing import open_words_many, random_shares
 
 Tensor = Any  # ReplicatedTensor, which this module must not import
@@ -386,67 +385,3 @@ class Scatter(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
         dim, index = ctx.saved_tensors
         kept = torch.ones(gradient.size(), dtype=torch.int64).scatter(dim, index, 0)
         return gradient.mul(kept), gradient.gather(dim, index)
-
-
-# Pooling and transposed convolution
-
-
-@replace_gradient("avg_pool2d")
-class AvgPool2d(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
-    """Each window's gradient is spread over it evenly."""
-
-    @staticmethod
-    def forward(
-        ctx: Context, tensor: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False  # noqa: ANN401, FBT001, FBT002
-    ) -> Tensor:
-        ctx.save_for_backward(Windows.of(tensor.size(), kernel_size, stride, padding, ceil_mode=ceil_mode))
-        return tensor.avg_pool2d(kernel_size, stride, padding, ceil_mode)
-
-    @staticmethod
-    def backward(ctx: Context, gradient: Tensor) -> Tensor:
-        return gradient._avg_pool2d_backward(ctx.saved_tensors[0])  # noqa: SLF001 - the tensor's half of this
-
-
-def _transposed(name: str, forwards: str, pair: Callable[[Any], tuple[int, ...]]) -> None:
-    class Transposed(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
-        @staticmethod
-        def forward(
-            ctx: Context,
-            tensor: Tensor,
-            kernel: Tensor,
-            stride: Any = 1,  # noqa: ANN401
-            padding: Any = 0,  # noqa: ANN401
-            output_padding: Any = 0,  # noqa: ANN401
-            groups: int = 1,
-            dilation: Any = 1,  # noqa: ANN401
-        ) -> Tensor:
-            steps = {"stride": pair(stride), "padding": pair(padding), "dilation": pair(dilation)}
-            ctx.save_multiple_for_backward((tensor, kernel, steps, groups))
-            return getattr(tensor, name)(
-                kernel, **steps, output_padding=pair(output_padding), groups=groups
-            )
-
-        @staticmethod
-        def backward(ctx: Context, gradient: Tensor) -> tuple[Tensor, Tensor]:
-            tensor, kernel, steps, groups = ctx.saved_tensors
-            if groups != 1:
-                raise NotImplementedError(f"the gradient of {name} is for one group")
-            towards_input = getattr(gradient, forwards)(kernel, **steps)
-            # As a convolution of the gradient with the input, batch and channels exchanged, stride and dilation too.
-            swapped = {**steps, "stride": steps["dilation"], "dilation": steps["stride"]}
-            slopes = getattr(gradient.transpose(0, 1), forwards)(tensor.transpose(0, 1), **swapped)
-            slopes = slopes.transpose(0, 1)
-            for dim in range(2, kernel.dim()):
-                slopes = slopes.narrow(dim, 0, kernel.size(dim))
-            return towards_input, slopes
-
-    Transposed.__doc__ = f"The gradient of {name}."
-    replace_gradient(name)(Transposed)
-
-
-def _numbers(count: int) -> Callable[[Any], tuple[int, ...]]:
-    return lambda value: (value,) * count if isinstance(value, int) else tuple(value)
-
-
-_transposed("conv_transpose1d", "conv1d", _numbers(1))
-_transposed("conv_transpose2d", "conv2d", _numbers(2))

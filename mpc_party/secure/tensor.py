@@ -14,10 +14,18 @@ import torch
 from mpc_party.secure import (
     comparison,
     gradients,  # noqa: F401 - registers what CrypTen's autograd lacks
+    pooling_gradients,  # noqa: F401 - the same
 )
 from mpc_party.secure.choices import Choices
 from mpc_party.secure.conversion import random_fractions
-from mpc_party.secure.crypten_compat import CrypTensor, cat, register_cryptensor, set_default_cryptensor_type, stack
+from mpc_party.secure.crypten_compat import (
+    CrypTensor,
+    cat,
+    register_cryptensor,
+    set_default_cryptensor_type,
+    stack,
+    where,
+)
 from mpc_party.secure.encoding import fixed
 from mpc_party.secure.functions import Functions
 from mpc_party.secure.holder import operand
@@ -27,6 +35,15 @@ from mpc_party.secure.sharing import PrivateInput, constant, open_shares, open_t
 NAME = "replicated"
 
 Convolution = Callable[..., torch.Tensor]
+
+# What `public tensor, operator, secret` means to the secret.
+_REFLECTED = {
+    "add": "add", "__add__": "add", "sub": "__rsub__", "__sub__": "__rsub__", "mul": "mul", "__mul__": "mul",
+    "matmul": "__rmatmul__", "__matmul__": "__rmatmul__", "div": "__rtruediv__", "true_divide": "__rtruediv__",
+    "__truediv__": "__rtruediv__", "__div__": "__rtruediv__",
+    "lt": "gt", "gt": "lt", "le": "ge", "ge": "le", "eq": "eq", "ne": "ne",
+    "__lt__": "gt", "__gt__": "lt", "__le__": "ge", "__ge__": "le", "__eq__": "eq", "__ne__": "ne",
+}  # fmt: skip
 
 
 @register_cryptensor(NAME)
@@ -88,7 +105,10 @@ class ReplicatedTensor(Functions, Choices, CrypTensor):  # type: ignore[misc] # 
         return ReplicatedTensor(self.shares.clone())
 
     def shallow_copy(self) -> "ReplicatedTensor":
-        """Another tensor with the same shares."""
+        """Another tensor with the same shares; a clone where a gradient is wanted, which CrypTen's forgets."""
+        if self._on_tape():
+            copy: ReplicatedTensor = self.__getattribute__("clone")()
+            return copy
         return ReplicatedTensor(self.shares)
 
     def copy_(self, other: "ReplicatedTensor") -> Self:
@@ -124,11 +144,12 @@ class ReplicatedTensor(Functions, Choices, CrypTensor):  # type: ignore[misc] # 
         Returns:
             the values in float64; None at the others, where `dst` is given.
         """
-        return open_shares(self.shares) if dst is None else open_to(dst, self.shares)
+        shares = self.shares.contiguous()
+        return open_shares(shares) if dst is None else open_to(dst, shares)
 
     def reveal(self) -> torch.Tensor:
         """Open the ring words (int64) to all parties, without decoding. Collective; one round."""
-        return open_words_many([self.shares])[0]
+        return open_words_many([self.shares.contiguous()])[0]
 
     # Arithmetic
 
@@ -153,7 +174,14 @@ class ReplicatedTensor(Functions, Choices, CrypTensor):  # type: ignore[misc] # 
         return self.closed(self.shares @ operand(other))
 
     def __rmatmul__(self, other: Any) -> "ReplicatedTensor":  # noqa: ANN401 - as add
-        return self.closed(operand(other) @ self.shares)
+        if not self._on_tape():
+            return self.closed(operand(other) @ self.shares)
+        if min(self.dim(), other.dim()) < 2:
+            raise NotImplementedError("the gradient of a public matrix on the left needs two dimensions on each side")
+        return self.transpose(-1, -2).matmul(other.transpose(-1, -2)).transpose(-1, -2)  # type: ignore[no-any-return] # CrypTen's
+
+    def __rtruediv__(self, other: Any) -> "ReplicatedTensor":  # noqa: ANN401 - as add
+        return self.reciprocal().mul(other)
 
     def div(self, other: Any) -> "ReplicatedTensor":  # noqa: ANN401 - as add
         """Divide by a public value, through its reciprocal to f significant bits: one round. By a secret: CrypTen's."""
@@ -211,6 +239,12 @@ class ReplicatedTensor(Functions, Choices, CrypTensor):  # type: ignore[misc] # 
         if not self._on_tape():
             return tuple(self.wrap(part) for part in self.shares.unbind(dim))
         return tuple(self.narrow(dim, i, 1).squeeze(dim) for i in range(self.shares.size(dim)))
+
+    def __getitem__(self, index: Any) -> "ReplicatedTensor":  # noqa: ANN401 - whatever torch takes between brackets
+        if self._on_tape():  # brackets do not ask CrypTen's autograd by themselves
+            result: ReplicatedTensor = self.__getattribute__("__getitem__")(index)
+            return result
+        return self.wrap(self.shares[index])
 
     def __iter__(self) -> Iterator["ReplicatedTensor"]:
         return iter(self.unbind(0))
@@ -322,13 +356,18 @@ class ReplicatedTensor(Functions, Choices, CrypTensor):  # type: ignore[misc] # 
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401 - as the function
-        """What torch's own functions do with a secret: join it, or take its shape."""
+        """What torch does with a secret: operators with a public tensor on the left, joins, and what takes its shape."""
         del types
+        name = func.__name__
+        if name in _REFLECTED and isinstance(args[0], torch.Tensor):
+            return getattr(args[1], _REFLECTED[name])(args[0])
         if func in (torch.ones_like, torch.zeros_like):
             return func(torch.empty(args[0].size()), *args[1:], **(kwargs or {}))
         if func in (torch.cat, torch.stack):
             return (cat if func is torch.cat else stack)(list(args[0]), *args[1:], **(kwargs or {}))
-        raise NotImplementedError(f"torch.{func.__name__} does not take secret tensors: use their methods")
+        if func is torch.where and len(args) == 3:
+            return where(*args)
+        raise NotImplementedError(f"torch.{name} does not take secret tensors: use their methods")
 
     @property
     def device(self) -> torch.device:

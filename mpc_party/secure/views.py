@@ -119,6 +119,10 @@ class Views:
         shape = sizes[0] if len(sizes) == 1 and not isinstance(sizes[0], int) else sizes
         return self._like(self._padded(len(shape)).expand(-1, *shape))
 
+    def contiguous(self) -> Self:
+        """As torch.Tensor.contiguous: the words of each component in one piece, as they go to the wire."""
+        return self._like(self.words.contiguous())
+
     def squeeze(self, dim: int | Sequence[int] | None = None) -> Self:
         """As torch.squeeze."""
         if dim is None:
