@@ -102,9 +102,7 @@ class Choices(Holder):
 
         Rounds: those of `largest_along` of a window, and for the indices those of a place: see `Choices`.
         """
-        windows = Windows.of(
-            self.shares.shape, kernel_size, stride, padding, dilation, ceil_mode=ceil_mode
-        )
+        windows = Windows.of(self.shares.shape, kernel_size, stride, padding, dilation, ceil_mode=ceil_mode)
         rows = windows.rows(self.shares)
         values = _largest(rows, -1)
         if not return_indices:

@@ -64,6 +64,7 @@ def _give_each_context_its_own_state() -> None:
 
 _give_each_context_its_own_state()
 
+
 def replace_gradient(name: str) -> Callable[[T], T]:
     """A class decorator: autograd uses this `AutogradFunction` for the method of that name.
 
@@ -78,12 +79,12 @@ def replace_gradient(name: str) -> Callable[[T], T]:
     return replace
 
 
-_shipped = OmegaConf.to_container(crypten.cfg.config)["functions"]
+_shipped: Any = OmegaConf.to_container(crypten.cfg.config)
 
 
 def changed(*names: str) -> bool:
     """Whether one of these settings of `settings.functions` differs from what CrypTen ships."""
-    return any(settings.functions[name] != _shipped[name] for name in names)
+    return any(settings.functions[name] != _shipped["functions"][name] for name in names)
 
 
 cat = crypten.cat

@@ -78,4 +78,3 @@ def logistic(x: ReplicatedShares, *, squarings: int = SQUARINGS) -> Steps[Replic
 def hyperbolic_tangent(x: ReplicatedShares, *, squarings: int = SQUARINGS) -> Steps[ReplicatedShares]:
     """2 / (1 + e^-2x) - 1. Cost: `logistic`."""
     return (yield from logistic.steps(x * 2, squarings=squarings)) * 2 - 1
-

@@ -10,6 +10,7 @@ iteration runs as it is there, with the setting.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any, Self
 
 import torch
@@ -48,7 +49,7 @@ class Functions(Holder):
         Rounds: one comparison, and 5 times those of `reduce`. Settings: `log_iterations`, `log_exp_iterations`, `log_order`.
         """
         if changed("log_iterations", "log_exp_iterations", "log_order"):
-            return _crypten(approximations.log(self, input_in_01))
+            return self.adopted(approximations.log(self, input_in_01))
         return self.wrap(normalising.logarithm(self.shares, high=_high(input_in_01)))
 
     def reciprocal(self, input_in_01: bool = False) -> Self:  # noqa: FBT001, FBT002 - CrypTen's signature
@@ -62,10 +63,8 @@ class Functions(Holder):
         another comparison and two more for the sign. Settings: `reciprocal_all_pos`, `reciprocal_method`,
         `reciprocal_nr_iters`, `reciprocal_log_iters`, `reciprocal_initial`.
         """
-        if changed(
-            "reciprocal_method", "reciprocal_nr_iters", "reciprocal_log_iters", "reciprocal_initial"
-        ):
-            return _crypten(approximations.reciprocal(self, input_in_01))
+        if changed("reciprocal_method", "reciprocal_nr_iters", "reciprocal_log_iters", "reciprocal_initial"):
+            return self.adopted(approximations.reciprocal(self, input_in_01))
         if input_in_01 or settings.functions.reciprocal_all_pos:
             return self.wrap(normalising.reciprocal(self.shares, high=_high(input_in_01)))
         sign = 1 - 2 * less_than_zero(self.shares)
@@ -86,7 +85,7 @@ class Functions(Holder):
         Error: 4e-5 (1 + 1/sqrt(x)) for 2^-16 <= x < 2^15; x <= 0 gives 0. Rounds and settings: as `sqrt`.
         """
         if changed("sqrt_nr_iters", "sqrt_nr_initial"):
-            return _crypten(_newton_inverse_root(self))
+            return self.adopted(_newton_inverse_root(self))
         return self.roots()[1]
 
     def roots(self) -> tuple[Self, Self]:
@@ -105,13 +104,13 @@ class Functions(Holder):
         "reciprocal"; "chebyshev" is CrypTen's, for |x| <= 2.
         """
         if settings.functions.sigmoid_tanh_method != "reciprocal":
-            return _crypten(approximations.sigmoid(self))
+            return self.adopted(approximations.sigmoid(self))
         return self.wrap(exponentials.logistic(self.shares, squarings=_squarings()))
 
     def tanh(self) -> Self:
         """Hyperbolic tangent. Error: 4e-4 for |x| <= 160. Rounds and settings as `sigmoid`; "chebyshev" is for |x| <= 1."""
         if settings.functions.sigmoid_tanh_method != "reciprocal":
-            return _crypten(approximations.tanh(self))
+            return self.adopted(approximations.tanh(self))
         return self.wrap(exponentials.hyperbolic_tangent(self.shares, squarings=_squarings()))
 
     def erf(self) -> Self:
@@ -119,9 +118,7 @@ class Functions(Holder):
 
         Error: 1.5e-4 for all x. Rounds: one ReLU and 8 times those of `reduce`. Settings: `erf_iterations`, the degree in x^2.
         """
-        return self.wrap(
-            trigonometry.error_function(self.shares, terms=settings.functions.erf_iterations)
-        )
+        return self.wrap(trigonometry.error_function(self.shares, terms=settings.functions.erf_iterations))
 
     def cossin(self) -> tuple[Self, Self]:
         """Cos x and sin x. CrypTen's err by 0.02 at |x| = 1 and by 0.6 at 32, in three times the rounds.
@@ -143,7 +140,7 @@ class Functions(Holder):
         return self.cossin()[1]
 
     def softmax(self, dim: int, **_: object) -> Self:
-        """e^x along `dim`, divided by its sum.
+        """The powers e^x along `dim`, divided by their sum.
 
         Error: 3e-4 for differences up to 320. Rounds: the largest of n (`largest_along`), then those of `exp`, one
         comparison and 7 times those of `reduce`.
@@ -172,8 +169,36 @@ class Functions(Holder):
         powers = exponentials.exponential(self._shifted(dim), squarings=_squarings())
         return powers, *self._total(powers, dim)
 
+    def mean(self, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Self:  # noqa: FBT001, FBT002 - torch's
+        """The mean of all, or along dimensions. Rounds as `div`.
+
+        Raises:
+            ValueError: it would be the mean of nothing.
+        """
+        total = self.shares.sum(dim, keepdim=keepdim)
+        if self.shares.numel() == 0:
+            raise ValueError("the mean of no values is not defined")
+        sum_of_all: Any = self.wrap(total)
+        return self.adopted(sum_of_all.div(self.shares.numel() // total.numel()))
+
+    def var(
+        self,
+        dim: int | Sequence[int] | None = None,
+        unbiased: bool = False,  # noqa: FBT001, FBT002 - CrypTen's
+        keepdim: bool = False,  # noqa: FBT001, FBT002 - CrypTen's
+    ) -> Self:
+        """The variance of all, or along dimensions. As CrypTen has it, `unbiased` divides by n, and else n - 1.
+
+        Rounds: those of `mean`, twice, and that of one `reduce`.
+        """
+        tensor: Any = self
+        mean = tensor.mean() if dim is None else tensor.mean(dim, keepdim=True)
+        squares = tensor.sub(mean).square().sum(dim, keepdim=keepdim)
+        count = self.shares.numel() // squares.shares.numel()
+        return self.adopted(squares.div(max(count if unbiased else count - 1, 1)))
+
     def pow(self, p: float, **_: object) -> Self:
-        """x to an integer power, by squaring. (CrypTen's gives x^6 for p = 5.)
+        """X to an integer power, by squaring. (CrypTen's gives x^6 for p = 5.)
 
         Error: |p| |x|^(|p|-1) units in the last place and more. Rounds: 2 log2(p) times those of `reduce` at most; with
         negative p also those of `reciprocal`.
@@ -239,10 +264,6 @@ def _squarings() -> int:
 
 def _high(in_unit_interval: bool) -> int:  # noqa: FBT001 - CrypTen's flag
     return _UNIT if in_unit_interval else normalising.HIGH
-
-
-def _crypten(result: Any) -> Any:  # noqa: ANN401 - a result of CrypTen's own functions, which have no types
-    return result
 
 
 def _newton_inverse_root(x: Any) -> Any:  # noqa: ANN401 - a tensor

@@ -3,9 +3,10 @@
 CrypTen 0.4.1 forgets the graph at `where`, `expand`, `repeat`, `unfold`, `inv_sqrt`, `index_add`, `scatter_add` and
 transposed convolutions (`pooling_gradients`); counts an element that is taken twice only once; fails for sums, means and variances over
 several dimensions and for negative ones in `narrow`; ignores `ceil_mode`; drops a dimension in norms; has a wrong
-derivative of non-integer powers; and changes the coefficients of a polynomial. Its dropout reads a generator that
-`crypten.init` would seed.
+derivative of non-integer powers; and changes the coefficients of a polynomial.
 """
+
+# ruff: noqa: ANN401, D102, FBT001, FBT002 - CrypTen's signatures; what `forward` and `backward` do is the class's text
 
 import math
 from collections.abc import Sequence
@@ -14,7 +15,6 @@ from typing import Any
 import torch
 
 from mpc_party.secure.crypten_compat import AutogradFunction, replace_gradient
-from mpc_party.secure.sharing import open_words_many, random_shares
 
 Tensor = Any  # ReplicatedTensor, which this module must not import
 Context = Any  # CrypTen's AutogradContext
@@ -34,8 +34,11 @@ def unbroadcast(gradient: Tensor, shape: Sequence[int]) -> Tensor:
 
 
 def _rearrangement(name: str) -> None:
-    def rearranged(numbers: torch.Tensor, arguments: Any, options: Any) -> torch.Tensor:  # noqa: ANN401 - torch's
-        if name == "take" and (dim := options.get("dimension", arguments[1] if len(arguments) > 1 else None)) is not None:
+    def rearranged(numbers: torch.Tensor, arguments: Any, options: Any) -> torch.Tensor:
+        if (
+            name == "take"
+            and (dim := options.get("dimension", arguments[1] if len(arguments) > 1 else None)) is not None
+        ):
             index: list[Any] = [slice(None)] * numbers.dim()
             index[dim] = arguments[0]
             return numbers[tuple(index)] if numbers.dim() else numbers.take(arguments[0])
@@ -46,7 +49,7 @@ def _rearrangement(name: str) -> None:
 
     class Rearranged(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
         @staticmethod
-        def forward(ctx: Context, tensor: Tensor, *arguments: Any, **options: Any) -> Tensor:  # noqa: ANN401
+        def forward(ctx: Context, tensor: Tensor, *arguments: Any, **options: Any) -> Tensor:
             ctx.save_multiple_for_backward((tensor.size(), arguments, options))
             return getattr(tensor, name)(*arguments, **options)
 
@@ -93,7 +96,7 @@ class Sum(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
     """Every summand gets the gradient of the sum."""
 
     @staticmethod
-    def forward(ctx: Context, tensor: Tensor, *args: Any, **kwargs: Any) -> Tensor:  # noqa: ANN401
+    def forward(ctx: Context, tensor: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         dims, keepdim = _reduction(tensor.size(), args, kwargs)
         ctx.save_multiple_for_backward((tensor.size(), dims, keepdim))
         return tensor.sum(dims, keepdim=keepdim)
@@ -109,7 +112,7 @@ class Mean(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
     """Every element gets its part of the gradient."""
 
     @staticmethod
-    def forward(ctx: Context, tensor: Tensor, *args: Any, **kwargs: Any) -> Tensor:  # noqa: ANN401
+    def forward(ctx: Context, tensor: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         dims, keepdim = _reduction(tensor.size(), args, kwargs)
         ctx.save_multiple_for_backward((tensor.size(), dims, keepdim))
         return tensor.mean(dims, keepdim=keepdim)
@@ -126,12 +129,14 @@ class Variance(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
     """2 (x - mean) / divisor."""
 
     @staticmethod
-    def forward(ctx: Context, tensor: Tensor, *args: Any, **kwargs: Any) -> Tensor:  # noqa: ANN401
+    def forward(ctx: Context, tensor: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         named = dict(zip(("dim", "unbiased", "keepdim"), args, strict=False)) | kwargs
         unbiased = bool(named.pop("unbiased", False))
         dims, keepdim = _reduction(tensor.size(), (), named)
         centred = tensor.sub(tensor.mean(dims, keepdim=True))
-        ctx.save_multiple_for_backward((centred, dims, keepdim, variance_divisor(tensor, dims, unbiased=unbiased)))
+        ctx.save_multiple_for_backward(
+            (centred, dims, keepdim, variance_divisor(tensor, dims, unbiased=unbiased))
+        )
         return tensor.var(dims, unbiased=unbiased, keepdim=keepdim)
 
     @staticmethod
@@ -142,7 +147,7 @@ class Variance(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
 
 def variance_divisor(tensor: Tensor, dims: list[int], *, unbiased: bool) -> int:
     """What CrypTen divides squares by: all where `unbiased`, one less where not, the reverse of torch; at least 1."""
-    count = math.prod(tensor.size(d) for d in dims)
+    count: int = math.prod(tensor.size(d) for d in dims)
     return max(count if unbiased else count - 1, 1)
 
 
@@ -151,7 +156,9 @@ class Norm(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
     """The p-norm: x / norm for p = 2, the sign of x for p = 1, that of the largest for p = inf."""
 
     @staticmethod
-    def forward(ctx: Context, tensor: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False) -> Tensor:  # noqa: ANN401, FBT001, FBT002
+    def forward(
+        ctx: Context, tensor: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False
+    ) -> Tensor:
         dims, _ = _reduction(tensor.size(), (dim,), {})
         options = {} if dim is None else {"dim": dim, "keepdim": keepdim}
         if p in ("fro", 2):
@@ -197,63 +204,6 @@ class Where(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
         mask = condition.to(torch.int64) if isinstance(condition, torch.Tensor) else condition
         chosen = gradient.mul(mask)
         return unbroadcast(chosen, size), unbroadcast(gradient.sub(chosen), other_size)
-
-
-def _public_mask(shape: Sequence[int], p: float) -> torch.Tensor:
-    """0 with probability p, else 1: the same at all parties, chosen by none. One opening of random words."""
-    if not 0 <= p <= 1:
-        raise ValueError("a dropout probability is between 0 and 1")
-    words = open_words_many([random_shares(tuple(shape))])[0]
-    # Uniform in [-2^63, 2^63); a float64 threshold is exact enough.
-    return (words.to(torch.float64) * 2.0**-64 + 0.5 >= p).to(torch.int64)
-
-
-class _Dropout(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
-    """Zeros at random places, which all parties know, as in CrypTen: places say nothing about values."""
-
-    @staticmethod
-    def places(size: torch.Size) -> tuple[int, ...]:
-        """The shape of what is kept or dropped as one."""
-        return tuple(size)
-
-    @classmethod
-    def run(cls, ctx: Context, tensor: Tensor, p: float, *, training: bool) -> Tensor:
-        """Drop, and scale up the rest by 1 / (1 - p). One opening and one `reduce`; neither outside of training."""
-        if not training:
-            return tensor.clone()
-        mask = _public_mask(cls.places(tensor.size()), p)
-        factor = mask / (1 - p) if p < 1 else mask * 0.0
-        ctx.save_for_backward(factor)
-        return tensor.mul(factor)
-
-    @staticmethod
-    def backward(ctx: Context, gradient: Tensor) -> Tensor:
-        return gradient.mul(ctx.saved_tensors[0]) if ctx.saved_tensors else gradient
-
-
-@replace_gradient("dropout")
-class Dropout(_Dropout):
-    """Each element by itself."""
-
-    @staticmethod
-    def forward(ctx: Context, tensor: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:  # noqa: FBT001, FBT002 - CrypTen's
-        del inplace
-        return Dropout.run(ctx, tensor, p, training=training)
-
-
-@replace_gradient("_feature_dropout")
-class FeatureDropout(_Dropout):
-    """Whole channels: the first two dimensions choose."""
-
-    @staticmethod
-    def places(size: torch.Size) -> tuple[int, ...]:
-        """One choice for each sample and channel."""
-        return (*size[:2], *[1] * (len(size) - 2))
-
-    @staticmethod
-    def forward(ctx: Context, tensor: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:  # noqa: FBT001, FBT002 - CrypTen's
-        del inplace
-        return FeatureDropout.run(ctx, tensor, p, training=training)
 
 
 # Functions
@@ -325,7 +275,7 @@ class Polynomial(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
     """Sum of k c_k x^(k - 1), for public coefficients c_1, c_2, ..."""
 
     @staticmethod
-    def forward(ctx: Context, tensor: Tensor, coeffs: Any, func: str = "mul") -> Tensor:  # noqa: ANN401
+    def forward(ctx: Context, tensor: Tensor, coeffs: Any, func: str = "mul") -> Tensor:
         ctx.save_multiple_for_backward((tensor, torch.as_tensor(coeffs), func))
         return tensor.polynomial(coeffs, func)
 

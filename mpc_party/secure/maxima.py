@@ -23,9 +23,7 @@ def require_method(method: str) -> None:
 
 
 @collective
-def largest_along(
-    x: ReplicatedShares, dim: int, *, method: str = "log_reduction"
-) -> Steps[ReplicatedShares]:
+def largest_along(x: ReplicatedShares, dim: int, *, method: str = "log_reduction") -> Steps[ReplicatedShares]:
     """The largest along `dim`, which disappears: exact, where no two differ by 2^(63 - fraction_bits). Collective.
 
     Args:

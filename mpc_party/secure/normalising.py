@@ -51,7 +51,8 @@ class Normal:
     @property
     def exponents(self) -> Floats:
         """E for each of the bits: m = x 2^-e is in [1/2, 1)."""
-        return np.arange(self.at_least.shape[0]) + 1.0 + self.low
+        exponents: Floats = np.arange(self.at_least.shape[0], dtype=np.float64) + (1 + self.low)
+        return exponents
 
 
 @collective
@@ -99,7 +100,9 @@ def logarithm(x: ReplicatedShares, low: int | None = None, high: int = HIGH) -> 
 
 
 @collective
-def roots(x: ReplicatedShares, low: int | None = None, high: int = HIGH) -> Steps[tuple[ReplicatedShares, ReplicatedShares]]:
+def roots(
+    x: ReplicatedShares, low: int | None = None, high: int = HIGH
+) -> Steps[tuple[ReplicatedShares, ReplicatedShares]]:
     """The square root of x and its reciprocal. Cost: `normalise`, and 5 times that of `reduce`, two words per element."""
     normal = yield from normalise.steps(x, low, high)
     wanted = [series(np.sqrt, DEGREE, 0.5, 1.0), series(_inverse_root, DEGREE, 0.5, 1.0)]

@@ -129,9 +129,7 @@ class Windows:
         return total[..., :-1].reshape(*lead, height, width)
 
 
-def _batched(
-    x: ReplicatedShares, function: Callable[[torch.Tensor], torch.Tensor]
-) -> ReplicatedShares:
+def _batched(x: ReplicatedShares, function: Callable[[torch.Tensor], torch.Tensor]) -> ReplicatedShares:
     """Apply to the last two dimensions, with the others as one batch."""
     lead = x.shape[:-2]
     pooled = x.reshape(-1, 1, *x.shape[-2:]).linear(function)

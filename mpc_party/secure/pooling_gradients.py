@@ -4,6 +4,8 @@ CrypTen ignores `ceil_mode` where it averages, refuses to pool with a padding th
 and forgets the graph at transposed convolutions.
 """
 
+# ruff: noqa: ANN401, D102, FBT001, FBT002 - CrypTen's signatures; what `forward` and `backward` do is the class's text
+
 from collections.abc import Callable
 from typing import Any
 
@@ -20,7 +22,12 @@ class AvgPool2d(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
 
     @staticmethod
     def forward(
-        ctx: Context, tensor: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False  # noqa: ANN401, FBT001, FBT002
+        ctx: Context,
+        tensor: Tensor,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        ceil_mode: bool = False,
     ) -> Tensor:
         ctx.save_for_backward(Windows.of(tensor.size(), kernel_size, stride, padding, ceil_mode=ceil_mode))
         return tensor.avg_pool2d(kernel_size, stride, padding, ceil_mode)
@@ -38,12 +45,12 @@ class MaxPool2d(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
     def forward(
         ctx: Context,
         tensor: Tensor,
-        kernel_size: Any,  # noqa: ANN401
-        padding: Any = 0,  # noqa: ANN401
-        stride: Any = None,  # noqa: ANN401
-        dilation: Any = 1,  # noqa: ANN401
-        ceil_mode: bool = False,  # noqa: FBT001, FBT002
-        return_indices: bool = False,  # noqa: FBT001, FBT002
+        kernel_size: Any,
+        padding: Any = 0,
+        stride: Any = None,
+        dilation: Any = 1,
+        ceil_mode: bool = False,
+        return_indices: bool = False,
     ) -> Tensor:
         geometry = (kernel_size, padding, stride, dilation, ceil_mode)
         output, indices = tensor.max_pool2d(*geometry, return_indices=True)
@@ -66,17 +73,15 @@ def _transposed(name: str, forwards: str, pair: Callable[[Any], tuple[int, ...]]
             ctx: Context,
             tensor: Tensor,
             kernel: Tensor,
-            stride: Any = 1,  # noqa: ANN401
-            padding: Any = 0,  # noqa: ANN401
-            output_padding: Any = 0,  # noqa: ANN401
+            stride: Any = 1,
+            padding: Any = 0,
+            output_padding: Any = 0,
             groups: int = 1,
-            dilation: Any = 1,  # noqa: ANN401
+            dilation: Any = 1,
         ) -> Tensor:
             steps = {"stride": pair(stride), "padding": pair(padding), "dilation": pair(dilation)}
             ctx.save_multiple_for_backward((tensor, kernel, steps, groups))
-            return getattr(tensor, name)(
-                kernel, **steps, output_padding=pair(output_padding), groups=groups
-            )
+            return getattr(tensor, name)(kernel, **steps, output_padding=pair(output_padding), groups=groups)
 
         @staticmethod
         def backward(ctx: Context, gradient: Tensor) -> tuple[Tensor, Tensor]:

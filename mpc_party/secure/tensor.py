@@ -13,7 +13,8 @@ import torch
 
 from mpc_party.secure import (
     comparison,
-    gradients,  # noqa: F401 - registers what CrypTen's autograd lacks
+    dropping,  # noqa: F401 - registers what CrypTen's autograd lacks
+    gradients,  # noqa: F401 - the same
     pooling_gradients,  # noqa: F401 - the same
 )
 from mpc_party.secure.choices import Choices
@@ -94,7 +95,7 @@ class ReplicatedTensor(Functions, Choices, CrypTensor):  # type: ignore[misc] # 
         """Wrap shares that this party holds, for instance of a dealt model's weights. Local."""
         return ReplicatedTensor(shares)
 
-    def wrap(self, shares: ReplicatedShares) -> "ReplicatedTensor":  # type: ignore[override] # has no subclasses
+    def wrap(self, shares: ReplicatedShares) -> "ReplicatedTensor":
         """A new tensor around shares. Local."""
         return ReplicatedTensor(shares)
 
@@ -177,7 +178,9 @@ class ReplicatedTensor(Functions, Choices, CrypTensor):  # type: ignore[misc] # 
         if not self._on_tape():
             return self.closed(operand(other) @ self.shares)
         if min(self.dim(), other.dim()) < 2:
-            raise NotImplementedError("the gradient of a public matrix on the left needs two dimensions on each side")
+            raise NotImplementedError(
+                "the gradient of a public matrix on the left needs two dimensions on each side"
+            )
         return self.transpose(-1, -2).matmul(other.transpose(-1, -2)).transpose(-1, -2)  # type: ignore[no-any-return] # CrypTen's
 
     def __rtruediv__(self, other: Any) -> "ReplicatedTensor":  # noqa: ANN401 - as add
@@ -252,32 +255,6 @@ class ReplicatedTensor(Functions, Choices, CrypTensor):  # type: ignore[misc] # 
     def _on_tape(self) -> bool:
         return bool(CrypTensor.AUTOGRAD_ENABLED and self.requires_grad)
 
-    def mean(self, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> "ReplicatedTensor":  # noqa: FBT001, FBT002 - torch's
-        """The mean of all, or along dimensions. Rounds as `div`.
-
-        Raises:
-            ValueError: it would be the mean of nothing.
-        """
-        total = self.shares.sum(dim, keepdim=keepdim)
-        if self.shares.numel() == 0:
-            raise ValueError("the mean of no values is not defined")
-        return self.wrap(total).div(self.shares.numel() // total.numel())
-
-    def var(
-        self,
-        dim: int | Sequence[int] | None = None,
-        unbiased: bool = False,  # noqa: FBT001, FBT002 - CrypTen's
-        keepdim: bool = False,  # noqa: FBT001, FBT002 - CrypTen's
-    ) -> "ReplicatedTensor":
-        """The variance of all, or along dimensions. As CrypTen has it, `unbiased` divides by n, and else n - 1.
-
-        Rounds: those of `mean`, twice, and that of one `reduce`.
-        """
-        mean = self.mean() if dim is None else self.mean(dim, keepdim=True)
-        squares = self.sub(mean).square().sum(dim, keepdim=keepdim)
-        count = self.shares.numel() // squares.shares.numel()
-        return squares.div(max(count if unbiased else count - 1, 1))  # type: ignore[no-any-return] # CrypTen's
-
     # Comparison: 0 and 1 at scale 0
 
     def _ltz(self) -> "ReplicatedTensor":
@@ -335,7 +312,7 @@ class ReplicatedTensor(Functions, Choices, CrypTensor):  # type: ignore[misc] # 
     def data(self) -> "ReplicatedTensor":
         """The same value outside of autograd, as in PyTorch: what is written to it in place is written to this tensor."""
         alias = ReplicatedTensor(self.shares)
-        alias._owner = self  # noqa: SLF001 - this class
+        alias._owner = self
         return alias
 
     @data.setter
@@ -343,7 +320,9 @@ class ReplicatedTensor(Functions, Choices, CrypTensor):  # type: ignore[misc] # 
         if isinstance(value, ReplicatedTensor):
             value = value.shares
         if not isinstance(value, ReplicatedShares):
-            raise TypeError("`.data` takes a secret tensor or shares: share a public value first, or use `set`")
+            raise TypeError(
+                "`.data` takes a secret tensor or shares: share a public value first, or use `set`"
+            )
         self._tensor = value
         if self._owner is not None:
             self._owner.data = value

@@ -89,10 +89,16 @@ class Views:
             raise IndexError(f"dimension {dim} is not within [{-dims}, {dims - 1}]")
         return dim % dims + 1
 
-    def _axes(self, dim: int | Sequence[int] | None) -> list[int]:
-        """Dimensions to reduce: all of them where None or none are named."""
-        named = [dim] if isinstance(dim, int) else list(dim or range(self.dim()))
-        return [self._axis(d) for d in named] if self.dim() else []
+    def _axes(self, dims: Sequence[int]) -> list[int]:
+        """Several different dimensions; none of a tensor that has none.
+
+        Raises:
+            RuntimeError: as torch has it, where one is named twice.
+        """
+        axes = [self._axis(d) for d in dims]
+        if len(set(axes)) < len(axes):
+            raise RuntimeError("a dimension is named twice")
+        return axes if self.dim() else []
 
     def unsqueeze(self, dim: int) -> Self:
         """As torch.unsqueeze."""
@@ -128,8 +134,8 @@ class Views:
         if dim is None:
             return self.reshape([n for n in self.shape if n != 1])
         named = [dim] if isinstance(dim, int) else list(dim)
-        axes = tuple(self._axis(d) for d in named)
-        return self if self.dim() == 0 else self._like(self.words.squeeze(axes))
+        axes = self._axes(named)
+        return self._like(self.words.squeeze(tuple(axes))) if axes else self
 
     def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Self:
         """As torch.flatten."""
@@ -146,7 +152,8 @@ class Views:
 
     def sum(self, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Self:  # noqa: FBT001, FBT002 - torch's
         """As torch.sum, in the ring."""
-        axes = self._axes(dim)
+        named = [dim] if isinstance(dim, int) else list(dim or range(self.dim()))
+        axes = self._axes(named)
         return self._like(self.words.sum(axes, keepdim=keepdim)) if axes else self
 
     def clone(self) -> Self:
@@ -165,6 +172,12 @@ class Views:
     def narrow(self, dim: int, start: int, length: int) -> Self:
         """As torch.narrow."""
         return self._like(self.words.narrow(self._axis(dim), start, length))
+
+    def flip(self, *dims: Any) -> Self:  # noqa: ANN401 - as reshape
+        """As torch.flip."""
+        named = dims[0] if len(dims) == 1 and not isinstance(dims[0], int) else dims
+        axes = self._axes(named)
+        return self._like(self.words.flip(axes)) if axes else self
 
     @classmethod
     def cat(cls, shares: Sequence[Self], dim: int = 0) -> Self:
@@ -185,7 +198,8 @@ class Views:
     def _pair(self, value: Self) -> tuple[torch.Tensor, torch.Tensor]:
         """The words written to and those written into them, at the finer scale of the two, which this takes on."""
         own, other = _aligned([self, value])
-        self.words, self.fraction_bits = own.words, own.fraction_bits
+        target: Any = self  # its attributes belong to Shares
+        target.words, target.fraction_bits = own.words, own.fraction_bits
         return self.words, other.words
 
     def __setitem__(self, index: Index, value: Self) -> None:
@@ -219,15 +233,15 @@ class Views:
         if mode != "constant":
             raise NotImplementedError(f"shares are padded with a constant, not in mode {mode!r}")
         border = list(pad)
-        inner = self._each(lambda w: torch.nn.functional.pad(w, border))
+        inner: Any = self._each(lambda w: torch.nn.functional.pad(w, border))
         if isinstance(value, int | float) and value == 0:
-            return inner
+            return inner  # type: ignore[no-any-return] # as `self`
         if getattr(value, "shape", torch.Size()) != torch.Size():
             raise ValueError("the value of a padding has no dimensions")
         # 1 on the border and 0 inside; a public mask of integers keeps the scale.
         mask = 1 - torch.nn.functional.pad(torch.ones(self.shape, dtype=torch.int64), border)
         filled: Any = inner * 0 + value if isinstance(value, int | float) else value
-        return inner + filled * mask  # type: ignore[operator, no-any-return] # the operators of Shares
+        return inner + filled * mask  # type: ignore[no-any-return] # by the operators of Shares
 
     def _each(self, function: Callable[[torch.Tensor], torch.Tensor]) -> Self:
         """Apply a rearrangement to each component."""
@@ -264,6 +278,6 @@ def _rearrangement(name: str) -> Callable[..., Any]:
 
 
 for _name in (
-    "flip", "gather", "repeat", "roll", "take", "trace", "unfold",
+    "gather", "repeat", "roll", "take", "trace", "unfold",
 ):  # fmt: skip
     setattr(Views, _name, _rearrangement(_name))

@@ -85,7 +85,7 @@ def rounds_of(function, x, overrides=None):
     [
         ("log", {"log_iterations": 3}, 3.0), ("log", {"log_order": 6}, 3.0), ("reciprocal", {"reciprocal_nr_iters": 12}, 3.0),
         ("reciprocal", {"reciprocal_method": "log", "reciprocal_all_pos": True}, 3.0), ("reciprocal", {"reciprocal_initial": 0.3}, 3.0),
-        ("sqrt", {"sqrt_nr_iters": 4}, 3.0), ("inv_sqrt", {"sqrt_nr_initial": 0.5}, 3.0),
+        ("sqrt", {"sqrt_nr_iters": 4}, 3.0), ("inv_sqrt", {"sqrt_nr_iters": 2}, 3.0),
         ("cos", {"trig_iterations": 8}, 0.5), ("tanh", {"sigmoid_tanh_method": "chebyshev"}, 0.5), ("sigmoid", {"sigmoid_tanh_method": "chebyshev"}, 0.5),
     ],
 )  # fmt: skip
@@ -99,10 +99,24 @@ def test_settings_of_crypten_s_iterations_bring_them_back(name, setting, x):
     assert float((compute(method, value, overrides=overrides) - plain(value.double())).abs()) < 0.05
 
 
+def test_square_roots_start_where_they_are_told_to():
+    # CrypTen's own fails for a number, and settings hold nothing else.
+    started = {"functions.sqrt_nr_initial": 0.5, "functions.sqrt_nr_iters": 3}
+    x = torch.tensor([3.0, 5.0])
+    assert compute(lambda t: t.inv_sqrt(), x, overrides=started).tolist() == pytest.approx(
+        [3**-0.5, 5**-0.5], abs=5e-3
+    )
+    assert compute(lambda t: t.sqrt(), x, overrides=started).tolist() == pytest.approx(
+        [3**0.5, 5**0.5], abs=2e-2
+    )
+
+
 def test_settings_that_steer_our_own():
     x = torch.tensor([1.5])
     exp = lambda t: t.exp()  # noqa: E731
-    assert rounds_of(exp, x) - rounds_of(exp, x, {"functions.exp_iterations": 6}) == 2 * rounds_of(lambda t: t.square(), x)
+    assert rounds_of(exp, x) - rounds_of(exp, x, {"functions.exp_iterations": 6}) == 2 * rounds_of(
+        lambda t: t.square(), x
+    )
     few = {"functions.erf_iterations": 2}
     assert float((compute(lambda t: t.erf(), x, overrides=few) - torch.erf(x.double())).abs()) > 5e-3
     positive = {"functions.reciprocal_all_pos": True}
@@ -113,7 +127,11 @@ def test_settings_that_steer_our_own():
 
 
 TABLE = on_grid(wave(3, 7, 2, scale=5.0))
-CASES = list(itertools.product(("pairwise", "log_reduction", "double_log_reduction", "accelerated_cascade"), (0, 1, -1)))
+CASES = list(
+    itertools.product(
+        ("pairwise", "log_reduction", "double_log_reduction", "accelerated_cascade"), (0, 1, -1)
+    )
+)
 
 
 @pytest.mark.parametrize(("method", "dim"), CASES)
@@ -121,8 +139,20 @@ def test_maxima_and_where_they_are(method, dim):
     def program(session):
         t = secret(session, TABLE)
         with settings.temp_override({"functions.max_method": method}):
-            results = [*t.max(dim), *t.max(dim, keepdim=True, one_hot=False), *t.min(dim), *t.min(dim=dim, keepdim=True, one_hot=False)]
-            results += [t.argmax(dim), t.argmin(dim, keepdim=True, one_hot=False), t.max(), t.min(), t.argmax(), t.argmin(one_hot=False)]
+            results = [
+                *t.max(dim),
+                *t.max(dim, keepdim=True, one_hot=False),
+                *t.min(dim),
+                *t.min(dim=dim, keepdim=True, one_hot=False),
+            ]
+            results += [
+                t.argmax(dim),
+                t.argmin(dim, keepdim=True, one_hot=False),
+                t.max(),
+                t.min(),
+                t.argmax(),
+                t.argmin(one_hot=False),
+            ]
         return [r.get_plain_text() for r in results]
 
     size = TABLE.shape[dim]
@@ -142,13 +172,29 @@ def test_maxima_and_where_they_are(method, dim):
 def test_maxima_of_one_value_and_of_none():
     def program(session):
         scalar, one = secret(session, torch.tensor(2.5)), secret(session, torch.tensor([[4.0], [-1.0]]))
-        values = [scalar.max(), scalar.argmax(), scalar.argmax(one_hot=False), *scalar.max(0), *one.max(1), one.max(1, one_hot=False)[1]]
+        values = [
+            scalar.max(),
+            scalar.argmax(),
+            scalar.argmax(one_hot=False),
+            *scalar.max(0),
+            *one.max(1),
+            one.max(1, one_hot=False)[1],
+        ]
         with pytest.raises(ValueError, match="no values"):
             secret(session, torch.zeros(0, 3)).max(0)
         assert secret(session, torch.zeros(0, 3)).max(1)[0].size() == (0,)
         return [v.get_plain_text().tolist() for v in values]
 
-    assert run_secure(program).results[0] == [2.5, 1.0, 0.0, 2.5, 1.0, [4.0, -1.0], [[1.0], [1.0]], [0.0, 0.0]]
+    assert run_secure(program).results[0] == [
+        2.5,
+        1.0,
+        0.0,
+        2.5,
+        1.0,
+        [4.0, -1.0],
+        [[1.0], [1.0]],
+        [0.0, 0.0],
+    ]
 
 
 def test_sampling():

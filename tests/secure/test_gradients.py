@@ -1,13 +1,12 @@
 """Every function of CrypTen's that has a gradient, and the gradient, beside PyTorch's autograd in float64."""
 
-# ruff: noqa: ARG005 - the functions of a table have one signature
-
 import math
 
 import pytest
 import torch
-import torch.nn.functional as F
+from torch.nn import functional
 
+from mpc_party.secure import crypten_compat
 from tests.support.differentials import differences, wave
 
 A, B, IMAGE = wave(3, 4), wave(3, 4, phase=1.0), wave(2, 3, 5, 6, scale=2.0)
@@ -34,12 +33,12 @@ REARRANGED = {
     "mean": (lambda x: x.mean(), A), "mean dims": (lambda x: x.mean((1, 3)), IMAGE), "neg": (lambda x: -x, A),
     "constant add": (lambda x: 1.5 + x - 0.25, A), "constant mul": (lambda x: 3 * x * 0.5, A), "rsub": (lambda x: 2 - x, A), "div": (lambda x: x / 3, A),
     "relu": (lambda x: x.relu(), A), "abs": (lambda x: x.abs(), A), "hardtanh": (lambda x: x.clamp(-0.5, 0.25) if type(x) is torch.Tensor else x.hardtanh(-0.5, 0.25), A),
-    "relu6": (lambda x: F.relu6(x) if type(x) is torch.Tensor else x.relu6(), A * 10), "sign": (lambda x: x.sign(), A),
+    "relu6": (lambda x: functional.relu6(x) if type(x) is torch.Tensor else x.relu6(), A * 10), "sign": (lambda x: x.sign(), A),
     "max": (lambda x: x.max(), A), "min": (lambda x: x.min(), A), "max dim": (lambda x: x.max(1)[0], A), "min dim": (lambda x: x.min(0, keepdim=True)[0], A),
-    "pad": (lambda x: F.pad(x, (1, 2)) if type(x) is torch.Tensor else x.pad((1, 2)), A),
-    "pad value": (lambda x: F.pad(x, (1, 0, 2, 1), value=1.5) if type(x) is torch.Tensor else x.pad((1, 0, 2, 1), value=1.5), A),
-    "adaptive_avg_pool2d": (lambda x: F.adaptive_avg_pool2d(x, (3, 2)) if type(x) is torch.Tensor else x.adaptive_avg_pool2d((3, 2)), IMAGE),
-    "adaptive_max_pool2d": (lambda x: F.adaptive_max_pool2d(x, (2, 3)) if type(x) is torch.Tensor else x.adaptive_max_pool2d((2, 3)), IMAGE),
+    "pad": (lambda x: functional.pad(x, (1, 2)) if type(x) is torch.Tensor else x.pad((1, 2)), A),
+    "pad value": (lambda x: functional.pad(x, (1, 0, 2, 1), value=1.5) if type(x) is torch.Tensor else x.pad((1, 0, 2, 1), value=1.5), A),
+    "adaptive_avg_pool2d": (lambda x: functional.adaptive_avg_pool2d(x, (3, 2)) if type(x) is torch.Tensor else x.adaptive_avg_pool2d((3, 2)), IMAGE),
+    "adaptive_max_pool2d": (lambda x: functional.adaptive_max_pool2d(x, (2, 3)) if type(x) is torch.Tensor else x.adaptive_max_pool2d((2, 3)), IMAGE),
 }  # fmt: skip
 
 
@@ -64,11 +63,11 @@ PAIRS = {
     "index_add": (lambda x, y: x.index_add(0, PLACES, y), A, wave(3, 4, phase=2.0)),
     "scatter": (lambda x, y: x.scatter(1, torch.tensor([[0], [2], [3]]), y), A, wave(3, 1)),
     "scatter_add": (lambda x, y: x.scatter_add(0, INDEX, y), A, wave(2, 4)),
-    "conv1d": (lambda x, k: F.conv1d(x, k, stride=2, padding=1) if type(x) is torch.Tensor else x.conv1d(k, stride=2, padding=1), wave(2, 3, 7), wave(4, 3, 2)),
-    "conv2d": (lambda x, k: F.conv2d(x, k, stride=(2, 1), padding=1, dilation=(1, 2)) if type(x) is torch.Tensor else x.conv2d(k, stride=(2, 1), padding=1, dilation=(1, 2)), IMAGE, wave(2, 3, 2, 3)),
-    "conv2d by channels": (lambda x, k: F.conv2d(x, k, groups=3) if type(x) is torch.Tensor else x.conv2d(k, groups=3), IMAGE, wave(3, 1, 2, 2)),
-    "conv_transpose1d": (lambda x, k: F.conv_transpose1d(x, k, stride=2, padding=1) if type(x) is torch.Tensor else x.conv_transpose1d(k, stride=2, padding=1), wave(2, 3, 5), wave(3, 2, 3)),
-    "conv_transpose2d": (lambda x, k: F.conv_transpose2d(x, k, stride=2, output_padding=1) if type(x) is torch.Tensor else x.conv_transpose2d(k, stride=2, output_padding=1), wave(2, 3, 3, 2), wave(3, 2, 2, 3)),
+    "conv1d": (lambda x, k: functional.conv1d(x, k, stride=2, padding=1) if type(x) is torch.Tensor else x.conv1d(k, stride=2, padding=1), wave(2, 3, 7), wave(4, 3, 2)),
+    "conv2d": (lambda x, k: functional.conv2d(x, k, stride=(2, 1), padding=1, dilation=(1, 2)) if type(x) is torch.Tensor else x.conv2d(k, stride=(2, 1), padding=1, dilation=(1, 2)), IMAGE, wave(2, 3, 2, 3)),
+    "conv2d by channels": (lambda x, k: functional.conv2d(x, k, groups=3) if type(x) is torch.Tensor else x.conv2d(k, groups=3), IMAGE, wave(3, 1, 2, 2)),
+    "conv_transpose1d": (lambda x, k: functional.conv_transpose1d(x, k, stride=2, padding=1) if type(x) is torch.Tensor else x.conv_transpose1d(k, stride=2, padding=1), wave(2, 3, 5), wave(3, 2, 3)),
+    "conv_transpose2d": (lambda x, k: functional.conv_transpose2d(x, k, stride=2, output_padding=1) if type(x) is torch.Tensor else x.conv_transpose2d(k, stride=2, output_padding=1), wave(2, 3, 3, 2), wave(3, 2, 2, 3)),
 }  # fmt: skip
 
 
@@ -80,8 +79,6 @@ def test_functions_of_two_secrets(name):
 
 @pytest.mark.parametrize("join", ["cat", "stack"])
 def test_joins(join):
-    from mpc_party.secure import crypten_compat
-
     def function(x, y):
         return getattr(torch if type(x) is torch.Tensor else crypten_compat, join)([x, y, x], dim=-1)
 
@@ -97,13 +94,34 @@ POOLS = [
 @pytest.mark.parametrize(("geometry", "mode"), POOLS)
 def test_pooling(geometry, mode):
     options = geometry | mode
-    assert max(differences(lambda x: x.avg_pool2d(**options), [IMAGE], lambda x: F.avg_pool2d(x, **options))) < 2**-13
-    assert max(differences(lambda x: x.max_pool2d(**options), [IMAGE], lambda x: F.max_pool2d(x, **options))) == 0
+    assert (
+        max(
+            differences(
+                lambda x: x.avg_pool2d(**options), [IMAGE], lambda x: functional.avg_pool2d(x, **options)
+            )
+        )
+        < 2**-13
+    )
+    assert (
+        max(
+            differences(
+                lambda x: x.max_pool2d(**options), [IMAGE], lambda x: functional.max_pool2d(x, **options)
+            )
+        )
+        == 0
+    )
 
 
 def test_max_pooling_with_dilation():
     options = {"kernel_size": 2, "stride": 1, "dilation": (2, 3)}
-    assert max(differences(lambda x: x.max_pool2d(**options), [IMAGE], lambda x: F.max_pool2d(x, **options))) == 0
+    assert (
+        max(
+            differences(
+                lambda x: x.max_pool2d(**options), [IMAGE], lambda x: functional.max_pool2d(x, **options)
+            )
+        )
+        == 0
+    )
 
 
 # (function, value, tolerance of the result, tolerance of the gradient, PyTorch's where it differs)
@@ -140,5 +158,8 @@ def test_approximations(name):
 
 def test_quotients_and_cosines_of_two_secrets():
     assert max(differences(lambda x, y: x / y, [A, POSITIVE])) < 3e-4
-    plain = torch.nn.functional.cosine_similarity
-    assert max(differences(lambda x, y: x.cosine_similarity(y, 1), [A, B], lambda x, y: plain(x, y, dim=1))) < 2e-3
+    plain = functional.cosine_similarity
+    assert (
+        max(differences(lambda x, y: x.cosine_similarity(y, 1), [A, B], lambda x, y: plain(x, y, dim=1)))
+        < 2e-3
+    )

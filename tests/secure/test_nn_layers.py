@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import nn as plain_nn
+from torch.nn import functional
 
 from mpc_party.secure import crypten_compat
 from mpc_party.secure.crypten_compat import no_grad
@@ -18,7 +18,9 @@ def fill(parameters):
     """The same values for the parameters of both libraries."""
     with torch.no_grad():
         for index, parameter in enumerate(parameters):
-            parameter.copy_(wave(*parameter.shape, scale=0.5, phase=index) + (1.0 if parameter.dim() == 1 else 0.0))
+            parameter.copy_(
+                wave(*parameter.shape, scale=0.5, phase=index) + (1.0 if parameter.dim() == 1 else 0.0)
+            )
 
 
 def layer_in_torch(layer, value, training):
@@ -56,15 +58,15 @@ LAYERS = {
     "MaxPool2d": (lambda: nn.MaxPool2d(2, stride=1, padding=1), lambda: plain_nn.MaxPool2d(2, stride=1, padding=1), IMAGE),
     "AdaptiveAvgPool2d": (lambda: nn.AdaptiveAvgPool2d((2, None)), lambda: plain_nn.AdaptiveAvgPool2d((2, None)), IMAGE),
     "AdaptiveMaxPool2d": (lambda: nn.AdaptiveMaxPool2d(2), lambda: plain_nn.AdaptiveMaxPool2d(2), IMAGE),
-    "GlobalAveragePool": (lambda: nn.GlobalAveragePool(), lambda: plain_nn.AdaptiveAvgPool2d(1), IMAGE),
-    "ReLU": (lambda: nn.ReLU(), lambda: plain_nn.ReLU(), A), "ReLU6": (lambda: nn.ReLU6(), lambda: plain_nn.ReLU6(), A * 9),
+    "GlobalAveragePool": (nn.GlobalAveragePool, lambda: plain_nn.AdaptiveAvgPool2d(1), IMAGE),
+    "ReLU": (nn.ReLU, plain_nn.ReLU, A), "ReLU6": (nn.ReLU6, plain_nn.ReLU6, A * 9),
     "Hardtanh": (lambda: nn.Hardtanh(-0.5, 0.75), lambda: plain_nn.Hardtanh(-0.5, 0.75), A),
-    "Sigmoid": (lambda: nn.Sigmoid(), lambda: plain_nn.Sigmoid(), A), "Softmax": (lambda: nn.Softmax(1), lambda: plain_nn.Softmax(1), A),
-    "LogSoftmax": (lambda: nn.LogSoftmax(0), lambda: plain_nn.LogSoftmax(0), A), "Flatten": (lambda: nn.Flatten(), lambda: plain_nn.Flatten(), IMAGE),
+    "Sigmoid": (nn.Sigmoid, plain_nn.Sigmoid, A), "Softmax": (lambda: nn.Softmax(1), lambda: plain_nn.Softmax(1), A),
+    "LogSoftmax": (lambda: nn.LogSoftmax(0), lambda: plain_nn.LogSoftmax(0), A), "Flatten": (nn.Flatten, plain_nn.Flatten, IMAGE),
     "ConstantPad1d": (lambda: nn.ConstantPad1d(1, 0.5), lambda: plain_nn.ConstantPad1d(1, 0.5), A),
     "ConstantPad2d": (lambda: nn.ConstantPad2d((1, 0, 2, 1), -1.5), lambda: plain_nn.ConstantPad2d((1, 0, 2, 1), -1.5), IMAGE),
     "ConstantPad3d": (lambda: nn.ConstantPad3d(1, 2), lambda: plain_nn.ConstantPad3d(1, 2), VOLUME),
-    "Dropout in inference": (lambda: nn.Sequential(nn.Dropout(0.5), nn.Dropout2d(), nn.Dropout3d()), lambda: plain_nn.Identity(), VOLUME),
+    "Dropout in inference": (lambda: nn.Sequential(nn.Dropout(0.5), nn.Dropout2d(), nn.Dropout3d()), plain_nn.Identity, VOLUME),
     "Sequential": (lambda: nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 1)), lambda: plain_nn.Sequential(plain_nn.Linear(4, 3), plain_nn.ReLU(), plain_nn.Linear(3, 1)), A),
 }  # fmt: skip
 
@@ -73,7 +75,9 @@ LAYERS = {
 def test_layers(name):
     build, plain, value = LAYERS[name]
     training = name != "Dropout in inference"
-    for got, expected in zip(layer_on_shares(build, value, training), layer_in_torch(plain(), value, training), strict=True):
+    for got, expected in zip(
+        layer_on_shares(build, value, training), layer_in_torch(plain(), value, training), strict=True
+    ):
         assert got.shape == expected.shape
         assert float((got - expected).abs().max()) < 1e-3
 
@@ -122,8 +126,8 @@ GRAPH = {
     "Concat": (lambda x, y: nn.Concat(1)([x, y]), lambda x, y: torch.cat([x, y], 1)),
     "Where": (lambda x, y: nn.Where()([x > y, x, y]), lambda x, y: torch.where(x > y, x, y)),
     "Where public": (lambda x, y: nn.Where()([A > 0, x, y]), lambda x, y: torch.where(A > 0, x, y)),
-    "CosineSimilarity": (lambda x, y: nn.CosineSimilarity(1)(x, y), lambda x, y: F.cosine_similarity(x, y, dim=1)),
-    "MSELoss": (lambda x, y: nn.MSELoss()(x, y), F.mse_loss), "L1Loss": (lambda x, y: nn.L1Loss()(x, y), F.l1_loss),
+    "CosineSimilarity": (nn.CosineSimilarity(1), lambda x, y: functional.cosine_similarity(x, y, dim=1)),
+    "MSELoss": (nn.MSELoss(), functional.mse_loss), "L1Loss": (nn.L1Loss(), functional.l1_loss),
 }  # fmt: skip
 
 
@@ -134,7 +138,7 @@ def test_layers_of_two_inputs(name):
 
 
 UNARY = {
-    "Sqrt": (lambda: nn.Sqrt(), lambda x: (x).sqrt(), A + 2), "Exp": (lambda: nn.Exp(), torch.exp, A), "Erf": (lambda: nn.Erf(), torch.erf, A),
+    "Sqrt": (nn.Sqrt, lambda x: (x).sqrt(), A + 2), "Exp": (nn.Exp, torch.exp, A), "Erf": (nn.Erf, torch.erf, A),
     "Mean": (lambda: nn.Mean([1], keepdim=True), lambda x: x.mean(1, keepdim=True), A), "Sum": (lambda: nn.Sum([0, 1]), lambda x: x.sum((0, 1)), A),
     "Transpose": (lambda: nn.Transpose((1, 0)), lambda x: x.t(), A), "Squeeze": (lambda: nn.Squeeze(0), lambda x: x.squeeze(0), A[:1]),
     "Unsqueeze": (lambda: nn.Unsqueeze(1), lambda x: x.unsqueeze(1), A), "Slice": (lambda: nn.Slice([1], [4], axes=[1]), lambda x: x[:, 1:4], A),
@@ -145,15 +149,22 @@ UNARY = {
 @pytest.mark.parametrize("name", UNARY)
 def test_layers_of_one_input(name):
     build, plain, value = UNARY[name]
-    assert max(differences(lambda x: build().encrypt()(x), [value], plain)) < 1e-3
+    assert max(differences(build().encrypt(), [value], plain)) < 1e-3
 
 
 def test_layers_whose_second_input_is_public():
     assert max(differences(lambda x: nn.Pow().encrypt()((x, torch.tensor(3.0))), [A], lambda x: x**3)) < 1e-3
-    assert max(differences(lambda x: nn.Expand().encrypt()((x, torch.tensor([3, 4]))), [A[:1]], lambda x: x.expand(3, 4))) < 1e-4
+    assert (
+        max(
+            differences(
+                lambda x: nn.Expand().encrypt()((x, torch.tensor([3, 4]))), [A[:1]], lambda x: x.expand(3, 4)
+            )
+        )
+        < 1e-4
+    )
     layer = lambda x: nn.Conv(1, 0, 1).encrypt()([x, x.narrow(0, 0, 1).narrow(2, 0, 2).narrow(3, 0, 2)])  # noqa: E731
-    assert max(differences(layer, [IMAGE], lambda x: F.conv2d(x, x[:1, :, :2, :2]))) < 1e-3
-    assert max(differences(lambda x: nn.Cast(torch.float).encrypt()(x), [A], lambda x: x * 1)) == 0
+    assert max(differences(layer, [IMAGE], lambda x: functional.conv2d(x, x[:1, :, :2, :2]))) < 1e-3
+    assert max(differences(nn.Cast(torch.float).encrypt(), [A], lambda x: x * 1)) == 0
 
     def program(session):
         x = secret(session, A)
@@ -168,20 +179,20 @@ def test_layers_whose_second_input_is_public():
 
 PROBABILITIES = wave(3, 4, scale=0.4) + 0.5
 LABELS = (wave(3, 4, phase=1.0) > 0).double()
-ONE_HOT = torch.nn.functional.one_hot(torch.tensor([2, 0, 3]), 4).double()
+ONE_HOT = functional.one_hot(torch.tensor([2, 0, 3]), 4).double()
 
 
 def rappor(x, y, alpha=0.75):
     p = torch.sigmoid(x)
-    return F.binary_cross_entropy(alpha * p + (1 - alpha) * (1 - p), y)
+    return functional.binary_cross_entropy(alpha * p + (1 - alpha) * (1 - p), y)
 
 
 @pytest.mark.parametrize(
     ("loss", "plain", "value", "target"),
     [
-        (lambda: nn.BCELoss(), F.binary_cross_entropy, PROBABILITIES, LABELS),
-        (lambda: nn.BCEWithLogitsLoss(), F.binary_cross_entropy_with_logits, A * 3, LABELS),
-        (lambda: nn.CrossEntropyLoss(), F.cross_entropy, A * 3, ONE_HOT),
+        (nn.BCELoss, functional.binary_cross_entropy, PROBABILITIES, LABELS),
+        (nn.BCEWithLogitsLoss, functional.binary_cross_entropy_with_logits, A * 3, LABELS),
+        (nn.CrossEntropyLoss, functional.cross_entropy, A * 3, ONE_HOT),
         (lambda: nn.loss.RAPPORLoss(0.75), rappor, A * 3, LABELS),
     ],
     ids=["BCELoss", "BCEWithLogitsLoss", "CrossEntropyLoss", "RAPPORLoss"],
@@ -208,7 +219,10 @@ def test_losses(loss, plain, value, target):
     assert float((again - leaf.grad).abs().max()) < 2e-3
 
 
-@pytest.mark.parametrize(("name", "shape"), [("Dropout", (40, 50)), ("Dropout2d", (40, 50, 2, 2)), ("Dropout3d", (40, 50, 2, 1, 2))])
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [("Dropout", (40, 50)), ("Dropout2d", (40, 50, 2, 2)), ("Dropout3d", (40, 50, 2, 1, 2))],
+)
 def test_dropout_keeps_the_right_part_and_its_gradient(name, shape):
     def program(session):
         x = secret(session, torch.ones(shape), requires_grad=True)
@@ -231,17 +245,19 @@ def test_what_crypten_cannot_do_is_refused():
         kernel = secret(session, wave(6, 1, 2, 2), requires_grad=True)
         with pytest.raises(NotImplementedError, match="GroupNorm"):
             nn.GroupNorm(1, 3)
-        with pytest.raises(NotImplementedError, match="not in mode 'reflect'"):
+        with pytest.raises(NotImplementedError, match="in mode 'reflect'"):
             nn.ConstantPad2d(1, 0, mode="reflect").encrypt()(x)
         with pytest.raises(NotImplementedError, match="not supported"):
             nn.MSELoss(reduction="sum")
         with pytest.raises(NotImplementedError, match="groups"):
-            secret(session, wave(1, 6, 3, 3), requires_grad=True).conv2d(secret(session, wave(6, 3, 2, 2)), groups=2).sum().backward()
+            secret(session, wave(1, 6, 3, 3), requires_grad=True).conv2d(
+                secret(session, wave(6, 3, 2, 2)), groups=2
+            ).sum().backward()
         with pytest.raises(TypeError, match="integer exponent"):
             x.pow(0.5)
-        with pytest.raises(NotImplementedError, match="torch.relu"):
+        with pytest.raises(NotImplementedError, match=r"torch\.relu"):
             torch.relu(x)
-        with pytest.raises(ValueError, match="private|encrypted indices"):
+        with pytest.raises(ValueError, match="encrypted indices"):
             nn.Gather(0).encrypt()([x, x])
         return kernel
 

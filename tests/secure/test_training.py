@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import nn as plain_nn
+from torch.nn import functional
 
 from mpc_party.secure import crypten_compat
 from mpc_party.secure.crypten_compat import no_grad
@@ -55,7 +55,9 @@ def train_on_shares(build, loss, inputs, target, steps, options):
 
 
 def network(layers):
-    return layers.Sequential(layers.Linear(3, 8), layers.ReLU(), layers.Linear(8, 8), layers.Sigmoid(), layers.Linear(8, 1))
+    return layers.Sequential(
+        layers.Linear(3, 8), layers.ReLU(), layers.Linear(8, 8), layers.Sigmoid(), layers.Linear(8, 1)
+    )
 
 
 POINTS = wave(24, 3, scale=1.5)
@@ -74,7 +76,9 @@ CURVE = (CURVE * 2**16).round() / 2**16
 def test_regression(options):
     steps = 8
     losses, weights = train_on_shares(lambda: network(nn), nn.MSELoss, POINTS, CURVE, steps, options)
-    expected, expected_weights = train_in_torch(network(plain_nn), F.mse_loss, POINTS, CURVE, steps, options)
+    expected, expected_weights = train_in_torch(
+        network(plain_nn), functional.mse_loss, POINTS, CURVE, steps, options
+    )
     assert losses == pytest.approx(expected, abs=2e-3)
     assert max(float((a - b).abs().max()) for a, b in zip(weights, expected_weights, strict=True)) < 3e-3
     assert losses[-1] < 0.9 * losses[0]
@@ -97,10 +101,14 @@ def classifier(layers):
 
 def test_classification_with_convolution_batch_normalisation_and_maximum():
     pictures, labels = images()
-    one_hot = F.one_hot(labels, 3).double()
+    one_hot = functional.one_hot(labels, 3).double()
     options, steps = {"lr": 0.2, "momentum": 0.5}, 6
-    losses, weights = train_on_shares(lambda: classifier(nn), nn.CrossEntropyLoss, pictures, one_hot, steps, options)
-    expected, expected_weights = train_in_torch(classifier(plain_nn), F.cross_entropy, pictures, one_hot, steps, options)
+    losses, weights = train_on_shares(
+        lambda: classifier(nn), nn.CrossEntropyLoss, pictures, one_hot, steps, options
+    )
+    expected, expected_weights = train_in_torch(
+        classifier(plain_nn), functional.cross_entropy, pictures, one_hot, steps, options
+    )
     assert losses == pytest.approx(expected, abs=2e-2)
     assert max(float((a - b).abs().max()) for a, b in zip(weights, expected_weights, strict=True)) < 3e-2
     assert losses[-1] < 0.5 * losses[0]

@@ -53,7 +53,9 @@ def on_shares(function: Callable, inputs: Sequence[torch.Tensor], settings=None)
     return results[1]
 
 
-def differences(function: Callable, inputs: Sequence[torch.Tensor], plain: Callable | None = None) -> list[float]:
+def differences(
+    function: Callable, inputs: Sequence[torch.Tensor], plain: Callable | None = None
+) -> list[float]:
     """The largest error of the output and of each gradient, after their shapes were found equal."""
     pairs = list(zip(on_shares(function, inputs), in_torch(plain or function, inputs), strict=True))
     assert [tuple(a.shape) for a, _ in pairs] == [tuple(b.shape) for _, b in pairs]
