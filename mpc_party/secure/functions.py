@@ -198,7 +198,7 @@ class Functions(Holder):
         return self.adopted(squares.div(max(count if unbiased else count - 1, 1)))
 
     def pow(self, p: float, **_: object) -> Self:
-        """X to an integer power, by squaring. (CrypTen's gives x^6 for p = 5.)
+        """An integer power of x, by squaring. CrypTen's gives x^6 for p = 5.
 
         Error: |p| |x|^(|p|-1) units in the last place and more. Rounds: 2 log2(p) times those of `reduce` at most; with
         negative p also those of `reciprocal`.

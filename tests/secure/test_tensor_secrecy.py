@@ -1,5 +1,7 @@
 """No value and no share in what a secret tensor says of itself: representations, exceptions, warnings, logs."""
 
+# ruff: noqa: ARG005 - the functions of a table have one signature
+
 import logging
 import traceback
 import warnings
@@ -112,7 +114,7 @@ def test_whatever_any_method_is_called_with_it_says_nothing(caplog):
                         continue
                     try:
                         said.append(repr(method(*arguments)))
-                    except Exception as error:
+                    except Exception as error:  # noqa: BLE001 - whatever it is, it is looked at
                         refused += 1
                         said.append("".join(traceback.format_exception(error)))
                     assert says_nothing("".join(said[-2:]), marks), name

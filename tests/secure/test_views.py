@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mpc_party.secure.shares import AdditiveShares, ReplicatedShares
@@ -45,6 +45,7 @@ DIMS = st.integers(-5, 4)  # often out of range, where the dimension of componen
 ANYWHERE = st.lists(DIMS, max_size=3)
 
 
+@settings(max_examples=60, deadline=None)
 @given(SHAPES, DIMS, DIMS, ANYWHERE, st.booleans())
 def test_dimensions(shape, dim, other, several, keepdim):
     x = shares_of(shape)
