@@ -65,7 +65,10 @@ class Views:
 
     def __getitem__(self, index: Index) -> Self:
         parts = index if isinstance(index, tuple) else (index,)
-        if all(part is None or part is Ellipsis or isinstance(part, int | slice) for part in parts):
+        if all(
+            part is None or part is Ellipsis or (isinstance(part, int | slice) and not isinstance(part, bool))
+            for part in parts
+        ):
             return self._like(self.words[(slice(None), *parts)])
         if isinstance(index, list):
             index = tuple(index) if any(isinstance(part, slice) for part in index) else index

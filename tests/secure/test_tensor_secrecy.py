@@ -80,7 +80,7 @@ def test_refusals_say_nothing(name):
 
 def test_a_method_that_is_unknown_to_the_settings_says_nothing():
     def program(session):
-        x, t = secrets_of(session)
+        _, t = secrets_of(session)
         with (
             settings.temp_override({"functions.max_method": "none"}),
             pytest.raises(ValueError, match="max_method is 'none'") as caught,
