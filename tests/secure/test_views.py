@@ -1,28 +1,42 @@
 """Views of shares do to every component what torch does to a tensor of the same shape; and refuse what torch refuses."""
 
-from types import SimpleNamespace
+import functools
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mpc_party.secure.shares import AdditiveShares, ReplicatedShares
+from mpc_party.secure import AdditiveShares, ReplicatedShares, constant
+from tests.support.secure_parties import run_secure
 
-SESSION = SimpleNamespace(fraction_bits=16, position=0)
 REFUSALS = (IndexError, RuntimeError, ValueError, TypeError)
 
 
+@functools.cache
+def example(kind, number=0):
+    """Shares as position 0 of a session of its own holds them."""
+    return run_secure(
+        lambda _: (
+            constant(torch.ones(()), 16)
+            if kind is ReplicatedShares
+            else constant(torch.ones(())) * constant(torch.ones(()))
+        ),
+        seed=number,
+    ).results[0]
+
+
 def shares_of(shape, bits=16, seed=1, kind=ReplicatedShares):
-    count = torch.Size((kind.components, *shape)).numel()
+    held = example(kind)
+    count = held.words.shape[0] * torch.Size(shape).numel()
     words = (torch.arange(count) * 6364136223846793005 + seed * 1442695040888963407) ^ 0x5DEECE66D
-    return kind(SESSION, words.reshape(kind.components, *shape), bits)
+    return kind(held.session, words.reshape(held.words.shape[0], *shape), bits)
 
 
 def agree(function, x, *others):
     """The function of the shares is the function of each component, or both refuse."""
     outcomes = []
-    for slot in range(x.components):
+    for slot in range(x.words.shape[0]):
         try:
             outcomes.append(function(*[o.words[slot].clone() for o in (x, *others)]))
         except REFUSALS:
@@ -190,7 +204,7 @@ def test_borders_are_public_or_secret_numbers():
 
 def test_what_cannot_meet():
     x = shares_of((2,))
-    elsewhere = ReplicatedShares(SimpleNamespace(fraction_bits=16, position=0), x.words, 16)
+    elsewhere = ReplicatedShares(example(ReplicatedShares, 1).session, x.words, 16)
     with pytest.raises(ValueError, match="different sessions"):
         ReplicatedShares.cat([x, elsewhere])
     with pytest.raises(TypeError, match="different kinds"):
