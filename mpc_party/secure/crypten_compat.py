@@ -79,6 +79,11 @@ def replace_gradient(name: str) -> Callable[[T], T]:
     return replace
 
 
+def gradient_names() -> list[str]:
+    """The methods that CrypTen's autograd knows."""
+    return list(crypten.gradients.FUNCTION_REGISTRY)
+
+
 _shipped: Any = OmegaConf.to_container(crypten.cfg.config)
 
 
@@ -104,6 +109,7 @@ __all__ = [
     "cat",
     "changed",
     "cryptensor",
+    "gradient_names",
     "nn",
     "no_grad",
     "optim",

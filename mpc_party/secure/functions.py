@@ -238,10 +238,11 @@ class Functions(Holder):
             tensor = type(tensor).cat([product, *odd], dim=dim) if odd else product
         return tensor if keepdim else tensor.squeeze(dim)
 
-    def hardtanh(self, min_value: float = -1, max_value: float = 1) -> Self:
-        """Clip to an interval: exact. Rounds: those of one ReLU. Differentiable through CrypTen's autograd."""
-        low, high = _clip_edges(self.shares, min_value, max_value)
-        return self.closed(low - high + min_value)
+    def hardtanh(self, min_value: float = -1, max_value: float = 1, **names: float) -> Self:
+        """Clip to an interval, exactly; `min_val` and `max_val`, as PyTorch has them, are taken too. Rounds: one ReLU."""
+        bottom, top = names.get("min_val", min_value), names.get("max_val", max_value)
+        low, high = _clip_edges(self.shares, bottom, top)
+        return self.closed(low - high + bottom)
 
     def relu6(self) -> Self:
         """Clip to [0, 6]: see `hardtanh`."""

@@ -240,6 +240,57 @@ class InverseSquareRoot(AutogradFunction):  # type: ignore[misc] # CrypTen has n
         return inverse.square().mul(inverse).mul(gradient).div(-2)
 
 
+@replace_gradient("log")
+class Logarithm(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
+    """1 / x. With `input_in_01`, which CrypTen's autograd does not take."""
+
+    @staticmethod
+    def forward(ctx: Context, tensor: Tensor, input_in_01: bool = False) -> Tensor:
+        ctx.save_multiple_for_backward((tensor, input_in_01))
+        return tensor.log(input_in_01)
+
+    @staticmethod
+    def backward(ctx: Context, gradient: Tensor) -> Tensor:
+        tensor, input_in_01 = ctx.saved_tensors
+        return gradient.mul(tensor.reciprocal(input_in_01))
+
+
+@replace_gradient("reciprocal")
+class Reciprocal(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
+    """-1 / x^2. With `input_in_01`, which CrypTen's autograd does not take."""
+
+    @staticmethod
+    def forward(ctx: Context, tensor: Tensor, input_in_01: bool = False) -> Tensor:
+        inverse = tensor.reciprocal(input_in_01)
+        ctx.save_for_backward(inverse)
+        return inverse
+
+    @staticmethod
+    def backward(ctx: Context, gradient: Tensor) -> Tensor:
+        return gradient.mul(ctx.saved_tensors[0].square()).neg()
+
+
+@replace_gradient("hardtanh")
+class Hardtanh(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
+    """1 inside of the interval. Takes the names of CrypTen's function, and those of its autograd, which differ."""
+
+    @staticmethod
+    def forward(
+        ctx: Context, tensor: Tensor, min_value: float = -1, max_value: float = 1, **names: float
+    ) -> Tensor:
+        low, high = names.get("min_val", min_value), names.get("max_val", max_value)
+        if low > high:
+            raise ValueError("hardtanh: min_value is above max_value")
+        above, below = tensor.gt(low), tensor.lt(high)
+        inside = above.add(below).sub(1)
+        ctx.save_for_backward(inside)
+        return tensor.mul(inside).add(above.neg().add(1).mul(low)).add(below.neg().add(1).mul(high))
+
+    @staticmethod
+    def backward(ctx: Context, gradient: Tensor) -> Tensor:
+        return gradient.mul(ctx.saved_tensors[0])
+
+
 @replace_gradient("pow")
 class Power(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
     """p x^(p - 1), for integers p."""

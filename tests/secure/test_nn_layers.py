@@ -1,5 +1,7 @@
 """Every layer of crypten.nn that can be built without a file, and every loss: forwards and backwards, beside torch.nn."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn as plain_nn
@@ -177,6 +179,54 @@ def test_layers_whose_second_input_is_public():
     assert constant.tolist() == [1.0, 1.0]
 
 
+def test_containers_and_what_they_hold():
+    def program(session):
+        x = secret(session, A, src=2, requires_grad=True)
+        graph = nn.Graph(["x"], ["sum"])
+        graph.add_module("weight", nn.Parameter(wave(4, 4)), ["x"])
+        graph.add_module("product", nn.MatMul(), ["x", "weight"])
+        graph.add_module("sum", nn.Add(), ["product", "x"])
+        graph.encrypt(src=1)
+        output = graph(x)
+        layers = nn.ModuleList([nn.ReLU(), nn.ModuleDict({"last": nn.Sigmoid()})]).encrypt()
+        results = [output.get_plain_text(), layers[1]["last"](layers[0](x)).get_plain_text()]
+        output.sum().backward()
+        with no_grad():
+            results.append(next(graph.parameters()).grad.get_plain_text())
+        fixed = [nn.ConstantOfShape(2.0).encrypt()(torch.tensor([2, 1])), nn.Range().encrypt()([0, 4, 2])]
+        return results, fixed
+
+    (output, activated, gradient), (filled, counted) = run_secure(program).results[0]
+    assert float((output - (A @ wave(4, 4) + A)).abs().max()) < 2**-13
+    assert float((activated - torch.sigmoid(A.relu())).abs().max()) < 2.5e-4
+    assert float((gradient - A.t() @ torch.ones(3, 4).double()).abs().max()) < 2**-13
+    assert filled.tolist() == [[2.0], [2.0]]
+    assert counted.tolist() == [0, 2]
+
+
+def test_batch_normalisation_in_a_graph():
+    def program(session):
+        layer = crypten_compat.nn.module.BatchNormalization().encrypt()
+        x = secret(session, IMAGE)
+        weight, bias, mean, variance = (
+            secret(session, torch.full((3,), v), src=1) for v in (2.0, 0.5, 0.25, 4.0)
+        )
+        layer.eval()
+        inference = layer([x, weight, bias, mean, variance])
+        layer.train()
+        training = layer([x, weight, bias, mean, variance])
+        return [t.get_plain_text() for t in (inference, *training[:3])]
+
+    inference, training, mean, variance = run_secure(program).results[0]
+    assert float((inference - ((IMAGE - 0.25) + 0.5)).abs().max()) < 1e-3
+    ones = torch.ones(3).double()
+    expected = functional.batch_norm(IMAGE, None, None, 2 * ones, 0.5 * ones, training=True)
+    assert float((training - expected).abs().max()) < 2e-3
+    channels = IMAGE.transpose(0, 1).reshape(3, -1)
+    assert float((mean - (0.9 * 0.25 + 0.1 * channels.mean(1))).abs().max()) < 1e-3
+    assert float((variance - (3.6 + 0.1 * channels.var(1, correction=0))).abs().max()) < 1e-3
+
+
 PROBABILITIES = wave(3, 4, scale=0.4) + 0.5
 LABELS = (wave(3, 4, phase=1.0) > 0).double()
 ONE_HOT = functional.one_hot(torch.tensor([2, 0, 3]), 4).double()
@@ -262,3 +312,16 @@ def test_what_crypten_cannot_do_is_refused():
         return kernel
 
     run_secure(program)
+
+
+def test_no_layer_and_no_loss_of_crypten_is_left_out():
+    tested = Path(__file__).read_text(encoding="utf-8")
+    classes = [*vars(nn.module).values(), *vars(nn.loss).values()]
+    names = {c.__name__ for c in classes if isinstance(c, type) and issubclass(c, nn.Module)}
+    abstract = {"Module", "Container", "DropoutNd"}
+    assert len(names) > 70
+    assert [
+        n
+        for n in sorted(names - abstract)
+        if not n.startswith("_") and f".{n}(" not in tested and f'"{n}"' not in tested
+    ] == []
