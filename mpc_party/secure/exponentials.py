@@ -38,7 +38,7 @@ def exponential(x: ReplicatedShares, *, squarings: int = SQUARINGS) -> Steps[Rep
 
     Args:
         x: -2.5 * 2^squarings < x < 10 or so: below, the base grows again; above, products come near the ring's end.
-        squarings: n = 2^squarings.
+        squarings: n = 2^squarings. With fewer than 5, what should vanish does not: the base is 0.65 at the lower end.
 
     Cost: 3 + squarings times that of `reduce`. Revealed: nothing.
     """

@@ -116,7 +116,7 @@ class Functions(Holder):
     def erf(self) -> Self:
         """The error function. CrypTen's Taylor series errs by 0.2 at 2 and by 7e4 at 3, in three times the rounds.
 
-        Error: 1.5e-4 for all x. Rounds: one ReLU and 8 times those of `reduce`. Settings: `erf_iterations`, the degree in x^2.
+        Error: 1.5e-4 for all x. Rounds: one ReLU and 7 times those of `reduce`. Settings: `erf_iterations`, the degree in x^2.
         """
         return self.wrap(trigonometry.error_function(self.shares, terms=settings.functions.erf_iterations))
 

@@ -17,7 +17,7 @@ _SENTINEL_BIT = 62  # -2^62 loses to every word above it, and no difference from
 
 
 def _pair(value: Any, name: str) -> tuple[int, int]:  # noqa: ANN401 - an int or two, in whatever sequence
-    both = (value, value) if isinstance(value, int) else tuple(value)
+    both = (value, value) if isinstance(value, int | float) else tuple(value)
     if len(both) != 2 or not all(isinstance(v, int) for v in both):
         raise ValueError(f"{name} is {value!r}, not an integer or two")
     return both

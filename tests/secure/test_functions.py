@@ -126,6 +126,30 @@ def test_settings_that_steer_our_own():
             compute(lambda t: t.softmax(0).tanh(), x.expand(2), overrides={f"functions.{name}": "no such"})
 
 
+COSTS = {  # how many comparisons, and how many times the rounds of a product, at most
+    "exp": (0, 10), "log": (1, 5), "reciprocal": (2, 8), "sqrt": (1, 6), "inv_sqrt": (1, 6), "sigmoid": (1, 16), "tanh": (1, 16), "erf": (1, 7), "cossin": (0, 11),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COSTS)
+def test_stated_rounds_hold(name):
+    x = torch.tensor([0.5, 1.5])
+    comparisons, products = COSTS[name]
+    # A ReLU is no cheaper than the comparison that it contains; a product no cheaper than a truncation.
+    stated = comparisons * max(
+        rounds_of(lambda t: t.relu(), x), rounds_of(lambda t: t < 0, x)
+    ) + products * rounds_of(lambda t: t * t, x)
+    assert rounds_of(lambda t: getattr(t, name)(), x) <= stated
+
+
+def test_rounds_of_softmax():
+    x = torch.tensor([[0.5, 1.5, -2.0]])
+    product, comparison = rounds_of(lambda t: t * t, x), rounds_of(lambda t: t < 0, x)
+    stated = rounds_of(lambda t: t.max(), x) + comparison + (10 + 7) * product
+    assert rounds_of(lambda t: t.softmax(1), x) <= stated
+    assert rounds_of(lambda t: t.log_softmax(1), x) <= stated - 2 * product
+
+
 TABLE = on_grid(wave(3, 7, 2, scale=5.0))
 CASES = list(
     itertools.product(
