@@ -145,25 +145,31 @@ class Functions(Holder):
         Error: 3e-4 for differences up to 320. Rounds: the largest of n (`largest_along`), then those of `exp`, one
         comparison and 7 times those of `reduce`.
         """
+        if self._alone(dim):
+            return self.wrap(constant(torch.ones(self.shares.shape)))
         numerator, total, high = self._shifted_exp(dim)
         return self.closed(numerator * normalising.reciprocal(total, low=-1, high=high))
 
     def log_softmax(self, dim: int, **_: object) -> Self:
         """The logarithm of `softmax`, without its range: x - log of the sum. Error: 5e-4. Rounds: two `reduce`s less than `softmax`."""
+        if self._alone(dim):
+            return self.wrap(constant(torch.zeros(self.shares.shape)))
         shifted = self._shifted(dim)
         total, high = self._total(exponentials.exponential(shifted, squarings=_squarings()), dim)
         return self.closed(shifted - normalising.logarithm(total, low=-1, high=high))
 
+    def _alone(self, dim: int) -> bool:
+        """Whether each value is the only one along `dim`, so that all is known."""
+        return self.shares.dim() == 0 or self.shares.size(dim) == 1
+
     def _shifted(self, dim: int) -> Any:  # noqa: ANN401 - shares
-        x = self.shares if self.shares.dim() else self.shares.unsqueeze(0)
-        top = largest_along(x, dim, method=settings.functions.max_method).unsqueeze(dim)
-        return (x - top).reshape(self.shares.shape)
+        top = largest_along(self.shares, dim, method=settings.functions.max_method)
+        return self.shares - top.unsqueeze(dim)
 
     @staticmethod
     def _total(powers: Any, dim: int) -> tuple[Any, int]:  # noqa: ANN401 - shares
-        count = powers.size(dim) if powers.dim() else 1
-        # At most `count`, and at least 1, give or take the errors of exp.
-        return powers.sum(dim, keepdim=True), math.ceil(math.log2(count)) + 1
+        # At most as many, and at least 1, give or take the errors of exp.
+        return powers.sum(dim, keepdim=True), math.ceil(math.log2(max(powers.size(dim), 1))) + 1
 
     def _shifted_exp(self, dim: int) -> tuple[Any, Any, int]:
         powers = exponentials.exponential(self._shifted(dim), squarings=_squarings())

@@ -163,11 +163,11 @@ class ReplicatedTensor(Functions, Choices, CrypTensor):  # type: ignore[misc] # 
         return ReplicatedTensor(-self.shares)
 
     def mul(self, other: Any) -> "ReplicatedTensor":  # noqa: ANN401 - as add
-        """Multiply elementwise. Two rounds by a secret, one by a public value with a fraction, none by integers."""
+        """Multiply elementwise. Rounds: that of `reduce`; none by public integers."""
         return self.closed(self.shares * operand(other))
 
     def square(self) -> "ReplicatedTensor":
-        """Square elementwise. Two rounds."""
+        """Square elementwise. Rounds: that of `reduce`."""
         return self.closed(self.shares.square())
 
     def matmul(self, other: Any) -> "ReplicatedTensor":  # noqa: ANN401 - as add
@@ -187,7 +187,10 @@ class ReplicatedTensor(Functions, Choices, CrypTensor):  # type: ignore[misc] # 
         return self.reciprocal().mul(other)
 
     def div(self, other: Any) -> "ReplicatedTensor":  # noqa: ANN401 - as add
-        """Divide by a public value, through its reciprocal to f significant bits: one round. By a secret: CrypTen's."""
+        """Divide by a public value, through its reciprocal to f significant bits, or by a secret, through `reciprocal`.
+
+        Rounds: that of one `reduce`; by a secret also those of `reciprocal`.
+        """
         if isinstance(other, ReplicatedTensor):
             return self.mul(other.reciprocal())
         divisor = torch.as_tensor(other, dtype=torch.float64)
@@ -258,43 +261,43 @@ class ReplicatedTensor(Functions, Choices, CrypTensor):  # type: ignore[misc] # 
     # Comparison: 0 and 1 at scale 0
 
     def _ltz(self) -> "ReplicatedTensor":
-        """1 where negative: ten rounds. See `comparison`."""
+        """1 where negative, exact. Rounds: one comparison."""
         return ReplicatedTensor(comparison.less_than_zero(self.shares))
 
     def lt(self, other: Any) -> "ReplicatedTensor":  # noqa: ANN401 - as add
-        """1 where less: ten rounds, exact."""
+        """1 where less, exact. Rounds: one comparison."""
         return ReplicatedTensor(comparison.less_than(self.shares, operand(other)))
 
     def gt(self, other: Any) -> "ReplicatedTensor":  # noqa: ANN401 - as add
-        """1 where greater: ten rounds, exact."""
+        """1 where greater, exact. Rounds: one comparison."""
         return ReplicatedTensor(comparison.greater_than(self.shares, operand(other)))
 
     def le(self, other: Any) -> "ReplicatedTensor":  # noqa: ANN401 - as add
-        """1 where less or equal: ten rounds, exact."""
+        """1 where less or equal, exact. Rounds: one comparison."""
         return ReplicatedTensor(comparison.less_equal(self.shares, operand(other)))
 
     def ge(self, other: Any) -> "ReplicatedTensor":  # noqa: ANN401 - as add
-        """1 where greater or equal: ten rounds, exact."""
+        """1 where greater or equal, exact. Rounds: one comparison."""
         return ReplicatedTensor(comparison.greater_equal(self.shares, operand(other)))
 
     def eq(self, other: Any) -> "ReplicatedTensor":  # noqa: ANN401 - as add
-        """1 where equal: nine rounds, exact."""
+        """1 where equal, exact. Rounds: see `comparison.equal`."""
         return ReplicatedTensor(comparison.equal(self.shares, operand(other)))
 
     def ne(self, other: Any) -> "ReplicatedTensor":  # noqa: ANN401 - as add
-        """1 where different: nine rounds, exact."""
+        """1 where different, exact. Rounds: see `comparison.equal`."""
         return ReplicatedTensor(comparison.not_equal(self.shares, operand(other)))
 
     def relu(self) -> "ReplicatedTensor":
-        """max(x, 0): ten rounds, exact."""
+        """max(x, 0), exact. Rounds: see `comparison.relu`."""
         return ReplicatedTensor(comparison.relu(self.shares))
 
     def abs(self) -> "ReplicatedTensor":
-        """|x|: ten rounds, exact."""
+        """|x|, exact. Rounds: see `comparison.absolute`."""
         return ReplicatedTensor(comparison.absolute(self.shares))
 
     def where(self, condition: Any, other: Any) -> "ReplicatedTensor":  # noqa: ANN401 - as add
-        """X where the condition is 1, else `other`: one round, none with a public condition."""
+        """X where the condition is 1, else `other`, exact. Rounds: that of `reduce`, none with a public condition."""
         return ReplicatedTensor(comparison.where(operand(condition), self.shares, operand(other)))
 
     # Random values, for CrypTen's samplers

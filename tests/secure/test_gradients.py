@@ -142,7 +142,7 @@ APPROXIMATE = {
     "sigmoid": (lambda x: x.sigmoid(), A * 4, 3e-4, 3e-4, None), "tanh": (lambda x: x.tanh(), A * 2, 5e-4, 2e-3, None),
     "erf": (lambda x: x.erf(), A * 2, 2e-4, 1e-3, None), "sin": (lambda x: x.sin(), A * 5, 4e-4, 8e-4, None), "cos": (lambda x: x.cos(), A * 5, 4e-4, 8e-4, None),
     "softmax": (lambda x: x.softmax(1), A * 3, 5e-4, 1e-3, None), "log_softmax": (lambda x: x.log_softmax(0), A * 3, 1e-3, 2e-3, None),
-    "softmax of one": (lambda x: x.softmax(0), ROW, 1e-4, 1e-4, None),
+    "softmax of one": (lambda x: x.softmax(0), ROW, 0, 0, None), "log_softmax of one": (lambda x: x.log_softmax(0), ROW, 0, 0, None),
     "var": (lambda x: x.var(), A, 1e-3, 1e-4, None), "var dims": (lambda x: x.var((0, 2), keepdim=True), IMAGE, 1e-3, 1e-3, None),
     "var of all": (lambda x: x.var(1, unbiased=True), A, 1e-3, 1e-3, lambda x: x.var(1, correction=0)),
     "norm": (lambda x: x.norm(), A, 2e-4, 2e-4, None), "norm dim": (lambda x: x.norm(dim=1), A, 2e-4, 3e-4, None),
