@@ -10,7 +10,7 @@ import functools
 from mpc_party.secure.arithmetic import reduce
 from mpc_party.secure.comparison import less_than_zero
 from mpc_party.secure.encoding import FixedPoint
-from mpc_party.secure.polynomials import Floats, chebyshev_sums, series, working_bits
+from mpc_party.secure.series import Floats, chebyshev_sums, fitted, working_bits
 from mpc_party.secure.shares import ReplicatedShares
 from mpc_party.secure.steps import Steps, collective
 
@@ -69,7 +69,7 @@ def logistic(x: ReplicatedShares, *, squarings: int = SQUARINGS) -> Steps[Replic
     negative = yield from less_than_zero.steps(x)
     size = yield from reduce.steps(x * (1 - 2 * negative), x.fraction_bits)
     decayed = yield from exponential.steps(-size, squarings=squarings)
-    (upper,) = yield from chebyshev_sums.steps(decayed * 2 - 1, [series(_decided, _DEGREE, 0.0, 1.0)])
+    (upper,) = yield from chebyshev_sums.steps(decayed * 2 - 1, [fitted(_decided, _DEGREE, 0.0, 1.0)])
     # upper where x >= 0, else 1 - upper
     return (yield from reduce.steps(negative * (1 - 2 * upper) + upper))
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from mpc_party.secure.arithmetic import reduce
 from mpc_party.secure.comparison import greater_equal
 from mpc_party.secure.encoding import FixedPoint
-from mpc_party.secure.polynomials import chebyshev_sums, series, working_bits
+from mpc_party.secure.series import chebyshev_sums, fitted, working_bits
 from mpc_party.secure.shares import ReplicatedShares
 from mpc_party.secure.steps import Steps, collective, merged
 
@@ -85,7 +85,7 @@ def _inverse_root(m: Floats) -> Floats:
 def reciprocal(x: ReplicatedShares, low: int | None = None, high: int = HIGH) -> Steps[ReplicatedShares]:
     """1 / x. Cost: `normalise`, and 5 times that of `reduce`."""
     normal = yield from normalise.steps(x, low, high)
-    (inverse,) = yield from chebyshev_sums.steps(normal.argument, [series(_inverse, DEGREE, 0.5, 1.0)])
+    (inverse,) = yield from chebyshev_sums.steps(normal.argument, [fitted(_inverse, DEGREE, 0.5, 1.0)])
     return (yield from reduce.steps(inverse * normal.powers(-1, max(high, 0))))
 
 
@@ -93,7 +93,7 @@ def reciprocal(x: ReplicatedShares, low: int | None = None, high: int = HIGH) ->
 def logarithm(x: ReplicatedShares, low: int | None = None, high: int = HIGH) -> Steps[ReplicatedShares]:
     """Natural logarithm. Cost: `normalise`, and 4 times that of `reduce`."""
     normal = yield from normalise.steps(x, low, high)
-    (log,) = yield from chebyshev_sums.steps(normal.argument, [series(np.log, DEGREE, 0.5, 1.0)])
+    (log,) = yield from chebyshev_sums.steps(normal.argument, [fitted(np.log, DEGREE, 0.5, 1.0)])
     return log + normal.weigh(
         normal.exponents * math.log(2), normal.low * math.log(2), x.session.fraction_bits
     )
@@ -105,7 +105,7 @@ def roots(
 ) -> Steps[tuple[ReplicatedShares, ReplicatedShares]]:
     """The square root of x and its reciprocal. Cost: `normalise`, and 5 times that of `reduce`, two words per element."""
     normal = yield from normalise.steps(x, low, high)
-    wanted = [series(np.sqrt, DEGREE, 0.5, 1.0), series(_inverse_root, DEGREE, 0.5, 1.0)]
+    wanted = [fitted(np.sqrt, DEGREE, 0.5, 1.0), fitted(_inverse_root, DEGREE, 0.5, 1.0)]
     root, inverse = yield from chebyshev_sums.steps(normal.argument, wanted)
     scale = working_bits(x.session)
     first, second = yield from merged(

@@ -6,7 +6,7 @@ import numpy as np
 
 from mpc_party.secure.arithmetic import reduce
 from mpc_party.secure.comparison import relu
-from mpc_party.secure.polynomials import Floats, chebyshev_sums, even_series, series, working_bits
+from mpc_party.secure.series import Floats, chebyshev_sums, even_series, fitted, working_bits
 from mpc_party.secure.shares import ReplicatedShares
 from mpc_party.secure.steps import Steps, collective, merged
 
@@ -39,7 +39,7 @@ def cosine_and_sine(x: ReplicatedShares) -> Steps[tuple[ReplicatedShares, Replic
     small = ReplicatedShares(session, x.words, x.fraction_bits + DOUBLINGS)
     y = yield from reduce.steps(small, scale)
     argument = yield from reduce.steps(y.square() * 2 - 1, scale)
-    wanted = [series(_cosine, _TERMS, 0.0, 1.0), series(_sine_quotient, _TERMS, 0.0, 1.0)]
+    wanted = [fitted(_cosine, _TERMS, 0.0, 1.0), fitted(_sine_quotient, _TERMS, 0.0, 1.0)]
     cosine, quotient = yield from chebyshev_sums.steps(argument, wanted, scale)
     sine = yield from reduce.steps(quotient * y, scale)
     for left in reversed(range(DOUBLINGS)):

@@ -29,11 +29,11 @@ def working_bits(session: SecureSession) -> int:
 
 
 @functools.lru_cache(maxsize=64)
-def series(function: Callable[..., Floats], degree: int, low: float, high: float) -> tuple[float, ...]:
+def fitted(function: Callable[..., Floats], degree: int, low: float, high: float) -> tuple[float, ...]:
     """Chebyshev coefficients c_0..c_degree that interpolate a function of an array on [low, high]."""
-    fitted = np.polynomial.Chebyshev.interpolate(function, degree, domain=[low, high])
+    series = np.polynomial.Chebyshev.interpolate(function, degree, domain=[low, high])
     # Far more digits than are used: parties whose libraries differ in the last place still agree.
-    return tuple(round(float(c), 12) for c in fitted.coef)
+    return tuple(round(float(c), 12) for c in series.coef)
 
 
 @collective
@@ -79,5 +79,5 @@ def even_series(
     scale = working_bits(x.session)
     scaled = yield from reduce.steps(x.times(1 / limit, COEFFICIENT_BITS), scale)
     argument = yield from reduce.steps(scaled.square() * 2 - 1, scale)  # x^2 = limit^2 (argument + 1) / 2
-    coefficients = series(function, terms, 0.0, limit * limit)
+    coefficients = fitted(function, terms, 0.0, limit * limit)
     return (yield from chebyshev_sums.steps(argument, [coefficients], scale))[0]

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mpc_party.secure import constant, open_many, open_shares
-from mpc_party.secure.polynomials import chebyshev_sums, even_series, series, working_bits
+from mpc_party.secure.series import chebyshev_sums, even_series, fitted, working_bits
 from tests.support.secure_parties import give, run_secure
 
 X = torch.linspace(-1, 1, 41, dtype=torch.float64)
@@ -43,8 +43,8 @@ def test_rounds_grow_with_the_logarithm_of_the_degree():
     assert [r - first for r in others] == [step, 2 * step, 3 * step]
 
 
-def test_series_and_even_functions():
-    assert np.polynomial.chebyshev.chebval(0.5, series(np.exp, 9, -1.0, 1.0)) == pytest.approx(
+def test_fits_and_even_functions():
+    assert np.polynomial.chebyshev.chebval(0.5, fitted(np.exp, 9, -1.0, 1.0)) == pytest.approx(
         np.exp(0.5), abs=1e-9
     )
 
