@@ -5,6 +5,9 @@ that was measured at 16 fraction bits against float64, on 20,000 values over the
 `tests/secure/test_functions.py` holds them. Outside of its range a result is garbage, not an error, because nobody sees
 the argument. What is said of CrypTen's own was measured in the same way, on the same shares, at its own settings.
 
+Guard bits bring the words of products of values near 1 to 2^40, so that the rare wild error of `reduce` has a probability
+of about 2^-24 in each: there are ten such products in an exponential. Check the range of what is opened.
+
 CrypTen's settings hold. Where one of those that steer an iteration of CrypTen's differs from what CrypTen ships, that
 iteration runs as it is there, with the setting.
 """

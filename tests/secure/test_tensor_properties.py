@@ -217,6 +217,34 @@ def test_public_tensors_stand_on_either_side():
         assert torch.allclose(got, true.double(), rtol=0, atol=1e-4)
 
 
+def test_public_values_are_written_and_added():
+    x, row = torch.arange(6.0).double().reshape(3, 2), torch.tensor([[0.5, -1.0]]).double()
+    index = torch.tensor([1])
+
+    def function(t):
+        written = t.clone()
+        written[0] = torch.tensor([7.0, 8.5])
+        written[1, 1] = 3
+        spread = t.scatter_add(0, index.reshape(1, 1), torch.tensor([[2.5]]))
+        return [
+            t.index_add(0, index, row),
+            spread,
+            written,
+            t.scatter(1, index.reshape(1, 1), torch.tensor([[9]])),
+        ]
+
+    written = x.clone()
+    written[0], written[1, 1] = torch.tensor([7.0, 8.5]), 3
+    expected = [
+        x.index_add(0, index, row),
+        x.scatter_add(0, index.reshape(1, 1), torch.tensor([[2.5]]).double()),
+        written,
+        x.scatter(1, index.reshape(1, 1), 9.0),
+    ]
+    for got, true in zip(compute(function, (x, 0)), expected, strict=True):
+        assert torch.equal(got, true)
+
+
 def test_nothing_comes_of_nothing():
     def function(t):
         with pytest.raises(ValueError, match="no values"):
