@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from mpc_party.mesh.exchange import Exchange, FrameKind
 from mpc_party.protocol.errors import Reason
 from mpc_party.secure.errors import SecureError
 from mpc_party.secure.layout import MAX_THRESHOLD, Layout, layout_of
-from mpc_party.secure.randomness import SEED_BYTES, WORD_BYTES, Purpose, SeedSet, Words, derive_key
+from mpc_party.secure.randomness import SEED_BYTES, Purpose, SeedSet, Words, derive_key
 
 DEFAULT_FRACTION_BITS = 16
 MAX_FRACTION_BITS = 30  # a product has twice as many, and needs room above them
@@ -49,7 +49,7 @@ class SessionContext:
         return hashlib.sha256(_CONTEXT_DOMAIN + self.consortium + fixed + members).digest()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Messages:
     """What one operation sends and awaits in one communication step. Positions are 0..2t in the committee.
 
@@ -92,7 +92,9 @@ class Traffic:
 
     def count(self, operation: str, sent: int, *, rounds: int = 1) -> None:
         """Add one step of `operation` in which this party sent so many bytes."""
-        entry = self.by_operation.setdefault(operation, OperationTraffic())
+        entry = self.by_operation.get(operation)
+        if entry is None:
+            entry = self.by_operation[operation] = OperationTraffic()
         entry.rounds += rounds
         entry.bytes_sent += sent
 
@@ -188,7 +190,8 @@ class SecureSession:
         parts = {component: {self.position: contribution} for component, contribution in own.items()}
         for peer, components in shared.items():
             frame = answers[self.committee[peer]]
-            self._require_length(peer, frame, _HASH_BYTES + SEED_BYTES * len(components))
+            if len(frame) != (size := _HASH_BYTES + SEED_BYTES * len(components)):
+                self._refuse_length(peer, frame, size)
             if frame[:_HASH_BYTES] != self._digest:
                 self._failed = True
                 raise SecureError(
@@ -242,6 +245,7 @@ class SecureSession:
         outgoing: dict[int, list[memoryview]] = {}
         awaited: dict[int, list[Words]] = {}
         kind = FrameKind.BITS
+        traffic = self.traffic
         rounds = 0 if batch[0].ahead else 1
         for messages in batch:
             if messages.session is not self:
@@ -254,26 +258,33 @@ class SecureSession:
                 sent += words.nbytes
             for position, words in messages.receive:
                 awaited.setdefault(position, []).append(words)
-            self.traffic.count(messages.operation, sent, rounds=rounds)
-        self.traffic.rounds += rounds
-        self.traffic.ahead += 1 - rounds
+            traffic.count(messages.operation, sent, rounds=rounds)
+        traffic.rounds += rounds
+        traffic.ahead += 1 - rounds
+        if not outgoing and not awaited:
+            self._require_working()  # the others exchange something in this step
+            return
+        committee = self.committee
         frames = {
-            self.committee[position]: views[0] if len(views) == 1 else memoryview(b"".join(views))
+            committee[position]: views[0] if len(views) == 1 else memoryview(b"".join(views))
             for position, views in outgoing.items()
         }
-        sizes = {position: sum(words.nbytes for words in targets) for position, targets in awaited.items()}
-        answers = self._in_pieces(kind, frames, sizes)
+        sizes = {position: sum([words.nbytes for words in targets]) for position, targets in awaited.items()}
+        if max([*map(len, frames.values()), *sizes.values()]) > _FRAME_BYTES:
+            answers = self._in_pieces(kind, frames, sizes)
+        else:
+            answers = self._transmit(kind, frames, [committee[position] for position in sizes])
         for position, targets in awaited.items():
-            self._scatter(position, answers[position], targets)
+            frame = answers[committee[position]]
+            if len(frame) != sizes[position]:
+                self._refuse_length(position, frame, sizes[position])
+            _scatter(frame, targets)
 
     def _in_pieces(
         self, kind: FrameKind, frames: dict[int, memoryview], sizes: dict[int, int]
     ) -> dict[int, bytes]:
-        longest = max([*(len(frame) for frame in frames.values()), *sizes.values()], default=0)
-        if longest <= _FRAME_BYTES:
-            answers = self._transmit(kind, frames, [self.committee[position] for position in sizes])
-            return {position: answers[self.committee[position]] for position in sizes}
-        collected: dict[int, list[bytes]] = {position: [] for position in sizes}
+        longest = max([*map(len, frames.values()), *sizes.values()])
+        collected: dict[int, list[bytes]] = {self.committee[position]: [] for position in sizes}
         for start in range(0, longest, _FRAME_BYTES):
             # An empty message is one empty frame, as it is to a peer that has no reason to expect pieces.
             pieces = {
@@ -282,42 +293,37 @@ class SecureSession:
             expect = [position for position, size in sizes.items() if size > start or start == 0]
             answers = self._transmit(kind, pieces, [self.committee[position] for position in expect])
             for position in expect:
-                self._require_length(
-                    position, answers[self.committee[position]], min(sizes[position] - start, _FRAME_BYTES)
-                )
-                collected[position].append(answers[self.committee[position]])
-        return {position: b"".join(parts) for position, parts in collected.items()}
+                piece, size = answers[self.committee[position]], min(sizes[position] - start, _FRAME_BYTES)
+                if len(piece) != size:
+                    self._refuse_length(position, piece, size)
+                collected[self.committee[position]].append(piece)
+        return {member: b"".join(parts) for member, parts in collected.items()}
+
+    def _require_working(self) -> None:
+        if self._failed:
+            raise SecureError("the session has failed before; start another round", reason=Reason.INTERNAL)
 
     def _transmit(
         self, kind: FrameKind, frames: Mapping[int, bytes | memoryview], expect: list[int]
     ) -> dict[int, bytes]:
-        if self._failed:
-            raise SecureError("the session has failed before; start another round", reason=Reason.INTERNAL)
-        if not frames and not expect:
-            return {}  # the others exchange something in this step
+        self._require_working()
         self._failed = True  # unless all goes well
         answers = self._exchange.exchange(kind, frames, expect)
         self._failed = False
-        self.traffic.bytes_sent += sum(len(frame) for frame in frames.values())
-        self.traffic.bytes_received += sum(len(answer) for answer in answers.values())
+        traffic = self.traffic
+        for frame in frames.values():
+            traffic.bytes_sent += len(frame)
+        for answer in answers.values():
+            traffic.bytes_received += len(answer)
         return answers
 
-    def _scatter(self, position: int, frame: bytes, targets: list[Words]) -> None:
-        self._require_length(position, frame, sum(words.nbytes for words in targets))
-        offset = 0
-        for words in targets:
-            flat = words.reshape(-1)
-            flat[:] = np.frombuffer(frame, dtype="<i8", count=flat.size, offset=offset)
-            offset += flat.size * WORD_BYTES
-
-    def _require_length(self, position: int, frame: bytes, expected: int) -> None:
-        if len(frame) != expected:
-            self._failed = True
-            raise SecureError(
-                f"{self.name_of(position)} sent {len(frame)} bytes where the program has {expected}",
-                reason=Reason.FRAME_MALFORMED,
-                culprit=self.name_of(position),
-            )
+    def _refuse_length(self, position: int, frame: bytes, expected: int) -> NoReturn:
+        self._failed = True
+        raise SecureError(
+            f"{self.name_of(position)} sent {len(frame)} bytes where the program has {expected}",
+            reason=Reason.FRAME_MALFORMED,
+            culprit=self.name_of(position),
+        )
 
     def __enter__(self) -> Self:
         """Make this the current session of the running thread or task."""
@@ -334,6 +340,15 @@ class SecureSession:
 
     def __reduce__(self) -> tuple[object, ...]:
         raise TypeError("a session holds secret seeds and is not serialised")
+
+
+def _scatter(frame: bytes, targets: Sequence[Words]) -> None:
+    words = np.frombuffer(frame, dtype="<i8")
+    start = 0
+    for target in targets:
+        flat = target.reshape(-1)
+        flat[:] = words[start : start + flat.size]
+        start += flat.size
 
 
 def current_session() -> SecureSession:
