@@ -8,6 +8,7 @@ from typing import TypeVar
 import numpy as np
 
 from mpc_party.secure import general
+from mpc_party.secure.layout import layout_of
 from mpc_party.secure.randomness import Words
 from mpc_party.secure.session import SecureSession
 from mpc_party.secure.steps import run
@@ -65,8 +66,6 @@ def cost(outcome: Outcome) -> tuple[int, list[int]]:
 
 def values_of(held: list[Words], size: int, *, bits: bool = False) -> Words:
     """The values of shares that all parties hand over, after checking that all holders of a component agree on it."""
-    from mpc_party.secure.layout import layout_of
-
     layout = layout_of(size // 2)
     total = np.zeros_like(held[0][0])
     for component in range(len(layout.subsets)):

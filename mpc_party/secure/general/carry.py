@@ -73,7 +73,7 @@ def and_planes(session: SecureSession, planes: Words) -> Steps[Words]:
     up to four, but for two at once none.
     """
     held, count, *shape = planes.shape
-    planes = planes.reshape(held, count, -1)
+    planes = planes.reshape(held, count, int(np.prod(shape)))
     while (count := planes.shape[1]) > 1:
         if count == 2:
             planes = (yield from conjunction(session, planes[:, 0], planes[:, 1], "and"))[:, None]
@@ -81,7 +81,7 @@ def and_planes(session: SecureSession, planes: Words) -> Steps[Words]:
         inputs = in_groups(_filled(session, planes))
         groups, columns = inputs.shape[2:]
         (masks,) = yield from take(session, Item(Kind.CONJUNCTION, 0), groups * columns)
-        masks = masks.reshape(held, -1, groups, columns)
+        masks = masks.reshape(held, len(EQUAL.products), groups, columns)
         opened = yield from open_inputs(session, EQUAL, inputs, masks, "and")
         planes = product(session, EQUAL, opened, masks, ALL)
     return planes.reshape(held, *shape)

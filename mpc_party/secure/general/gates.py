@@ -56,7 +56,7 @@ def parts_of(product: int) -> list[int]:
 def complete(session: SecureSession, form: Gate, single: Words, *, thrifty: bool) -> Steps[Words]:
     """All products of a gate's masks: (held, inputs, *shape) to (held, products, *shape).
 
-    Two rounds, t words from each party for each product of two or more, and word of bits.
+    Two conjunctions one after the other, in all of as many bits as there are products of two or more.
     """
     held, inputs, *shape = single.shape
     values = np.empty((held, len(form.products), *shape), dtype=np.int64)
@@ -87,7 +87,7 @@ def _lowest(product: int, count: int) -> int:
 def make_gates(session: SecureSession, form: Gate, shape: tuple[int, ...], *, thrifty: bool) -> Steps[Words]:
     """Random masks and their products: (held, products, *shape). Cost: see `complete`."""
     count = form.inputs * int(np.prod(shape))
-    single = random_words(session, BITS, count).reshape(-1, form.inputs, *shape)
+    single = random_words(session, BITS, count).reshape(len(session.held), form.inputs, *shape)
     return (yield from complete(session, form, single, thrifty=thrifty))
 
 

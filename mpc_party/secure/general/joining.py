@@ -97,6 +97,7 @@ def _gates(
 def in_groups(planes: Words) -> Words:
     """(held, K, M) to (held, 4, groups, M), bit by bit of the groups; padded with zeros."""
     held, count, columns = planes.shape
-    filled = np.zeros((held, count + -count % WIDTH, columns), dtype=np.int64)
+    groups = -(-count // WIDTH)
+    filled = np.zeros((held, groups * WIDTH, columns), dtype=np.int64)
     filled[:, :count] = planes
-    return np.ascontiguousarray(filled.reshape(held, -1, WIDTH, columns).swapaxes(1, 2))
+    return np.ascontiguousarray(filled.reshape(held, groups, WIDTH, columns).swapaxes(1, 2))

@@ -24,8 +24,8 @@ def make_masks(
 ) -> Steps[tuple[Words, Words]]:
     """Random words, 64 for each of `columns`, with their lowest `bits` bits.
 
-    Cost: 1 + t + ceil(log2(bits - 1)) rounds. In bits per element, t times: `bits` from positions 0 .. t; and from each party
-    (bits - 1) for each of t - 1 carry-save adders and once more, and as many as `carries` says.
+    Cost: one round in which positions 0 .. t send t * bits bits per element; then t + ceil(log2(bits - 1)) conjunctions one after
+    the other, in all of t (bits - 1) bits per element and as many as `carries` has.
 
     Returns:
         shares (held, 64, columns), and their planes (held, bits, columns).
@@ -47,7 +47,7 @@ def make_masks(
     if bits > 1:
         generate = yield from conjunction(session, x[:, :-1], y[:, :-1], OPERATION, thrifty=thrifty)
         total[:, 1:] ^= yield from carries(session, generate, total[:, :-1].copy(), thrifty=thrifty)
-    return words.reshape(-1, RING_BITS, columns), total
+    return words.reshape(len(session.held), RING_BITS, columns), total
 
 
 def _moved_up(planes: Words) -> Words:
@@ -58,7 +58,7 @@ def _moved_up(planes: Words) -> Words:
 def carries(session: SecureSession, generate: Words, propagate: Words, *, thrifty: bool) -> Steps[Words]:
     """The carries out of all positions of an addition; both arguments (held, positions, M) are overwritten.
 
-    ceil(log2(positions)) rounds. Level d has a gate for each position i with bit d set in i, and another one unless
+    ceil(log2(positions)) conjunctions one after the other. Level d has a gate for each position i with bit d set in i, and another one unless
     i < 2^(d + 1).
     """
     count = generate.shape[1]

@@ -60,8 +60,8 @@ def rounding(threshold: int, bits: int) -> Rounding:
 def make_pairs(session: SecureSession, bits: int, count: int, *, thrifty: bool) -> Steps[tuple[Words, ...]]:
     """Masks for `count` divisions by 2^bits.
 
-    Cost: two rounds. From each party 16 t / (2t + 1) words for V, that is 51 bytes where t = 2 and 55 where t = 3; from
-    positions 0 .. t besides t words and 4 t bits for their u_j, that is 17 and 25.5 bytes.
+    Cost: two rounds if `thrifty`, in which each party sends 16t / (2t + 1) words for V, that is 51 bytes where t = 2 and 55
+    where t = 3; else one round and 8t words. Besides, positions 0 .. t send t words and 4t bits for their u_j: 17 and 25.5 bytes.
 
     Returns:
         shares (held, count) of r, of the upper parts that are subtracted, and of 2^(64 - bits) m.
@@ -74,7 +74,7 @@ def make_pairs(session: SecureSession, bits: int, count: int, *, thrifty: bool) 
             _chosen(session, bits, count),
         ]
     )
-    digits = top.reshape(-1, TOP_BITS, count)
+    digits = top.reshape(len(session.held), TOP_BITS, count)
     number = np.zeros_like(mask)
     for place in range(TOP_BITS):
         number += digits[:, place] << place

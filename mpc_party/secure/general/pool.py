@@ -63,8 +63,17 @@ def in_stock(session: SecureSession, item: Item) -> int:
 def prepare(session: SecureSession, wanted: Mapping[Item, int]) -> Steps[None]:
     """Make what is missing of what is wanted, all in the rounds of what takes longest. Collective.
 
-    Rounds: 2 for truncations, 4 for selections and fractions, 2 for conjunctions; for signs and zeros of `bits` bits
-    3 + t + ceil(log2(bits - 1)), that is 11 and 12 for 64 bits. Bytes: see the functions that make them. Revealed: nothing.
+    Rounds: 2 for truncations, 4 for conjunctions, 6 for selections and fractions, and for signs and zeros of `bits` bits
+    5 + 2 t + 2 ceil(log2(bits - 1)), that is 21 and 23 for 64. Made on the spot: 1, 2, 3, 11 and 12, for more bytes. Bytes
+    from each party in a committee of five, prepared and on the spot, and of seven:
+
+        truncation, from 0 .. t  68, 145;   80, 217    of a word
+        ... from the others      51, 128;   55, 192
+        sign, from 0 .. t        123, 195;  149, 316   of 64 bits
+        ... from the others      107, 179;  125, 292
+        selection                32, 64;    34, 96     of an element
+
+    Revealed: nothing.
     """
     missing = {item: count - in_stock(session, item) for item, count in wanted.items()}
     items = [item for item, count in missing.items() if count > 0]

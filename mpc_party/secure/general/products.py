@@ -37,7 +37,7 @@ def reshare(session: SecureSession, product: Words, bits: int) -> Steps[Words]:
             part += rounding(session.threshold, bits).added
         opened = yield from open_summands(session, part, "multiply-truncate")
         words = divided(session, opened, upper, top, bits)
-    return words.reshape(-1, *product.shape)
+    return words.reshape(len(session.held), *product.shape)
 
 
 def truncate(session: SecureSession, words: Words, bits: int) -> Steps[Words]:

@@ -26,7 +26,7 @@ _NEWTON_STEPS = 6
 
 
 def root_bits(session: SecureSession, count: int, *, thrifty: bool) -> Steps[Words]:
-    """Random bits modulo 2^62: shares (held, count). Two rounds, 4t / (2t + 1) words from each party for each."""
+    """Random bits modulo 2^62: shares (held, count). Words from each party for each: 4t / (2t + 1) in two rounds, or 2t in one."""
     x = random_words(session, RING, count)
     part = multiplied(session, x, x)
     part += summand(session, RING, x)
@@ -39,7 +39,7 @@ def root_bits(session: SecureSession, count: int, *, thrifty: bool) -> Steps[Wor
 
 
 def ring_bits(session: SecureSession, count: int, *, thrifty: bool) -> Steps[Words]:
-    """Random bits modulo 2^64, (held, count). Four rounds, 4t / (2t + 1) + 2t words from each party for each."""
+    """Random bits modulo 2^64, (held, count). That, and two products each."""
     bits = yield from root_bits(session, count, thrifty=thrifty)
     for _ in range(2):
         bits = yield from close(session, RING, multiplied(session, bits, bits), OPERATION, thrifty=thrifty)

@@ -14,13 +14,13 @@ _EXACT = 2  # digits that are not multiplied by 4 or more
 def make_selectors(session: SecureSession, columns: int, *, thrifty: bool) -> Steps[tuple[Words, ...]]:
     """Random bits as words and as planes, 64 in each column. The bit is the parity of the number: of all its components.
 
-    Cost: four rounds; from each party 4t / (2t + 1) + 2t words for each, 44.8 bytes where t = 2 and 61.7 where t = 3.
+    Cost: six rounds and 10t / (2t + 1) words from each party for each if `thrifty`; else three rounds and 4t words.
 
     Returns:
         shares (held, 64, columns) of the numbers, and (held, columns) of the bits.
     """
     bits = yield from ring_bits(session, RING_BITS * columns, thrifty=thrifty)
-    words = bits.reshape(-1, RING_BITS, columns)
+    words = bits.reshape(len(session.held), RING_BITS, columns)
     places = np.arange(RING_BITS, dtype=np.int64)[:, None]
     return words, np.bitwise_or.reduce((words & 1) << places, axis=1)
 
@@ -30,7 +30,8 @@ def make_fractions(
 ) -> Steps[tuple[Words, ...]]:
     """Uniform in 0 .. 2^scale - 1: shares (held, count).
 
-    Cost: four rounds; from each party 4t / (2t + 1) words for each digit, and 2t more for each of the two lowest.
+    Cost: six rounds if `thrifty`, else three. From each party 4t / (2t + 1) words for each digit, else 2t; for each of the two
+    lowest also 6t / (2t + 1), else 2t.
     """
     exact = min(scale, _EXACT)
     lower, upper = yield from merged(
@@ -40,7 +41,11 @@ def make_fractions(
         ]
     )
     digits = np.concatenate(
-        [lower.reshape(-1, exact, count), upper.reshape(-1, scale - exact, count)], axis=1
+        [
+            lower.reshape(len(session.held), exact, count),
+            upper.reshape(len(session.held), scale - exact, count),
+        ],
+        axis=1,
     )
     total = np.zeros((len(digits), count), dtype=np.int64)
     for place in range(scale):

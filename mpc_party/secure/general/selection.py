@@ -31,7 +31,7 @@ def lift(
     flips = from_plane(opened, count) ^ int(negate)
     words: Words = numbers.reshape(len(numbers), -1)[:, :count] * (1 - 2 * flips)
     add_public(session, RING, words, flips)
-    return words.reshape(-1, *shape)
+    return words.reshape(len(session.held), *shape)
 
 
 def select(session: SecureSession, values: Words, plane: Words, *, negate: bool = False) -> Steps[Words]:
@@ -63,4 +63,4 @@ def _closed(session: SecureSession, part: Words) -> Steps[list[Words]]:
 def random_fractions(session: SecureSession, shape: tuple[int, ...], scale: int) -> Steps[Words]:
     """Uniform in 0 .. 2^scale - 1, known to nobody: (held, *shape). No round; uses up one fraction per element."""
     (words,) = yield from take(session, Item(Kind.FRACTION, scale), int(np.prod(shape)))
-    return words.reshape(-1, *shape)
+    return words.reshape(len(session.held), *shape)

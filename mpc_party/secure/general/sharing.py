@@ -53,7 +53,7 @@ def share(
             send += [(p, words[sent]) for p in receivers(session.threshold, owner)]
         elif sent is not None:
             receive.append((owner, words[sent]))
-        arrays.append(words.reshape(-1, *shape))
+        arrays.append(words.reshape(len(session.held), *shape))
     yield [Messages(session, domain.kind, operation, send, receive)]
     return arrays
 
