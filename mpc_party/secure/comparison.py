@@ -6,11 +6,11 @@ word of what is compared with zero lies in [-2^(bits-1), 2^(bits-1)). A broken p
 
 Results of comparisons are numbers 0 and 1 at scale 0: multiplying by them needs no truncation and adds no error.
 
-Cost where t = 1, with the full 64 bits (fewer rounds from 17 bits down; bytes in proportion):
-    sign         3 rounds; per element 5 bytes from positions 1 and 2 to each other, 42 that 0 sends to 1 ahead
+Cost where t = 1, with the full 64 bits (a round less up to 26 bits, two less up to 6; bytes in proportion):
+    sign         3 rounds; per element 5 bytes from positions 1 and 2 to each other, 41 that 0 sends to 1 ahead
     to a number  1 round; 8 bytes, and 8 ahead
     to select    1 round; 8 bytes, and 16 ahead
-so 4 rounds for a comparison or a ReLU, and 58 bytes per element sent by position 0 for a ReLU, 13 by the others.
+so 4 rounds for a comparison or a ReLU, and 57 bytes per element sent by position 0 for a ReLU, 13 by the others.
 Where t > 1, see `general`. Nothing is revealed.
 """
 

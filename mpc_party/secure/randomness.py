@@ -25,6 +25,7 @@ SEED_BYTES = 32
 WORD_BYTES = 8
 _AES_BLOCK = 16
 _BUFFER_WORDS = 8192  # one call of the cipher fills 64 KiB; small draws then cost a slice
+_PUBLIC = -1  # no component
 _ZEROS = bytes(_BUFFER_WORDS * WORD_BYTES)
 _DOMAIN = b"mpc-hedge/secure/v1/"
 
@@ -142,8 +143,16 @@ class SeedSet:
         """
         return self._stream(component, purpose).words(shape)
 
+    def public_words(self, purpose: Purpose, shape: Sequence[int]) -> Words:
+        """The next words of a stream that everybody knows, parties or not: for statistics, never to hide anything."""
+        stream = self._streams.get((_PUBLIC, purpose))
+        if stream is None:
+            key = derive_key(bytes(SEED_BYTES), self._context, f"public/{purpose}", ())
+            stream = self._streams[_PUBLIC, purpose] = SeedStream(key)
+        return stream.words(shape)
+
     def fill(self, component: int, purpose: Purpose, target: Words) -> None:
-        """The same, into a contiguous array."""
+        """The same as `words`, into a contiguous array."""
         self._stream(component, purpose).fill(target)
 
     def _stream(self, component: int, purpose: Purpose) -> SeedStream:

@@ -21,7 +21,7 @@ DEFAULT_FRACTION_BITS = 16
 MAX_FRACTION_BITS = 30  # a product has twice as many, and needs room above them
 _HASH_BYTES = 32
 _FRAME_BYTES = 16 * 1024 * 1024  # larger messages travel in pieces, far below the limit of the mesh
-_CONTEXT_DOMAIN = b"mpc-hedge/secure/context/v1"
+_CONTEXT_DOMAIN = b"mpc-hedge/secure/context/v2"  # 2: position 0 deals; parties of both do not compute together
 
 _current: ContextVar["SecureSession"] = ContextVar("secure session")
 
@@ -168,7 +168,7 @@ class SecureSession:
             MeshError: a peer is silent past the deadline, or gone.
         """
         if self._seeds is not None:
-            raise SecureError("setup() runs once in a session", reason=Reason.INTERNAL)
+            raise SecureError("the session has its seeds already", reason=Reason.INTERNAL)
         own = {component: self._entropy(SEED_BYTES) for component in self.held}
         shared = {
             peer: [c for c in self.held if peer not in self.layout.subsets[c]]

@@ -171,15 +171,15 @@ N = 128
 COSTS = {
     # rounds, bytes per element sent by positions 0, 1, 2
     "multiply integers": (lambda x, y, b: multiply(x, b), 1, (8, 8, 8)),
-    "multiply": (lambda x, y, b: multiply(x, y), 2, (8, 8, 8)),
-    "square": (lambda x, y, b: square(x), 2, (8, 8, 8)),
-    "sum of products": (lambda x, y, b: sum_of_products([(x, y), (y, y), (x, x)]), 2, (8, 8, 8)),
-    "two products": (lambda x, y, b: multiply_many([(x, y), (y, y)]), 2, (16, 16, 16)),
+    "multiply": (lambda x, y, b: multiply(x, y), 1, (8, 8, 8)),
+    "square": (lambda x, y, b: square(x), 1, (8, 8, 8)),
+    "sum of products": (lambda x, y, b: sum_of_products([(x, y), (y, y), (x, x)]), 1, (8, 8, 8)),
+    "two products": (lambda x, y, b: multiply_many([(x, y), (y, y)]), 1, (16, 16, 16)),
     "product kept at scale 32": (lambda x, y, b: multiply(x, y, fraction_bits=32), 1, (8, 8, 8)),
-    "truncate": (lambda x, y, b: truncate(x, 3), 1, (0, 8, 0)),
-    "public factor": (lambda x, y, b: reduce(x * 0.3), 1, (0, 8, 0)),
+    "truncate": (lambda x, y, b: truncate(x, 3), 0, (8, 0, 0)),
+    "public factor": (lambda x, y, b: reduce(x * 0.3), 0, (8, 0, 0)),
     "public integer": (lambda x, y, b: reduce(x * 3), 0, (0, 0, 0)),
-    "a mixture": (lambda x, y, b: reduce_many([x * y, x * b, 0.3 * x, x]), 2, (16, 24, 16)),
+    "a mixture": (lambda x, y, b: reduce_many([x * y, x * b, 0.3 * x, x]), 1, (24, 16, 16)),
 }
 
 

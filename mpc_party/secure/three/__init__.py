@@ -1,7 +1,7 @@
 """Three parties of which one may pry (t = 1): position 0 deals correlated randomness ahead, 1 and 2 talk to each other.
 
-A sharing is x = x_0 + x_1 + x_2, where position i holds x_i and x_{i+1}. Position 0 knows a = x_0 + x_1, which is a mask
-that nobody's secrets have touched, and the two others know b = x_2 = x - a. So 0 can form every product of masks by
+A sharing is x = x_0 + x_1 + x_2, where position i holds x_i and x_{i+1}. Position 0 knows a = x_0 + x_1, which no
+message to it has touched, and the two others know b = x_2 = x - a. So 0 can form every product of masks by
 itself and share it between 1 and 2, in advance and without waiting for anybody; what 1 and 2 still have to say to each
 other is one message each, per product and even per gate of many inputs. Products and their truncation take one round
 where a ring of messages takes two, and the sign of a word three instead of eight.

@@ -73,7 +73,7 @@ def sign_plane(session: SecureSession, words: Words, bits: int) -> Steps[Words]:
         bits: 2..64.
 
     Cost, with c = bits - 1: ceil(log5(c)) rounds: 1 up to 6 bits, 2 up to 26, 3 up to 64. In bits per element with all
-    64: 337 from position 0 to 1, ahead, and 40 between positions 1 and 2 each way.
+    64: 329 from position 0 to 1, ahead, and 39 between positions 1 and 2 each way.
 
     Returns:
         a binary sharing, (2, M).
@@ -89,7 +89,7 @@ def sign_plane(session: SecureSession, words: Words, bits: int) -> Steps[Words]:
 def zero_plane(session: SecureSession, words: Words, bits: int) -> Steps[Words]:
     """Whether the lower `bits` bits of x are all zero: whether a = -b, bit by bit. As `sign_plane`; 1 <= bits <= 64.
 
-    Cost: ceil(log5(bits)) rounds; with all 64 bits per element 251 from position 0, ahead, and 21 each way between 1 and 2.
+    Cost: ceil(log5(bits)) rounds; with all 64 bits per element 279 from position 0, ahead, and 28 each way between 1 and 2.
     """
     if session.position == 0:
         planes = to_planes(~(words[0] + words[1]), bits)

@@ -17,6 +17,7 @@ Privacy: 1 receives words masked by rho and by r_0, of a seed that it lacks; 2 r
 Truncation of a two-party sharing, each part by itself: Mohassel, Zhang, "SecureML", S&P 2017, theorem 1; z^2 is uniform.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -35,37 +36,45 @@ def share_words(
 ) -> Steps[list[Words]]:
     """Share private words. One round, a word per element from the owner.
 
-    Components that position 0 knows are masks, whoever owns the value, so that 0 does not have to wait for inputs.
+    Components that position 0 knows are masks, whoever owns the value, so that 0 does not have to wait for inputs. Of
+    its own inputs, which both its components together tell, x_2 is drawn from a public stream: it hides nothing, but
+    makes x_0 + x_1 uniform, as truncation wants it.
     """
-    arrays: list[Words] = []
+    arrays: list[Words] = []  # (2, N): numpy warns of wrapping in arrays without a dimension, which are scalars to it
     send: list[tuple[int, Words]] = []
     receive: list[tuple[int, Words]] = []
     for owner, shape, value in pieces:
         # The owner draws one component with the party that is to lack the other, which goes to the third:
         drawn, sent, to = _INPUT[owner]
-        words = np.zeros((2, *shape), dtype=np.int64)
+        count = math.prod(shape)
+        words = np.zeros((2, count), dtype=np.int64)
         arrays.append(words)
         slots = {component: slot for slot, component in enumerate(session.held)}
         if drawn in slots:
-            words[slots[drawn]] = session.words(drawn, Purpose.INPUT_WORDS, shape)
+            words[slots[drawn]] = session.words(drawn, Purpose.INPUT_WORDS, (count,))
+        public = session.seeds.public_words(Purpose.INPUT_WORDS, (count,)) if owner == 0 else None
+        if public is not None and session.position:
+            words[slots[2]] = public
         if session.position == owner:
             if value is None:
                 raise ValueError("the owner gives the words to share")
-            np.subtract(value, words[slots[drawn]], out=words[slots[sent], ...])
-            send.append((to, words[slots[sent], ...]))
+            np.subtract(value.reshape(-1), words[slots[drawn]], out=words[slots[sent]])
+            if public is not None:
+                words[slots[sent]] -= public
+            send.append((to, words[slots[sent]]))
         elif session.position == to:
-            receive.append((owner, words[slots[sent], ...]))
+            receive.append((owner, words[slots[sent]]))
     yield [Messages(session, FrameKind.WORDS, operation, send, receive)]
-    return arrays
+    return [words.reshape(2, *shape) for words, (_, shape, _) in zip(arrays, pieces, strict=True)]
 
 
-# By owner: the component drawn from a seed, the component sent, and to whom. The remaining component is zero.
+# By owner: the component drawn from a seed, the component sent, and to whom. The third is zero, or public for owner 0.
 _INPUT = ((0, 1, 1), (1, 2, 2), (0, 2, 1))
 
 
 def open_words(session: SecureSession, shares: Sequence[Words]) -> Steps[list[Words]]:
     """Open to all. One round, a word per element and party: each sends the component that the next one lacks."""
-    missing = [np.empty(words.shape[1:], dtype=np.int64) for words in shares]
+    missing = [np.empty(words[0].size, dtype=np.int64) for words in shares]
     yield [
         Messages(
             session,
@@ -80,7 +89,7 @@ def open_words(session: SecureSession, shares: Sequence[Words]) -> Steps[list[Wo
 
 def open_words_to(session: SecureSession, position: int, shares: Sequence[Words]) -> Steps[list[Words] | None]:
     """Open to one party. One round, a word per element from its predecessor."""
-    missing = [np.empty(words.shape[1:], dtype=np.int64) for words in shares]
+    missing = [np.empty(words[0].size, dtype=np.int64) for words in shares]
     to_it = session.next == position
     send = [(position, np.ascontiguousarray(words[0])) for words in shares] if to_it else []
     receive = [(session.previous, words) for words in missing] if session.position == position else []
@@ -91,33 +100,33 @@ def open_words_to(session: SecureSession, position: int, shares: Sequence[Words]
 
 
 def _opened(words: Words, missing: Words) -> Words:
-    missing += words[0]
-    missing += words[1]
-    return missing
+    missing += words[0].reshape(-1)
+    missing += words[1].reshape(-1)
+    return missing.reshape(words.shape[1:])
 
 
 def reshare(session: SecureSession, product: Words, bits: int) -> Steps[Words]:
     """Close a product and divide it by 2^bits. One round: a word per element between 1 and 2; one from 0 ahead."""
-    shape = product.shape
+    shape, count = product.shape, product.size
+    product = np.ascontiguousarray(product).reshape(-1)
     operation = "multiply-truncate" if bits else "multiply"
     if session.position == 0:
-        part = session.words(0, Purpose.PRODUCT_WORDS, shape)
+        part = session.words(0, Purpose.PRODUCT_WORDS, (count,))
         np.subtract(product, part, out=part)
         yield [Messages(session, FrameKind.WORDS, operation, [(1, part)], ahead=True)]
         yield [Messages(session, FrameKind.WORDS, operation)]
         return masks(session, shape)
-    product = np.ascontiguousarray(product)
     if session.position == 1:
-        part = np.empty(shape, dtype=np.int64)
+        part = np.empty(count, dtype=np.int64)
         yield [Messages(session, FrameKind.WORDS, operation, receive=[(0, part)], ahead=True)]
     else:
-        part = session.words(0, Purpose.PRODUCT_WORDS, shape)
+        part = session.words(0, Purpose.PRODUCT_WORDS, (count,))
         yield [Messages(session, FrameKind.WORDS, operation, ahead=True)]
-    mask = own_mask(session, shape)
-    message = np.empty(shape, dtype=np.int64)
+    mask = own_mask(session, count)
+    message = np.empty(count, dtype=np.int64)
     up = int(session.position == 1)  # one rounds up, the other down: without bias
-    _close(product.reshape(-1), part.reshape(-1), mask.reshape(-1), bits, up, message.reshape(-1))
-    return (yield from exchanged(session, operation, message, mask))
+    _close(product, part, mask, bits, up, message)
+    return (yield from exchanged(session, operation, message, mask)).reshape(2, *shape)
 
 
 def masks(session: SecureSession, shape: tuple[int, ...]) -> Words:
@@ -128,17 +137,17 @@ def masks(session: SecureSession, shape: tuple[int, ...]) -> Words:
     return words
 
 
-def own_mask(session: SecureSession, shape: tuple[int, ...]) -> Words:
+def own_mask(session: SecureSession, count: int) -> Words:
     """At positions 1 and 2, the component of a new sharing that this party shares with position 0: r_1, and r_0."""
-    return session.words(1 if session.position == 1 else 0, Purpose.MASK_WORDS, shape)
+    return session.words(1 if session.position == 1 else 0, Purpose.MASK_WORDS, (count,))
 
 
 def exchanged(session: SecureSession, operation: str, message: Words, mask: Words) -> Steps[Words]:
-    """Positions 1 and 2 exchange their masked summands, whose sum is the component x_2. One round."""
+    """Positions 1 and 2 exchange their masked summands, whose sum is the component x_2, to shares (2, N). One round."""
     peer = 3 - session.position
-    words = np.empty((2, *message.shape), dtype=np.int64)
+    words = np.empty((2, message.size), dtype=np.int64)
     slot = session.position % 2  # of x_2: 1 at position 1, 0 at position 2
-    arriving = words[slot, ...]
+    arriving = words[slot]
     yield [Messages(session, FrameKind.WORDS, operation, [(peer, message)], [(peer, arriving)])]
     arriving += message
     words[1 - slot] = mask
@@ -150,21 +159,23 @@ def truncate(session: SecureSession, words: Words, bits: int) -> Steps[Words]:
 
     x = a + b: 0 rounds a down, and b is rounded up by both who know it.
     """
+    shape = words.shape
+    words = words.reshape(2, -1)
     result = np.empty_like(words, order="C")
     if session.position == 0:
-        session.seeds.fill(0, Purpose.MASK_WORDS, result[0, ...])
-        np.subtract((words[0] + words[1]) >> bits, result[0], out=result[1, ...])
-        yield [Messages(session, FrameKind.WORDS, "truncate", [(1, result[1, ...])], ahead=True)]
-        return result
+        session.seeds.fill(0, Purpose.MASK_WORDS, result[0])
+        np.subtract((words[0] + words[1]) >> bits, result[0], out=result[1])
+        yield [Messages(session, FrameKind.WORDS, "truncate", [(1, result[1])], ahead=True)]
+        return result.reshape(shape)
     slot = session.position % 2  # of x_2
-    np.right_shift(words[slot] - 1, bits, out=result[slot, ...])
+    np.right_shift(words[slot] - 1, bits, out=result[slot])
     result[slot] += 1
     if session.position == 1:
-        yield [Messages(session, FrameKind.WORDS, "truncate", receive=[(0, result[0, ...])], ahead=True)]
+        yield [Messages(session, FrameKind.WORDS, "truncate", receive=[(0, result[0])], ahead=True)]
     else:
-        session.seeds.fill(0, Purpose.MASK_WORDS, result[1, ...])
+        session.seeds.fill(0, Purpose.MASK_WORDS, result[1])
         yield [Messages(session, FrameKind.WORDS, "truncate", ahead=True)]
-    return result
+    return result.reshape(shape)
 
 
 @kernel("void(i8[::1], i8[::1], i8[::1], i8, i8, i8[::1])")

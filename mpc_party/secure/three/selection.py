@@ -5,6 +5,8 @@ c + (1 - 2c) w, and s v = c v + (1 - 2c) w v: with w, and w (v_0 + v_1), shared 
 summands of the result by themselves, and exchange them masked.
 """
 
+import math
+
 import numpy as np
 
 from mpc_party.mesh.exchange import FrameKind
@@ -19,7 +21,7 @@ def lift(
     session: SecureSession, plane: Words, shape: tuple[int, ...], *, negate: bool = False
 ) -> Steps[Words]:
     """A shared bit per element as the number 0 or 1, (2, *shape). One round: a word between 1 and 2, one from 0 ahead."""
-    count = int(np.prod(shape))
+    count = math.prod(shape)
     dealt = session.words(0, Purpose.PRODUCT_WORDS, (1, count)) if session.position != 1 else None
     if dealt is not None and session.position == 0:
         _deal_bits(plane[0] ^ plane[1], int(negate), dealt[0])
@@ -27,10 +29,10 @@ def lift(
     if session.position == 0:
         yield [Messages(session, FrameKind.WORDS, "lift")]
         return masks(session, shape)
-    mask = own_mask(session, shape)
+    mask = own_mask(session, count)
     message = np.empty(count, dtype=np.int64)
-    _lift(plane[session.position % 2], dealt[0], mask.reshape(-1), int(session.position == 1), message)
-    return (yield from exchanged(session, "lift", message.reshape(shape), mask))
+    _lift(plane[session.position % 2], dealt[0], mask, int(session.position == 1), message)
+    return (yield from exchanged(session, "lift", message, mask)).reshape(2, *shape)
 
 
 def select(
@@ -47,13 +49,13 @@ def select(
     if session.position == 0:
         yield [Messages(session, FrameKind.WORDS, "select")]
         return masks(session, shape)
-    mask = own_mask(session, shape)
+    mask = own_mask(session, count)
     message = np.empty(count, dtype=np.int64)
     if session.position == 1:  # its components are x_1 and x_2, both its own to select
-        _select(plane[1], values[0] + values[1], values[1], dealt, mask.reshape(-1), message)
+        _select(plane[1], values[0] + values[1], values[1], dealt, mask, message)
     else:  # x_2 and x_0: 1 selects x_2
-        _select(plane[0], values[1], values[0], dealt, mask.reshape(-1), message)
-    return (yield from exchanged(session, "select", message.reshape(shape), mask))
+        _select(plane[0], values[1], values[0], dealt, mask, message)
+    return (yield from exchanged(session, "select", message, mask)).reshape(2, *shape)
 
 
 def random_fractions(session: SecureSession, shape: tuple[int, ...], scale: int) -> Steps[Words]:
@@ -61,7 +63,7 @@ def random_fractions(session: SecureSession, shape: tuple[int, ...], scale: int)
 
     Bit i is w_i ^ c_i; their sum is W + C - 2 sum 2^i w_i c_i, where 0 knows W and the others C.
     """
-    count = int(np.prod(shape))
+    count = math.prod(shape)
     bits = {c: session.words(c, Purpose.RANDOM_BITS, (count,)) & ((1 << scale) - 1) for c in session.held}
     dealt = session.words(0, Purpose.PRODUCT_WORDS, (scale, count)) if session.position != 1 else None
     if dealt is not None and session.position == 0:
@@ -75,9 +77,9 @@ def random_fractions(session: SecureSession, shape: tuple[int, ...], scale: int)
     message = bits[2].copy() if session.position == 1 else np.zeros(count, dtype=np.int64)
     for bit in range(scale):  # 2^i (1 - 2 c_i) w_i, and C once
         message += (1 - 2 * ((bits[2] >> bit) & 1)) * dealt[bit] << bit
-    mask = own_mask(session, shape)
-    message -= mask.reshape(-1)
-    return (yield from exchanged(session, "random-fractions", message.reshape(shape), mask))
+    mask = own_mask(session, count)
+    message -= mask
+    return (yield from exchanged(session, "random-fractions", message, mask)).reshape(2, *shape)
 
 
 def _dealt(

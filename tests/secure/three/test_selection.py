@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from mpc_party.secure import open_shares
-from mpc_party.secure.binary import to_planes
-from mpc_party.secure.conversion import lift, random_fractions, select
+from mpc_party.secure import ReplicatedShares, open_many, open_shares
+from mpc_party.secure.bits import to_planes
+from mpc_party.secure.sharing import random_fractions
+from mpc_party.secure.three.selection import lift, select
 from mpc_party.secure.steps import run
 from tests.support.secure_parties import generator_of, give, run_secure, same
 
@@ -30,11 +31,12 @@ def test_bits_become_numbers_and_choose_values(count, negate):
     def program(session):
         x, plane = give(session, 1, values), shared_bits(session, bits)
         rounds = session.traffic.rounds
-        numbers = run(lift(session, plane, x.shape, negate=negate))
-        chosen = run(select(session, x, plane, negate=negate))
-        assert session.traffic.rounds - rounds == 4
-        assert (numbers.fraction_bits, chosen.fraction_bits) == (0, 16)
-        return torch.stack([open_shares(numbers), open_shares(chosen), open_shares(x)])
+        numbers = run(lift(session, plane, tuple(x.shape), negate=negate))
+        chosen = run(select(session, x.words.numpy(), plane, negate=negate))
+        assert session.traffic.rounds - rounds == 2
+        results = [(numbers, 0), (chosen, 16), (x.words.numpy(), 16)]
+        shares = [ReplicatedShares(session, torch.from_numpy(words), scale) for words, scale in results]
+        return torch.stack(open_many(shares))
 
     numbers, chosen, x = same(run_secure(program).results)
     expected = torch.from_numpy(bits ^ negate)
@@ -46,13 +48,13 @@ def test_bytes():
     def program(session):
         x, plane = give(session, 1, torch.ones(64)), shared_bits(session, np.ones(64, dtype=np.int64))
         sent = [session.traffic.bytes_sent]
-        run(lift(session, plane, x.shape))
+        run(lift(session, plane, tuple(x.shape)))
         sent.append(session.traffic.bytes_sent)
-        run(select(session, x, plane))
+        run(select(session, x.words.numpy(), plane))
         sent.append(session.traffic.bytes_sent)
         return [(b - a) // 64 for a, b in itertools.pairwise(sent)]
 
-    assert run_secure(program).results == [[16, 24], [8, 16], [8, 16]]
+    assert run_secure(program).results == [[8, 16], [8, 8], [8, 8]]
 
 
 def test_random_fractions_are_uniform():
