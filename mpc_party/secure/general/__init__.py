@@ -3,7 +3,19 @@
 `sharing` brings words and bits in and out, `closing` turns summands of products into shares, and all parties do the same in
 all of it. What takes more than a product uses up randomness that was made before the round and that no t parties know: masks
 for truncation (`pairs`) and comparison (`masks`), gates of four inputs (`gates`), bits that are numbers too (`random_bits`).
-`pool` keeps it; `prepare` makes it. So each product and truncation takes one round, the sign of a word three, and a ReLU four.
+`pool` keeps it; `prepare` makes it. What that costs stands there. Then, per element and party, in rounds and bytes sent:
+
+                               rounds  five    seven
+    private input, opening     1       16      24      an input from its owner only
+    product                    1       16      24
+    product and truncation     1       32      48
+    truncation                 1       16      24
+    sign of 64 bits            3       24.5    36.75   2 rounds for up to 17 bits
+    zero of 64 bits            3       21      31.5
+    bit as a number            1       0.25    0.375
+    selection by a bit         1       16.25   24.375
+    comparison                 4       24.75   37.125
+    ReLU                       4       40.75   61.125
 
 The module's functions are those of `scheme.Scheme`, and `prepare` and `used` besides.
 """

@@ -41,7 +41,7 @@ class Item:
 
 @dataclass(slots=True)
 class _Pool:
-    stock: dict[Item, tuple[Words, ...]] = field(default_factory=dict)
+    stock: dict[Item, tuple[Words, ...]] = field(default_factory=dict, repr=False)
     used: dict[Item, int] = field(default_factory=dict)
 
 
