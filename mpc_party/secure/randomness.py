@@ -42,7 +42,7 @@ class Purpose(StrEnum):
     PRODUCT_BITS = "product-bits"  # the same for bits
     MASK_WORDS = "mask-words"  # the two components of a new sharing that position 0 knows
     MASK_BITS = "mask-bits"  # the same for bits
-    ZERO_WORDS = "zero-words"  # sharings of zero in Z_2^64 (t > 1)
+    ZERO_WORDS = "zero-words"  # sharings of zero in Z_2^64
     ZERO_BITS = "zero-bits"  # the same for bits, under exclusive or
     INPUT_WORDS = "input-words"  # all but one component of a private input
     INPUT_BITS = "input-bits"  # the same for bits

@@ -12,11 +12,18 @@ honest majority in various network settings", PoPETs 2025 (Trio); written as a r
 Furukawa, Lindell, Nof, Ohara, CCS 2016, and every position's knowledge is the same as there: two of three components.
 
 `products` closes products and truncates, `gates` are conjunctions of many bits, `carry` finds signs with them, and
-`selection` goes from bits back to words. The module's functions are those of `scheme.Scheme`.
+`selection` goes from bits back to words. The module's functions are those of `scheme.Scheme`, and `rerandomize`.
 """
 
 from mpc_party.secure.three.carry import and_planes, public_plane, sign_plane, zero_plane
-from mpc_party.secure.three.products import open_words, open_words_to, reshare, share_words, truncate
+from mpc_party.secure.three.products import (
+    open_words,
+    open_words_to,
+    rerandomize,
+    reshare,
+    share_words,
+    truncate,
+)
 from mpc_party.secure.three.selection import lift, random_fractions, select
 
 __all__ = [
@@ -26,6 +33,7 @@ __all__ = [
     "open_words_to",
     "public_plane",
     "random_fractions",
+    "rerandomize",
     "reshare",
     "select",
     "share_words",

@@ -129,6 +129,23 @@ def reshare(session: SecureSession, product: Words, bits: int) -> Steps[Words]:
     return (yield from exchanged(session, operation, message, mask)).reshape(2, *shape)
 
 
+def rerandomize(session: SecureSession, words: Words) -> Steps[Words]:
+    """Fresh shares of the same value, whose components are uniform to who lacks them. One round, a word per element each.
+
+    Unlike a product's, each new component x_i + zero_i is made by position i, which keeps it, and sent to i - 1, with zero_i
+    = F(s_i) - F(s_{i+1}): so i cannot send another one without its two holders differing, which a later comparison
+    of what they hold can find. Source: Araki et al., CCS 2016, section 2.
+    """
+    count = words[0].size
+    fresh = np.empty((2, count), dtype=np.int64)
+    zero = session.words(session.held[0], Purpose.ZERO_WORDS, (count,))
+    np.subtract(zero, session.words(session.held[1], Purpose.ZERO_WORDS, (count,)), out=zero)
+    np.add(words[0].reshape(-1), zero, out=fresh[0])
+    send, receive = [(session.previous, fresh[0])], [(session.next, fresh[1])]
+    yield [Messages(session, FrameKind.WORDS, "rerandomize", send, receive)]
+    return fresh.reshape(words.shape)
+
+
 def masks(session: SecureSession, shape: tuple[int, ...]) -> Words:
     """At position 0, the two components that it knows of a new sharing."""
     words = np.empty((2, *shape), dtype=np.int64)

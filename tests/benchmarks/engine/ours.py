@@ -1,0 +1,121 @@
+"""One party of our engine, mutually authenticated TLS on: `python -m tests.benchmarks.engine.ours`.
+
+The first line of its input is its mesh configuration. One torch thread a party: three of them share the machine.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import structlog
+import torch
+
+from mpc_party.mesh import Mesh, deadline_in
+from mpc_party.secure import (
+    PrivateInput,
+    ReplicatedShares,
+    SecureSession,
+    SessionContext,
+    matmul,
+    multiply,
+    open_shares,
+    reduce,
+    relu,
+    share_many,
+    square,
+)
+from tests.benchmarks.engine import workloads
+from tests.benchmarks.engine.party_loop import answers, obey, place
+from tests.support.mesh_process import read_config
+
+OWNER = 1  # of all inputs: what is measured begins after they are shared
+COEFFICIENT_BITS = (
+    20  # of the public coefficients: finer than the shares, so that rounding them costs nothing
+)
+LIFE_SECONDS = 3600.0
+
+
+def network(
+    x: ReplicatedShares, weights: list[ReplicatedShares], activation: Callable[..., ReplicatedShares]
+) -> ReplicatedShares:
+    """The rows of the last layer, not opened."""
+    hidden = x
+    for layer, weight in enumerate(weights):
+        hidden = matmul(hidden, weight)
+        if layer < len(weights) - 1:
+            hidden = activation(hidden)
+    return hidden
+
+
+def chebyshev(u: ReplicatedShares, coefficients: torch.Tensor) -> ReplicatedShares:
+    """sum_k c_k T_k(u), (n,), of u within [-1, 1] and public c of shape (degree + 1, n).
+
+    T_{a+b} = 2 T_a T_b - T_{a-b}: what doubles the degree shares its two rounds; then one linear combination.
+    """
+    degree = len(coefficients) - 1
+    basis = u.unsqueeze(0)  # T_1 .. T_known
+    while (known := basis.shape[0]) < degree:
+        wanted = torch.arange(known + 1, min(2 * known, degree) + 1)
+        high, low = basis[(wanted + 1) // 2 - 1], basis[wanted // 2 - 1]
+        odd = (wanted % 2).unsqueeze(1)
+        doubled = (square(high) if known == 1 else multiply(high, low)) * 2
+        # T_{a-b} is u where the halves differ and 1 where they do not
+        basis = ReplicatedShares.cat([basis, doubled - u.unsqueeze(0) * odd - (1 - odd)], dim=0)
+    return reduce(basis.times(coefficients[1:], COEFFICIENT_BITS).sum(dim=0) + coefficients[0])
+
+
+class OurParty:
+    """A party in a session that is set up and current."""
+
+    def __init__(self, session: SecureSession) -> None:
+        self.session = session
+        self.work: Callable[[], ReplicatedShares] | None = None
+
+    def prepare(self, work: str, batch: int) -> None:
+        values = [
+            torch.from_numpy(v)
+            for v in workloads.secrets_of("delta_polynomial" if work == "delta" else work, batch)
+        ]
+        own = self.session.position == OWNER
+        first, *rest = share_many([PrivateInput(OWNER, v.shape, v if own else None) for v in values])
+        if work in workloads.NETWORKS:
+            activation = relu if work == "relu" else square
+            self.work = lambda: network(first, rest, activation)
+        elif work == "relu_elements":
+            self.work = lambda: relu(first)
+        else:
+            coefficients = torch.from_numpy(workloads.options(batch).coefficients())
+            self.work = lambda: chebyshev(first, coefficients)
+
+    def run(self) -> np.ndarray:
+        assert self.work is not None
+        return open_shares(self.work()).numpy()
+
+    def count(self) -> tuple[np.ndarray, dict[str, int | None]]:
+        rounds, sent = self.session.traffic.rounds, self.session.traffic.bytes_sent
+        result = self.run()
+        return result, {
+            "rounds": self.session.traffic.rounds - rounds,
+            "bytes": self.session.traffic.bytes_sent - sent,
+            "messages": None,
+        }
+
+
+def main() -> None:
+    where, output = place(), answers()
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    torch.set_num_threads(1)
+    config = replace(read_config(sys.stdin), addresses=where.addresses)
+    with (
+        Mesh(config) as mesh,
+        mesh.session(bytes(32), [0, 1, 2], deadline_in(LIFE_SECONDS)) as exchange,
+        SecureSession(exchange, (0, 1, 2), SessionContext(bytes(32), 0, 0)).setup() as session,
+    ):
+        obey(OurParty(session), output)
+
+
+if __name__ == "__main__":
+    main()
