@@ -10,32 +10,22 @@ import numpy as np
 from mpc_party.secure import general
 from mpc_party.secure.layout import layout_of
 from mpc_party.secure.randomness import Words
-from mpc_party.secure.session import SecureSession
+from mpc_party.secure.session import SecureSession, Traffic
 from mpc_party.secure.steps import run
-from tests.support.local_mesh import local_mesh, run_parties
-from tests.support.secure_parties import CONTEXT, Outcome, repeatable_entropy
+from tests.support.secure_parties import Outcome, run_secure
 
 T = TypeVar("T")
 SIZES = (5, 7)
 
 
 def run_committee(size: int, program: Callable[[SecureSession], T], *, seed: object = 0) -> Outcome[T]:
-    """Set up a session at each of `size` parties, and run the program on it. Traffic of the setup is not counted."""
-    links = local_mesh(range(size))
-    sessions: dict[int, SecureSession] = {}
+    """Run the program on a session of `size` parties. Traffic of the setup is not counted."""
 
-    def party(link) -> T:
-        entropy = repeatable_entropy(seed, link.own)
-        session = SecureSession(link, range(size), CONTEXT, entropy=entropy).setup()
-        sessions[link.own] = session
-        link.received.clear()
-        session.traffic.rounds = session.traffic.bytes_sent = session.traffic.bytes_received = 0
-        session.traffic.by_operation.clear()
-        with session:
-            return program(session)
+    def counted(session: SecureSession) -> T:
+        session.traffic = Traffic()
+        return program(session)
 
-    results = run_parties(links, party)
-    return Outcome(results, [sessions[p] for p in range(size)], links)
+    return run_secure(counted, seed=seed, committee=range(size))
 
 
 def give_words(session: SecureSession, owner: int, values: Words) -> Words:

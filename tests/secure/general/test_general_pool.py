@@ -5,6 +5,7 @@ import pytest
 
 from mpc_party.secure import general
 from mpc_party.secure.bits import to_planes
+from mpc_party.secure.general import pool
 from mpc_party.secure.general.gates import complete, gate, make_gates, parts_of, product
 from mpc_party.secure.general.joining import ALL, EQUAL, LESS
 from mpc_party.secure.general.masks import make_masks
@@ -197,6 +198,24 @@ def test_stock_is_used_up_piece_by_piece_and_then_made_on_the_spot(size):
     quotients = all_equal([r for _, _, r in outcome.results])
     assert all(abs(q - np.arange(-50, 50)).max() < 3 for q in quotients)
     assert all(not np.array_equal(quotients[0], q) for q in quotients[1:])  # other masks, other rounding
+
+
+def test_what_is_made_in_blocks_is_the_same_in_the_same_rounds(monkeypatch):
+    words = generator_of(6).integers(-(2**63), 2**63, 64 * 11)
+
+    def program(session):
+        general.prepare(session, {Item(Kind.SIGN, 64): 11})
+        rounds = session.traffic.rounds
+        shares = give_words(session, 0, words)
+        plane = run(general.sign_plane(session, shares, 64))
+        return [*opened(session, run(general.lift(session, plane, words.shape))), np.array(rounds)]
+
+    whole = all_equal(run_committee(5, program).results)
+    monkeypatch.setitem(pool._BLOCKS, Kind.SIGN, 4)
+    blocks = all_equal(run_committee(5, program).results)
+    assert np.array_equal(whole[0], words < 0)
+    assert np.array_equal(blocks[0], words < 0)
+    assert whole[1] == blocks[1]
 
 
 @pytest.mark.parametrize("size", SIZES)
