@@ -6,7 +6,7 @@ anything, gives products of factors d ^ r with public d, of a word whose bits r 
 
 Inputs are numbered from 0, and a product is the sum of 2^i over its inputs i.
 
-Source: Patra, Schneider, Suresh, Yalame, "ABY2.0", USENIX Security 2021, section 3.1.3 (gates of many inputs).
+Source: Patra, Schneider, Suresh, Yalame, "ABY2.0", USENIX Security 2021 (gates of many inputs).
 """
 
 from collections.abc import Sequence

@@ -13,14 +13,14 @@ below 2^64 + 2^63, wraps around the ring exactly if the top bit m of V is one an
 in which all but c is shared, and no carry has to be followed through the bits of r. What is left is rounding: the parts
 of the u_j below 2^f are uniform, so that t / 2 is added on average, which is taken off again.
 
-Range: |z| < 2^61. The result is off by less than 2 units in the last place where t = 2, 2.5 where t = 3, with variances of 1/3
+Range: |z| <= 2^61 - 2^f. The result is off by less than 2 units in the last place where t = 2, 2.5 where t = 3, with variances of 1/3
 and 5/12 where an ordinary random rounding has 1/6, and without bias (t = 3: half a unit of the digits dropped).
 
 Privacy: c is uniform to any t parties. Who sees the quotient opened as well learns the sum of the digits dropped and of a uniform
 number below 2^f, which one of those chose who do not pry: as much as the rounding has to do with them.
 
-Sources: Dalskov, Escudero, Keller, "Secure evaluation of quantized neural networks", PoPETs 2020 (truncation with the top
-bit of the mask known); Catrina, Saxena, FC 2010 (masks as sums of what single parties choose).
+Source: Dalskov, Escudero, Keller, "Secure evaluation of quantized neural networks", PoPETs 2020 (truncation with the top
+bit of the mask known; there the mask is put together from random bits).
 """
 
 from dataclasses import dataclass

@@ -9,7 +9,7 @@ is 1 or 0, modulo 2^62. That suffices wherever the bit is multiplied by 4 or mor
 (b + 2^62 k)^2 = b + 2^63 b k, and the square of that is b.
 
 Source: Damgard, Escudero, Frederiksen, Keller, Scholl, Volgushev, "New primitives for actively-secure MPC over rings with
-applications to private machine learning", S&P 2019, section III.A (random bits in Z_2^k).
+applications to private machine learning", S&P 2019 (random bits in Z_2^k).
 """
 
 import numpy as np

@@ -126,22 +126,21 @@ def open_to_all(
     session: SecureSession, domain: Domain, shares: Sequence[Words], operation: str
 ) -> Steps[list[Words]]:
     """Open words or bits to all: see above."""
-    opened = yield from _open(session, domain, range(session.parties), shares, operation)
-    if opened is None:
-        raise AssertionError("this party is among those opened to")
-    return opened
+    return (yield from _open(session, domain, range(session.parties), shares, operation))
 
 
 def open_words_to(
     session: SecureSession, position: int, shares: Sequence[Words]
 ) -> Steps[list[Words] | None]:
     """Open to one party. One round, a word per element from each of t others. Revealed: the values, to that party."""
-    return (yield from _open(session, RING, [position], shares, "open"))
+    opened = yield from _open(session, RING, [position], shares, "open")
+    return opened if session.position == position else None
 
 
 def _open(
     session: SecureSession, domain: Domain, positions: Sequence[int], shares: Sequence[Words], operation: str
-) -> Steps[list[Words] | None]:
+) -> Steps[list[Words]]:
+    """The values, at those positions; nothing elsewhere."""
     flat = [words.reshape(len(session.held), -1) for words in shares]
     slots = {component: slot for slot, component in enumerate(session.held)}
     send: list[tuple[int, Words]] = []
@@ -154,7 +153,7 @@ def _open(
                 receive += [(sender, np.empty(words.shape[1], dtype=np.int64)) for words in flat]
     yield [Messages(session, domain.kind, operation, send, receive)]
     if session.position not in positions:
-        return None
+        return []
     opened = []
     for index, words in enumerate(flat):
         arrived = [missing for _, missing in receive[index :: len(flat)]]

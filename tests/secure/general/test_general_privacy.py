@@ -91,11 +91,17 @@ def received(size, operation, coalition, changed):
             for messages in batch:
                 if messages.operation in OPENINGS or (messages.operation, messages.kind) == SELECTING:
                     continue
-                seen[session.position] += [
+                outside = [
                     (peer, words.copy().reshape(-1))
                     for peer, words in messages.receive
                     if peer not in coalition
                 ]
+                seen[session.position] += outside
+                if len({peer for peer, _ in outside}) == len(outside) > 1:  # summands of something, perhaps
+                    add = np.bitwise_xor if messages.kind is FrameKind.BITS else np.add
+                    seen[session.position].append(
+                        ("sum", add.reduce([words for _, words in outside], axis=0))
+                    )
 
         if session.position in coalition:
             session.exchange = watched
@@ -223,6 +229,15 @@ def test_the_test_sees_a_mask_that_is_used_twice(purpose, name, monkeypatch):
 
     monkeypatch.setattr(SeedSet, "words", constant_words)
     monkeypatch.setattr(SeedSet, "fill", constant_fill)
+    assert worst_change(5, name, COALITIONS[5][:2]) < SURE
+
+
+@pytest.mark.parametrize("name", ["sign, prepared", "select, prepared"])
+def test_the_test_sees_who_adds_up_the_product_itself(name, monkeypatch):
+    """That is, if what is drawn from seeds were not taken off before."""
+    monkeypatch.setattr(
+        closing, "summand", lambda _session, _domain, shares: np.zeros(shares.shape[1], dtype=np.int64)
+    )
     assert worst_change(5, name, COALITIONS[5][:2]) < SURE
 
 
