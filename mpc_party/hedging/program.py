@@ -36,6 +36,7 @@ from mpc_party.secure import (
     PrivateInput,
     ReplicatedShares,
     SecureSession,
+    chebyshev_series,
     constant,
     largest,
     reduce,
@@ -70,7 +71,7 @@ def compute(
         market = median_input(markets)
         surface, flow = market[: len(public.grid.expiry)], market[len(public.grid.expiry)]
         deviation = log_vol_deviation(public, surface)
-        columns = outputs(public, chebyshev_basis(deviation, public.program.degree))
+        columns = outputs(public, deviation)
         delta = columns[Output.DELTA]
         hedge_delta = delta + hedge_adjustment(kind, model, _features(public, columns, flow))
         owned = ReplicatedShares.stack([hedge_delta, columns[Derived.GAMMA], columns[Derived.VEGA]], dim=0)
@@ -135,29 +136,10 @@ def log_vol_deviation(public: PublicInputs, surface: ReplicatedShares) -> Replic
     return reduce((rows * _public(public.surface_map, public)).sum(dim=1))
 
 
-def chebyshev_basis(u: ReplicatedShares, degree: int) -> list[ReplicatedShares]:
-    """T_1(u) .. T_degree(u), each of shape (n,): T_{a+b} = 2 T_a T_b - T_{a-b}, doubling the degree each round.
-
-    T_0 = 1 is public and left out.
-    """
-    known = [u]
-    while len(known) < degree:
-        top = len(known)
-        wanted = range(top + 1, min(2 * top, degree) + 1)
-        # Split k into halves that differ by at most one, so that T_{a-b} is 1 or u.
-        pairs = [((k + 1) // 2, k // 2) for k in wanted]
-        left = ReplicatedShares.stack([known[a - 1] for a, _ in pairs], dim=0)
-        right = ReplicatedShares.stack([known[b - 1] for _, b in pairs], dim=0)
-        doubled = reduce(left * right * 2)
-        known += [doubled[i] - (u if a != b else 1.0) for i, (a, b) in enumerate(pairs)]
-    return known
-
-
-def outputs(public: PublicInputs, basis: Sequence[ReplicatedShares]) -> ReplicatedShares:
-    """The rows of `PublicInputs.coefficients`, (8 + S, n): public coefficients on T_0 .. T_d, one truncation."""
+def outputs(public: PublicInputs, u: ReplicatedShares) -> ReplicatedShares:
+    """The rows of `PublicInputs.coefficients`, (8 + S, n): polynomials in the log-vol deviation u, (n,)."""
     higher, lowest = public.coefficients[:, 1:], public.coefficients[:, 0]
-    polynomials = ReplicatedShares.stack(list(basis), dim=0)
-    return reduce((polynomials.unsqueeze(0) * _public(higher, public)).sum(dim=1) + _public(lowest, public))
+    return chebyshev_series(u, _public(higher, public), _public(lowest, public))
 
 
 @collective
@@ -195,4 +177,4 @@ def _public(words: NDArray[np.int64], public: PublicInputs) -> FixedPoint:
     return FixedPoint(torch.from_numpy(np.ascontiguousarray(words)), public.program.fraction_bits)
 
 
-__all__ = ["chebyshev_basis", "compute", "log_vol_deviation", "net_exposures", "outputs", "worst_loss"]
+__all__ = ["compute", "log_vol_deviation", "net_exposures", "outputs", "worst_loss"]

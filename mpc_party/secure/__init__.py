@@ -1,4 +1,4 @@
-"""Arithmetic on secret-shared tensors between three parties, of which at most one pries: replicated shares in Z_2^64.
+"""Arithmetic on secret-shared tensors between 2t + 1 parties, of which at most t pry: replicated shares in Z_2^64.
 
 Operators on shares are local; named functions communicate, and all parties call them in the same order with the
 same shapes. `session` says who computes and holds the shared seeds; `sharing` brings values in and out;
@@ -37,6 +37,7 @@ from mpc_party.secure.comparison import (
 )
 from mpc_party.secure.errors import SecureError
 from mpc_party.secure.extremes import largest, median_of_three
+from mpc_party.secure.polynomials import chebyshev_basis, chebyshev_series
 from mpc_party.secure.session import SecureSession, SessionContext, Traffic, current_session
 from mpc_party.secure.shares import AdditiveShares, ReplicatedShares
 from mpc_party.secure.sharing import (
@@ -46,6 +47,7 @@ from mpc_party.secure.sharing import (
     open_shares,
     open_to,
     open_words_many,
+    random_fractions,
     random_shares,
     require_in_range,
     share,
@@ -63,6 +65,8 @@ __all__ = [
     "SessionContext",
     "Traffic",
     "absolute",
+    "chebyshev_basis",
+    "chebyshev_series",
     "constant",
     "current_session",
     "equal",
@@ -84,6 +88,7 @@ __all__ = [
     "open_shares",
     "open_to",
     "open_words_many",
+    "random_fractions",
     "random_shares",
     "reduce",
     "reduce_many",

@@ -19,14 +19,15 @@ from mpc_party.secure import (
     ReplicatedShares,
     SecureSession,
     SessionContext,
+    chebyshev_series,
     matmul,
-    multiply,
     open_shares,
-    reduce,
     relu,
     share_many,
     square,
 )
+from mpc_party.secure.encoding import fixed
+from mpc_party.secure.memory import keep_freed_memory
 from tests.benchmarks.engine import workloads
 from tests.benchmarks.engine.party_loop import answers, obey, place
 from tests.support.mesh_process import read_config
@@ -50,23 +51,6 @@ def network(
     return hidden
 
 
-def chebyshev(u: ReplicatedShares, coefficients: torch.Tensor) -> ReplicatedShares:
-    """sum_k c_k T_k(u), (n,), of u within [-1, 1] and public c of shape (degree + 1, n).
-
-    T_{a+b} = 2 T_a T_b - T_{a-b}: what doubles the degree shares its two rounds; then one linear combination.
-    """
-    degree = len(coefficients) - 1
-    basis = u.unsqueeze(0)  # T_1 .. T_known
-    while (known := basis.shape[0]) < degree:
-        wanted = torch.arange(known + 1, min(2 * known, degree) + 1)
-        high, low = basis[(wanted + 1) // 2 - 1], basis[wanted // 2 - 1]
-        odd = (wanted % 2).unsqueeze(1)
-        doubled = (square(high) if known == 1 else multiply(high, low)) * 2
-        # T_{a-b} is u where the halves differ and 1 where they do not
-        basis = ReplicatedShares.cat([basis, doubled - u.unsqueeze(0) * odd - (1 - odd)], dim=0)
-    return reduce(basis.times(coefficients[1:], COEFFICIENT_BITS).sum(dim=0) + coefficients[0])
-
-
 class OurParty:
     """A party in a session that is set up and current."""
 
@@ -88,7 +72,9 @@ class OurParty:
             self.work = lambda: relu(first)
         else:
             coefficients = torch.from_numpy(workloads.options(batch).coefficients())
-            self.work = lambda: chebyshev(first, coefficients)
+            bits = self.session.fraction_bits + COEFFICIENT_BITS
+            higher, lowest = fixed(coefficients[1:], COEFFICIENT_BITS), fixed(coefficients[0], bits)
+            self.work = lambda: chebyshev_series(first, higher, lowest)
 
     def run(self) -> np.ndarray:
         assert self.work is not None
@@ -105,6 +91,7 @@ class OurParty:
 
 
 def main() -> None:
+    keep_freed_memory()
     where, output = place(), answers()
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     torch.set_num_threads(1)
