@@ -23,7 +23,7 @@ def median_input(inputs: Sequence[ReplicatedShares]) -> Steps[ReplicatedShares]:
     moments of a recorded chain, quotes 1 % apart: in log-vol by 0.04 at the worst option and 0.007 rms in the median
     moment, by 0.64 and 0.09 in the worst one).
 
-    Rounds: 9 (bits = fraction bits + 4: differences of inputs within 2 lie within 4).
+    Rounds: 3 (bits = fraction bits + 4: differences of inputs within 2 lie within 4).
     """
     first, second, third = inputs
     return (yield from median_of_three.steps(first, second, third, bits=first.fraction_bits + 4))
@@ -36,7 +36,7 @@ def out_of_range(inputs: Sequence[ReplicatedShares]) -> Steps[ReplicatedShares]:
     Zero for an honest party. Exact over the whole ring: a word X beyond the limit B fails X + B >= 0 or B - X >= 0, where
     these wrap as well.
 
-    Rounds: 10, beside whatever else runs.
+    Rounds: 4, beside whatever else runs.
     """
     values = ReplicatedShares.stack(list(inputs), dim=0)
     sides = ReplicatedShares.stack([values + LARGEST_INPUT, LARGEST_INPUT - values], dim=0)

@@ -23,7 +23,7 @@ from mpc_party.secure.steps import Steps, collective, merged
 
 @collective
 def open_violations(inputs: Sequence[ReplicatedShares]) -> Steps[tuple[int, ...]]:
-    """Open, per position, how many of its inputs are out of range. Collective; 11 rounds, beside whatever else runs.
+    """Open, per position, how many of its inputs are out of range. Collective; 5 rounds, beside whatever else runs.
 
     Args:
         inputs: the parties' market words: see `aggregate.out_of_range`.

@@ -19,8 +19,6 @@ Steps, with rounds on the mesh for three parties (MV: minimum-variance quadratic
     18 rounds with the quadratic, 21 with the network. Linear steps take what position 0 deals ahead (`secure.three`).
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -46,13 +44,11 @@ from mpc_party.secure import (
 from mpc_party.secure.encoding import FixedPoint
 from mpc_party.secure.steps import Steps, collective
 
-PARTIES = 3
-
 
 def compute(
     session: SecureSession, public: PublicInputs, snapshot: Snapshot, kind: str, model: ReplicatedShares
 ) -> Opened:
-    """Run the program. Collective: all three committee members call it with equal `public` and `kind`.
+    """Run the program. Collective: all committee members call it with equal `public` and `kind`.
 
     Args:
         session: the committee's secure session, set up and current.
@@ -99,16 +95,16 @@ def compute(
 def _share(
     session: SecureSession, public: PublicInputs, snapshot: Snapshot
 ) -> tuple[list[ReplicatedShares], ReplicatedShares]:
-    """The parties' market inputs, (E + 1, 3) each, and their positions, (3, n). One round."""
+    """The parties' market inputs, (E + 1, 3) each, and their positions, (parties, n). One round."""
     scale = 2.0**-session.fraction_bits
     own = ((len(public.grid.expiry) + 1, COLUMNS), snapshot.market), ((public.count,), snapshot.positions)
     inputs = [
         PrivateInput(owner, shape, torch.from_numpy(words * scale) if owner == session.position else None)
         for shape, words in own
-        for owner in range(PARTIES)
+        for owner in range(session.parties)
     ]
     shared = share_many(inputs)
-    return shared[:PARTIES], ReplicatedShares.stack(shared[PARTIES:], dim=0)
+    return shared[: session.parties], ReplicatedShares.stack(shared[session.parties :], dim=0)
 
 
 def _features(
@@ -158,7 +154,7 @@ def net_exposures(
     """What each party's positions add up to. Collective; a round more than `worst_loss`, a word per sum.
 
     Args:
-        positions: (3, n), a row per party, within 1.
+        positions: (parties, n), a row per party, within 1.
         owned: (3, n): hedge delta, gamma, vega.
         losses: (S, n) of one short option per scenario; what a long one gains.
 
@@ -170,7 +166,7 @@ def net_exposures(
     # n positions within 1, losses within 2: differences within 4 n.
     bits = losses.fraction_bits + 4 + (positions.shape[1] - 1).bit_length()
     worst = yield from largest.steps(sums[:, 3:].t(), bits=bits)
-    return [ReplicatedShares.cat([sums[p, :3], worst[p : p + 1]], dim=0) for p in range(PARTIES)]
+    return [ReplicatedShares.cat([sums[p, :3], worst[p : p + 1]], dim=0) for p in range(len(positions))]
 
 
 def _public(words: NDArray[np.int64], public: PublicInputs) -> FixedPoint:

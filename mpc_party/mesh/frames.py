@@ -165,7 +165,7 @@ class FrameDecoder:
                 here = size - offset - HEADER_SIZE
                 payload[:here] = buffer[offset + HEADER_SIZE :]
                 # Whoever takes such a frame only reads it as a buffer, which bytes and bytearray both are.
-                self._large = Frame(kind, sequence, cast(bytes, payload))
+                self._large = Frame(kind, sequence, cast("bytes", payload))
                 self._room = memoryview(payload)[here:]
                 self._wanted = HEADER_SIZE
                 return size

@@ -220,7 +220,7 @@ class Link:
             while everything or not decoder.ready:
                 room = decoder.room
                 if room:
-                    decoder.wrote(cast(int, self._tls.read(len(room), room)))  # into a buffer: how many
+                    decoder.wrote(cast("int", self._tls.read(len(room), room)))  # into a buffer: how many
                 else:
                     decoder.feed(self._tls.read(_RECORD))
         except ssl.SSLWantReadError:

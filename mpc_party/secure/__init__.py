@@ -14,6 +14,7 @@ from mpc_party.secure.arithmetic import (
     matmul,
     multiply,
     multiply_many,
+    open_product,
     reduce,
     reduce_many,
     square,
@@ -38,6 +39,7 @@ from mpc_party.secure.comparison import (
 from mpc_party.secure.errors import SecureError
 from mpc_party.secure.extremes import largest, median_of_three
 from mpc_party.secure.polynomials import chebyshev_basis, chebyshev_series
+from mpc_party.secure.ranges import OutOfRangeError, require_in_range, until_in_range
 from mpc_party.secure.session import SecureSession, SessionContext, Traffic, current_session
 from mpc_party.secure.shares import AdditiveShares, ReplicatedShares
 from mpc_party.secure.sharing import (
@@ -49,7 +51,6 @@ from mpc_party.secure.sharing import (
     open_words_many,
     random_fractions,
     random_shares,
-    require_in_range,
     share,
     share_from_each,
     share_many,
@@ -58,6 +59,7 @@ from mpc_party.secure.steps import together
 
 __all__ = [
     "AdditiveShares",
+    "OutOfRangeError",
     "PrivateInput",
     "ReplicatedShares",
     "SecureError",
@@ -85,6 +87,7 @@ __all__ = [
     "multiply_many",
     "not_equal",
     "open_many",
+    "open_product",
     "open_shares",
     "open_to",
     "open_words_many",
@@ -102,5 +105,6 @@ __all__ = [
     "sum_of_products",
     "together",
     "truncate",
+    "until_in_range",
     "where",
 ]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import torch
 
-from mpc_party.secure.encoding import Public
+from mpc_party.secure.encoding import Public, decode
 from mpc_party.secure.scheme import scheme_of
 from mpc_party.secure.shares import AdditiveShares, ReplicatedShares, Shares
 from mpc_party.secure.steps import Steps, collective, merged
@@ -60,81 +60,25 @@ def reduce_many(shares: Sequence[Shares], fraction_bits: int | None = None) -> S
     return (yield from merged([reduce.steps(s, fraction_bits) for s in shares]))
 
 
-def _masked(product: AdditiveShares) -> torch.Tensor:
-    # z_i = x_i y_i + x_i y_{i+1} + x_{i+1} y_i + zero_i
-    return product.words[0] + torch.from_numpy(product.session.seeds.zero_words(product.shape))
+@collective
+def open_product(product: AdditiveShares, fraction_bits: int | None = None) -> Steps[torch.Tensor]:
+    """Open an unreduced product to all parties, decoded in float64, in the round that `reduce` takes. Collective.
 
+    For the last product of a program: one round less than closing it and opening the result.
 
-def _reshare(product: AdditiveShares) -> Steps[ReplicatedShares]:
-    session = product.session
-    words = np.empty((2, *product.shape), dtype=np.int64)
-    words[0] = _masked(product).numpy()
-    # "send z_i to party i-1", and so receive z_{i+1}.
-    yield [
-        Messages(
-            session,
-            FrameKind.WORDS,
-            "multiply",
-            [(session.previous, words[0, ...])],
-            [(session.next, words[1, ...])],
-        )
-    ]
-    return ReplicatedShares(session, torch.from_numpy(words), product.fraction_bits)
+    Args:
+        product: for instance `x @ w + b`.
+        fraction_bits: of the result before it is decoded, as in `reduce`.
 
-
-def _reshare_truncated(product: AdditiveShares, bits: int) -> Steps[ReplicatedShares]:
-    session = product.session
-    masked = _masked(product)
-    words = np.empty((2, *product.shape), dtype=np.int64)
-    if session.position == 0:
-        # Design: party 0 "computes u = z_0 >> f, draws r from the seed it shares with 2, sends u - r to 1"
-        words[0] = session.words(0, Purpose.TRUNCATION, product.shape)
-        np.subtract((masked >> bits).numpy(), words[0], out=words[1, ...])
-        yield [Messages(session, FrameKind.WORDS, "multiply-truncate", send=[(1, words[1, ...])])]
-        yield [Messages(session, FrameKind.WORDS, "multiply-truncate")]  # new x_0 = r, x_1 = u - r
-    elif session.position == 1:
-        other = np.empty(product.shape, dtype=np.int64)
-        awaited = [(0, words[0, ...]), (2, other)]
-        yield [Messages(session, FrameKind.WORDS, "multiply-truncate", receive=awaited)]
-        # Design: "party 2 sends z_2 to 1, who computes" v, the sum shifted, and "sends v to 2"
-        words[1] = _shifted_up(masked.add_(torch.from_numpy(other)), bits).numpy()
-        yield [Messages(session, FrameKind.WORDS, "multiply-truncate", send=[(2, words[1, ...])])]
-    else:
-        yield [Messages(session, FrameKind.WORDS, "multiply-truncate", send=[(1, masked.numpy())])]
-        words[1] = session.words(0, Purpose.TRUNCATION, product.shape)
-        yield [Messages(session, FrameKind.WORDS, "multiply-truncate", receive=[(1, words[0, ...])])]
-    return ReplicatedShares(session, torch.from_numpy(words), product.fraction_bits - bits)
-
-
-def _truncate(shares: ReplicatedShares, bits: int) -> Steps[ReplicatedShares]:
-    # Here party 1 holds both summands of v = (x_1 + x_2) >> f already, and both 0 and 2 hold x_0, so that
-    # u = x_0 >> f is a component as it stands; 1 shares v between components 1 and 2 with a mask from the seed
-    # that it shares with 0.
-    session = shares.session
-    words = np.empty((2, *shares.shape), dtype=np.int64)
-    send, receive = [], []
-    if session.position == 0:
-        words[0] = (shares.words[0] >> bits).numpy()
-        words[1] = session.words(1, Purpose.TRUNCATION, shares.shape)
-    elif session.position == 1:
-        words[0] = session.words(1, Purpose.TRUNCATION, shares.shape)
-        v = _shifted_up(shares.words[0] + shares.words[1], bits)
-        np.subtract(v.numpy(), words[0], out=words[1, ...])
-        send.append((2, words[1, ...]))
-    else:
-        words[1] = (shares.words[1] >> bits).numpy()
-        receive.append((1, words[0, ...]))
-    yield [Messages(session, FrameKind.WORDS, "truncate", send, receive)]
-    return ReplicatedShares(session, torch.from_numpy(words), shares.fraction_bits - bits)
-
-
-def _shifted_up(words: torch.Tensor, bits: int) -> torch.Tensor:
-    """((words - 1) >> bits) + 1, in place: the ceiling, while the other summand is rounded down.
-
-    With a + b = z, a uniform: floor(a / 2^f) + ceil(b / 2^f) is floor(z / 2^f) or one more, the latter with
-    probability (z mod 2^f) / 2^f. Two floors would be one unit too low on average.
+    Cost where t = 1: 1 round; two words per element from positions 1 and 2, and one that 0 sends to 1 ahead.
+    Revealed: the values as `reduce` rounds them, to everybody. Error: as `reduce`.
     """
-    return words.sub_(1).bitwise_right_shift_(bits).add_(1)
+    session = product.session
+    target = min(product.fraction_bits, session.fraction_bits) if fraction_bits is None else fraction_bits
+    scaled = product.at_scale(max(target, product.fraction_bits))
+    bits = scaled.fraction_bits - target
+    words = yield from scheme_of(session).open_product(session, scaled.words[0].numpy(), bits)
+    return decode(torch.from_numpy(words), target)
 
 
 @collective

@@ -30,22 +30,28 @@ def from_plane(plane: Words, count: int) -> Words:
     return words
 
 
+@kernel("void(i8[::1], i8, i8, i8[:, ::1])")
+def _load(words: Words, start: int, width: int, block: Words) -> None:
+    """Words start .. start + 7 of all 64 rows of `width`; zeros behind a row's end and behind that of the words."""
+    lanes = min(8, width - start)
+    if lanes == 8 and 63 * width + start + 8 <= words.size:
+        for row in range(64):
+            for lane in range(8):
+                block[row, lane] = words[row * width + start + lane]
+        return
+    block[:] = 0
+    for row in range(64):
+        for lane in range(min(lanes, words.size - row * width - start)):
+            block[row, lane] = words[row * width + start + lane]
+
+
 @kernel("void(i8[::1], i8[:, ::1])")
 def _transpose(words: Words, planes: Words) -> None:
     """The 64 x 64 bit matrix transposition of Warren, "Hacker's Delight", 2nd edition, section 7-3, on 8 matrices at once."""
-    count, width = words.size, planes.shape[1]
+    width = planes.shape[1]
     block = np.empty((64, 8), dtype=np.int64)
     for start in range(0, width, 8):
-        lanes = min(8, width - start)
-        if lanes < 8 or 63 * width + start + 8 > count:
-            block[:] = 0
-            for row in range(64):
-                for lane in range(min(lanes, count - row * width - start)):
-                    block[row, lane] = words[row * width + start + lane]
-        else:
-            for row in range(64):
-                for lane in range(8):
-                    block[row, lane] = words[row * width + start + lane]
+        _load(words, start, width, block)
         distance = 32
         mask = np.int64(0x00000000FFFFFFFF)
         while distance:
@@ -59,7 +65,7 @@ def _transpose(words: Words, planes: Words) -> None:
             distance >>= 1
             mask ^= mask << distance
         for row in range(planes.shape[0]):
-            for lane in range(lanes):
+            for lane in range(min(8, width - start)):
                 planes[row, start + lane] = block[row, lane]
 
 

@@ -133,9 +133,9 @@ def _selected(session: SecureSession, values: ReplicatedShares, planes: Words) -
 
 
 def _arranged(words: torch.Tensor) -> torch.Tensor:
-    """Words (components, K, ...) as (components, 64, K, M), padded with zeros: element k M + m of each lies at [k, :, m].
+    """Words (components, K, ...) as (components, 64, K, M), padded with zeros.
 
-    That is where a plane of all of them looks for it (`bits.to_planes`), so that each of the K has words of its own.
+    Element k M + m of each of the K lies at [k, :, m]. That is where a plane of all of them looks for it (`bits.to_planes`), so that each of the K has words of its own.
     """
     held, count = words.shape[:2]
     flat = words.reshape(held, count, -1)

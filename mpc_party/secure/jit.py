@@ -22,11 +22,15 @@ def kernel(signature: str) -> Callable[[F], F]:
     """
 
     def compile_now(function: F) -> F:
-        options = {"nogil": True, "boundscheck": False, "error_model": "numpy"}
+        def compiled(*, cache: bool) -> F:
+            options = {"nogil": True, "boundscheck": False, "error_model": "numpy", "cache": cache}
+            make: Any = numba.njit  # its types do not take a signature together with options
+            result: F = make(signature, **options)(function)
+            return result
+
         try:
-            compiled: F = numba.njit(signature, cache=True, **options)(function)
+            return compiled(cache=True)
         except RuntimeError:  # no folder to keep the machine code in: compile at every start
-            compiled = numba.njit(signature, **options)(function)
-        return compiled
+            return compiled(cache=False)
 
     return compile_now

@@ -82,6 +82,4 @@ def _spread_products(
         row = rows[position].setdefault(held[position].index(first), [])
         row.append(held[position].index(second))
         load[position] += 1
-    return tuple(
-        tuple(((slot,), tuple(others)) for slot, others in sorted(row.items())) for row in rows
-    )
+    return tuple(tuple(((slot,), tuple(others)) for slot, others in sorted(row.items())) for row in rows)

@@ -21,4 +21,5 @@ def keep_freed_memory() -> bool:
     if mallopt is None:
         return False
     settings = ((_M_MMAP_THRESHOLD, _MAPPED_ABOVE), (_M_TRIM_THRESHOLD, _KEPT), (_M_TOP_PAD, _GROWTH))
-    return all([mallopt(option, value) == 1 for option, value in settings])
+    results = [mallopt(option, value) for option, value in settings]
+    return results == [1, 1, 1]

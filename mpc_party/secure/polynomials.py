@@ -65,7 +65,9 @@ def chebyshev_basis(u: ReplicatedShares, degree: int) -> Steps[ReplicatedShares]
         if words.shape[1] == 1:
             product = local_square(terms, words)
         else:
-            product = local_product(terms, words.index_select(1, level.high), words.index_select(1, level.low))
+            product = local_product(
+                terms, words.index_select(1, level.high), words.index_select(1, level.low)
+            )
         # 2 T_a T_b: a bit less is dropped instead of doubling, which would only make the word larger.
         fresh = torch.from_numpy((yield from scheme.reshare(session, product.numpy(), bits - 1)))
         for row in level.odd:

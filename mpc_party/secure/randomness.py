@@ -38,12 +38,15 @@ if sys.byteorder != "little":  # pragma: no cover - words go to the wire as they
 class Purpose(StrEnum):
     """What a stream's words are used for. Part of the key derivation: renaming one changes every stream."""
 
-    PRODUCT_WORDS = "product-words"  # what hides position 0's part of a product, or a factor that it deals, from 1
+    PRODUCT_WORDS = (
+        "product-words"  # what hides position 0's part of a product, or a factor that it deals, from 1
+    )
     PRODUCT_BITS = "product-bits"  # the same for bits
     MASK_WORDS = "mask-words"  # the two components of a new sharing that position 0 knows
     MASK_BITS = "mask-bits"  # the same for bits
     ZERO_WORDS = "zero-words"  # sharings of zero in Z_2^64
     ZERO_BITS = "zero-bits"  # the same for bits, under exclusive or
+    TRUNCATION = "truncation"  # public words that make the summands of what is truncated uniform
     INPUT_WORDS = "input-words"  # all but one component of a private input
     INPUT_BITS = "input-bits"  # the same for bits
     RANDOM_WORDS = "random-words"  # uniform words that nobody knows

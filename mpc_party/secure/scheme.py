@@ -38,6 +38,9 @@ class Scheme(Protocol):
     def reshare(self, session: SecureSession, product: Words, bits: int) -> Steps[Words]:
         """From this party's summand of a product, of any shape, to shares of the product / 2^bits."""
 
+    def open_product(self, session: SecureSession, product: Words, bits: int) -> Steps[Words]:
+        """Open a product / 2^bits to all, from this party's summand; in fewer rounds than `reshare` and opening."""
+
     def truncate(self, session: SecureSession, words: Words, bits: int) -> Steps[Words]:
         """Divide shares by 2^bits, bits > 0."""
 

@@ -21,7 +21,9 @@ DEFAULT_FRACTION_BITS = 16
 MAX_FRACTION_BITS = 30  # a product has twice as many, and needs room above them
 _HASH_BYTES = 32
 _FRAME_BYTES = 16 * 1024 * 1024  # larger messages travel in pieces, far below the limit of the mesh
-_CONTEXT_DOMAIN = b"mpc-hedge/secure/context/v2"  # 2: position 0 deals; parties of both do not compute together
+_CONTEXT_DOMAIN = (
+    b"mpc-hedge/secure/context/v2"  # 2: position 0 deals; parties of both do not compute together
+)
 
 _current: ContextVar["SecureSession"] = ContextVar("secure session")
 
@@ -85,6 +87,7 @@ class Traffic:
     ahead: int = 0
     bytes_sent: int = 0
     bytes_received: int = 0
+    repeats: int = 0  # of programs whose results were out of range: `until_in_range`
     by_operation: dict[str, OperationTraffic] = field(default_factory=dict)
 
     def count(self, operation: str, sent: int, *, rounds: int = 1) -> None:

@@ -216,7 +216,9 @@ class ReplicatedShares(Shares):
 
     def square(self) -> AdditiveShares:
         """The elementwise square, not reduced."""
-        return AdditiveShares(self.session, local_square(self.session.terms, self.words).unsqueeze(0), 2 * self.fraction_bits)
+        return AdditiveShares(
+            self.session, local_square(self.session.terms, self.words).unsqueeze(0), 2 * self.fraction_bits
+        )
 
     def bilinear(self, function: Bilinear, other: ReplicatedShares) -> AdditiveShares:
         """A bilinear function of this and another secret, a convolution for instance, not reduced."""

@@ -6,9 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from mpc_party.protocol.errors import Reason
 from mpc_party.secure.encoding import FixedPoint, Public, decode, encode, fixed
-from mpc_party.secure.errors import SecureError
 from mpc_party.secure.randomness import Purpose, Words
 from mpc_party.secure.scheme import scheme_of
 from mpc_party.secure.session import SecureSession, current_session
@@ -167,23 +165,3 @@ def open_to(position: int, shares: ReplicatedShares) -> Steps[torch.Tensor | Non
         raise ValueError(f"a position is 0..{session.parties - 1}, not {position}")
     opened = yield from scheme_of(session).open_words_to(session, position, [shares.words.numpy()])
     return None if opened is None else decode(torch.from_numpy(opened[0]), shares.fraction_bits)
-
-
-def require_in_range(values: torch.Tensor, low: float, high: float, what: str) -> torch.Tensor:
-    """Check opened values, so that a truncation gone wild (see `reduce`) ends the round instead of being published.
-
-    Returns:
-        the values.
-
-    Raises:
-        SecureError: COMPUTATION_OUT_OF_RANGE, with how many are out of range, and not which or what they are.
-    """
-    inside = (values >= low) & (values <= high)  # false for NaN
-    if not bool(inside.all()):
-        wrong = int((~inside).sum())
-        raise SecureError(
-            f"{wrong} of {values.numel()} opened values of {what} are outside of [{low:g}, {high:g}]",
-            reason=Reason.COMPUTATION_OUT_OF_RANGE,
-            remedy="run the round again with fresh randomness",
-        )
-    return values

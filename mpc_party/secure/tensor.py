@@ -12,11 +12,18 @@ from typing import Any, NoReturn, Self
 import torch
 
 from mpc_party.secure import arithmetic, comparison
-from mpc_party.secure.sharing import random_fractions
 from mpc_party.secure.crypten_compat import CrypTensor, cat, register_cryptensor, set_default_cryptensor_type
 from mpc_party.secure.encoding import FixedPoint, fixed
 from mpc_party.secure.shares import ReplicatedShares, Shares
-from mpc_party.secure.sharing import PrivateInput, constant, open_shares, open_to, open_words_many, share_many
+from mpc_party.secure.sharing import (
+    PrivateInput,
+    constant,
+    open_shares,
+    open_to,
+    open_words_many,
+    random_fractions,
+    share_many,
+)
 
 NAME = "replicated"
 

@@ -10,8 +10,8 @@ from scipy.stats import chi2
 from mpc_party.refit import solve as program
 from mpc_party.refit.solve import FRACTION_BITS, require_inputs_in_range, solve
 from mpc_party.secure import PrivateInput, share_many
-from tests.support.refits import desk_equations
 from mpc_party.secure.randomness import SeedSet
+from tests.support.refits import desk_equations
 from tests.support.secure_parties import run_secure
 
 SMALL = 2**21  # inputs are below 2^20 units

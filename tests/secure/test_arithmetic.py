@@ -18,6 +18,7 @@ from mpc_party.secure import (
     multiply,
     multiply_many,
     open_many,
+    open_product,
     open_shares,
     open_words_many,
     reduce,
@@ -205,6 +206,26 @@ def test_a_matrix_product_sends_words_of_the_result_only():
         return session.traffic.bytes_sent - before
 
     assert run_secure(program).results == [8 * 8] * 3
+
+
+@given(st.integers(1, 5), st.integers(1, 40), st.integers(1, 5), st.integers(0, 2**32))
+@settings(max_examples=20, deadline=None, derandomize=True)
+def test_a_product_is_opened_in_the_round_that_closes_it(rows, inner, columns, seed):
+    generator = generator_of(seed)
+    x, y = values(generator, (rows, inner), 8.0), values(generator, (inner, columns), 8.0)
+
+    def program(session):
+        a, b = give(session, 0, x), give(session, 1, y)
+        before = session.traffic.rounds, session.traffic.bytes_sent
+        opened = open_product(a @ b - 0.5)
+        cost = session.traffic.rounds - before[0], (session.traffic.bytes_sent - before[1]) // 8
+        assert cost == (1, (1 if session.position == 0 else 2) * rows * columns)
+        exact = open_shares(a).double() @ open_shares(b).double() - 0.5
+        assert open_product(a @ b, 4).shape == (rows, columns)
+        return torch.stack([opened, exact])
+
+    opened, exact = same(run_secure(program, seed=seed).results)
+    assert units(opened, exact) < 1
 
 
 def test_the_session_decides_the_scale_of_results():

@@ -25,7 +25,9 @@ def test_whole_blocks_of_matrices_and_what_is_left_over(count):
     values = generator_of(count).integers(-(2**63), 2**63, count)
     planes = to_planes(values)
     expected = (values[:, None] >> np.arange(64)) & 1
-    assert all(np.array_equal(from_plane(plane, count), bit) for plane, bit in zip(planes, expected.T, strict=True))
+    assert all(
+        np.array_equal(from_plane(plane, count), bit) for plane, bit in zip(planes, expected.T, strict=True)
+    )
 
 
 def test_planes_against_single_bits():

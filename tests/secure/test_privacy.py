@@ -17,7 +17,16 @@ import torch
 from scipy.stats import chi2
 
 from mpc_party.mesh.exchange import FrameKind
-from mpc_party.secure import ReplicatedShares, multiply, open_shares, reduce, share_many, square, truncate
+from mpc_party.secure import (
+    ReplicatedShares,
+    multiply,
+    open_product,
+    open_shares,
+    reduce,
+    share_many,
+    square,
+    truncate,
+)
 from mpc_party.secure.comparison import equal, less_than_zero, relu
 from mpc_party.secure.extremes import largest
 from mpc_party.secure.randomness import Purpose, SeedSet
@@ -242,3 +251,36 @@ def test_opening_tells_no_more_than_the_value():
         return data == words.numpy().tobytes()
 
     assert run_secure(program).results == [True] * 3
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_opening_a_product_tells_no_more_than_the_value(seed):
+    inputs = [components(1, 77), components(2, 99)]
+
+    def frames(all_seeds):
+        """What each position is sent last: by 1 and 2 at 0, and by each other."""
+
+        def program(session):
+            i, j = session.position, session.next
+            session._seeds = SeedSet(
+                {c: all_seeds[c] for c in (i, j)}, {c: ((c + 1) % 3,) for c in (i, j)}, bytes(32)
+            )
+            x, y = (ReplicatedShares(session, torch.stack([c[i], c[j]]), 16) for c in inputs)
+            value = open_product(x * y)
+            received = session._exchange.received[-2 if i == 0 else -1 :]
+            return value, [np.frombuffer(data, dtype="<i8") for _, _, data in received]
+
+        return run_secure(program, seed=seed).results
+
+    base, other = frames(seeds()), frames(seeds(changed=2))
+    for (value, _), (again, _) in zip(base, other, strict=True):
+        words = (value * 2**16).long().numpy()
+        assert np.abs(words - 77 * 99 / 2**16).max() <= 1
+        assert torch.equal(value, again)  # component 2's seed masks, and changes nothing
+    words = (base[0][0] * 2**16).long().numpy()
+    # To 0, one of the two is uniform, whatever was multiplied; both add up to the value.
+    assert np.array_equal(sum(base[0][1]), words)
+    for first, second in zip(base[0][1], other[0][1], strict=True):
+        assert uniformity(first - second).min() > SURE
+    # What 1 and 2 send each other is the value less what the other has itself.
+    assert np.array_equal(base[1][1][0] + base[2][1][0], words)

@@ -80,7 +80,9 @@ def test_both_holders_of_a_seed_draw_the_same_words_and_purposes_are_apart():
     for purpose in Purpose:
         assert np.array_equal(r0.words(1, purpose, (50,)), r1.words(1, purpose, (50,)))
         assert np.array_equal(r2.words(0, purpose, (50,)), r0.words(0, purpose, (50,)))
-    drawn = np.concatenate([held.words(i, purpose, (50,)) for i, held in enumerate(sets()) for purpose in Purpose])
+    drawn = np.concatenate(
+        [held.words(i, purpose, (50,)) for i, held in enumerate(sets()) for purpose in Purpose]
+    )
     assert len(np.unique(drawn)) == len(drawn)
 
 

@@ -50,7 +50,9 @@ def test_a_context_out_of_range_is_refused(arguments):
         SessionContext(*arguments)
 
 
-@pytest.mark.parametrize("committee", [(0, 1), (0, 1, 2, 3), (0, 2, 1), (0, 0, 1), (1, 2, 3), (0, 1, 5), (), (0,)])
+@pytest.mark.parametrize(
+    "committee", [(0, 1), (0, 1, 2, 3), (0, 2, 1), (0, 0, 1), (1, 2, 3), (0, 1, 5), (), (0,)]
+)
 def test_a_committee_is_an_odd_number_of_linked_members_in_order(committee):
     link = local_mesh((0, 1, 2, 3))[0]
     with pytest.raises(SecureError) as caught:

@@ -17,6 +17,7 @@ Furukawa, Lindell, Nof, Ohara, CCS 2016, and every position's knowledge is the s
 
 from mpc_party.secure.three.carry import and_planes, public_plane, sign_plane, zero_plane
 from mpc_party.secure.three.products import (
+    open_product,
     open_words,
     open_words_to,
     rerandomize,
@@ -29,6 +30,7 @@ from mpc_party.secure.three.selection import lift, random_fractions, select
 __all__ = [
     "and_planes",
     "lift",
+    "open_product",
     "open_words",
     "open_words_to",
     "public_plane",

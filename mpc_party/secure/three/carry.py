@@ -32,7 +32,7 @@ from mpc_party.secure.three.gates import (
 class Level(NamedTuple):
     """One round of a circuit: so many inputs, in groups of `radix`."""
 
-    count: int
+    inputs: int
     radix: int
 
 
@@ -48,18 +48,18 @@ def plan(count: int, *, carry: bool, positions: bool = True) -> tuple[Level, ...
     depth = 1
     while MAX_RADIX**depth < count:
         depth += 1
-    return _best(count, depth, carry, positions)[1]
+    return _best(count, depth, carry, positions=positions)[1]
 
 
 @functools.cache
-def _best(count: int, depth: int, carry: bool, positions: bool) -> tuple[int, tuple[Level, ...]]:  # noqa: FBT001 - cached
+def _best(count: int, depth: int, carry: bool, *, positions: bool) -> tuple[int, tuple[Level, ...]]:  # noqa: FBT001 - as in `plan`
     choices = []
     for radix in range(1 if positions else 2, MAX_RADIX + 1):
         groups = -(-count // radix)
         if (depth == 1 and groups > 1) or groups > MAX_RADIX ** (depth - 1):
             continue
         dealt = group_rows(count, radix) if positions else node_rows(count, radix, carry=carry)
-        below, levels = (0, ()) if groups == 1 else _best(groups, depth - 1, carry, False)
+        below, levels = (0, ()) if groups == 1 else _best(groups, depth - 1, carry, positions=False)
         choices.append((dealt + 2 * rows_of(groups, carry=carry) + below, (Level(count, radix), *levels)))
     return min(choices)
 

@@ -15,6 +15,8 @@ In both, what 1 and 2 have then is an exclusive-or sharing of the result, which 
 replicated. Gates of many inputs: Patra, Schneider, Suresh, Yalame, "ABY2.0", USENIX Security 2021, section 3.1.4; the
 tables of a group of positions are ours.
 
+The kernels work on 32 words of a plane at once, so that the tables of a group, of up to 2^5 planes, stay in the cache.
+
 Rows of planes, by kind: carries have G of all groups, lowest first, then P of all but the lowest, which nobody needs;
 conjunctions have P of all.
 """
@@ -25,7 +27,9 @@ from mpc_party.secure.jit import kernel
 from mpc_party.secure.randomness import Words
 
 MAX_RADIX = 5
-_LANES = 32  # words of a plane that are worked on at once: the tables of a group stay in the first-level cache
+_LANES = (
+    32  # words of a plane that are worked on at once: the tables of a group stay in the first-level cache
+)
 
 
 def rows_of(groups: int, *, carry: bool) -> int:
@@ -53,82 +57,117 @@ def _groups(count: int, radix: int) -> tuple[int, int]:
     return groups, count - radix * (groups - 1)
 
 
+@kernel("i8(i8)")
+def _lowest_bit(subset: int) -> int:
+    bit = 0
+    while not (subset >> bit) & 1:
+        bit += 1
+    return bit
+
+
+@kernel("void(i8[:, ::1], i8, i8[:, ::1], i8, i8, i8)")
+def _load(target: Words, entry: int, source: Words, row: int, start: int, lanes: int) -> None:
+    for lane in range(lanes):
+        target[entry, lane] = source[row, start + lane]
+
+
+@kernel("void(i8[:, ::1], i8, i8[:, ::1], i8, i8, i8)")
+def _store(table: Words, row: int, source: Words, entry: int, start: int, lanes: int) -> None:
+    for lane in range(lanes):
+        table[row, start + lane] ^= source[entry, lane]
+
+
+@kernel("void(i8[:, ::1], i8, i8[:, ::1], i8, i8, i8)")
+def _multiply(product: Words, subset: int, bits: Words, row: int, start: int, lanes: int) -> None:
+    """The product of a subset: that of the subset without its lowest bit, times this bit."""
+    rest = subset & (subset - 1)
+    for lane in range(lanes):
+        value = bits[row, start + lane]
+        if rest:
+            value &= product[rest, lane]
+        product[subset, lane] = value
+
+
+@kernel("void(i8[:, ::1], i8, i8[:, ::1], i8, i8, i8)")
+def _fold(share: Words, bit: int, value: Words, row: int, start: int, lanes: int) -> None:
+    """From a table over the subsets of bit + 1 bits to one over `bit`: multiply by (l ^ m) of the highest, m in `value`."""
+    half = 1 << bit
+    for subset in range(half):
+        for lane in range(lanes):
+            share[subset, lane] = share[subset + half, lane] ^ (
+                value[row, start + lane] & share[subset, lane]
+            )
+
+
 @kernel("void(i8[:, ::1], i8, i8, i8[:, ::1])")
 def deal_groups(a: Words, count: int, radix: int, table: Words) -> None:
     """Add the products of bits of `a`, planes 0 .. count - 1, to `table`: for each group, the subsets in binary order."""
-    width = a.shape[1]
     groups = -(-count // radix)
     product = np.empty((32, 32), dtype=np.int64)
-    for start in range(0, width, 32):
-        lanes = min(32, width - start)
+    for start in range(0, a.shape[1], 32):
+        lanes = min(32, a.shape[1] - start)
         row = 0
         for group in range(groups):
             low = max(0, count - radix * (groups - group))
             size = count - radix * (groups - 1 - group) - low
             for subset in range(1, 1 << size):
-                rest = subset & (subset - 1)
-                bit = 0
-                while not (subset >> bit) & 1:
-                    bit += 1
-                for lane in range(lanes):
-                    value = a[low + bit, start + lane]
-                    if rest:
-                        value &= product[rest, lane]
-                    product[subset, lane] = value
-                    table[row, start + lane] ^= value
+                _multiply(product, subset, a, low + _lowest_bit(subset), start, lanes)
+                _store(table, row, product, subset, start, lanes)
                 row += 1
 
 
 @kernel("void(i8[:, ::1], i8[:, ::1], i8, i8, i8, i8, i8[:, ::1])")
 def fold_groups(table: Words, b: Words, count: int, radix: int, first: int, carry: int, out: Words) -> None:
     """Add this party's share of each group's (G, P) to `out`; `first` is 1 at the party that adds constants."""
-    width = b.shape[1]
     groups = -(-count // radix)
-    share = np.empty((32, 32), dtype=np.int64)
-    generated = np.empty(32, dtype=np.int64)
-    for start in range(0, width, 32):
-        lanes = min(32, width - start)
+    share = np.empty((33, 32), dtype=np.int64)  # by subset; the last entry is G
+    for start in range(0, b.shape[1], 32):
+        lanes = min(32, b.shape[1] - start)
         row = 0
         for group in range(groups):
             low = max(0, count - radix * (groups - group))
             size = count - radix * (groups - 1 - group) - low
-            for lane in range(lanes):
-                share[0, lane] = -first
-                generated[lane] = 0
+            share[0] = -first
+            share[32] = 0
             for subset in range(1, 1 << size):
-                for lane in range(lanes):
-                    share[subset, lane] = table[row, start + lane]
+                _load(share, subset, table, row, start, lanes)
                 row += 1
             for bit in range(size - 1, -1, -1):
-                half = 1 << bit
                 # Multiplied so far by the p of all higher positions: g_bit = a_bit b_bit, then times p_bit = a_bit ^ b_bit
                 for lane in range(lanes):
-                    generated[lane] ^= b[low + bit, start + lane] & share[half, lane]
-                for subset in range(half):
-                    for lane in range(lanes):
-                        share[subset, lane] = share[subset + half, lane] ^ (
-                            b[low + bit, start + lane] & share[subset, lane]
-                        )
-            if carry:
-                for lane in range(lanes):
-                    out[group, start + lane] ^= generated[lane]
-                if group:
-                    for lane in range(lanes):
-                        out[groups + group - 1, start + lane] ^= share[0, lane]
-            else:
-                for lane in range(lanes):
-                    out[group, start + lane] ^= share[0, lane]
+                    share[32, lane] ^= b[low + bit, start + lane] & share[1 << bit, lane]
+                _fold(share, bit, b, low + bit, start, lanes)
+            if not carry:
+                _store(out, group, share, 0, start, lanes)
+                continue
+            _store(out, group, share, 32, start, lanes)
+            if group:
+                _store(out, groups + group - 1, share, 0, start, lanes)
+
+
+@kernel("i8(i8[:, ::1], i8[:, ::1], i8, i8, i8, i8, i8, i8[:, ::1])")
+def _deal_carries(
+    product: Words, mask: Words, low: int, size: int, start: int, lanes: int, row: int, table: Words
+) -> int:
+    """Products of each node's G with the P of nodes above it; returns the next row."""
+    for node in range(size - 1):
+        for above in range(1, 1 << (size - 1 - node)):
+            for lane in range(lanes):
+                table[row, start + lane] ^= (
+                    mask[low + node, start + lane] & product[above << (node + 1), lane]
+                )
+            row += 1
+    return row
 
 
 @kernel("void(i8[:, ::1], i8, i8, i8, i8[:, ::1])")
 def deal_nodes(mask: Words, count: int, radix: int, carry: int, table: Words) -> None:
     """Add the products of two or more bits that a level of nodes needs to `table`. `mask` has the rows of `count` nodes."""
-    width = mask.shape[1]
     groups = -(-count // radix)
     shift = count - 1 if carry else 0  # P of node i is in row shift + i
     product = np.empty((32, 32), dtype=np.int64)
-    for start in range(0, width, 32):
-        lanes = min(32, width - start)
+    for start in range(0, mask.shape[1], 32):
+        lanes = min(32, mask.shape[1] - start)
         row = 0
         for group in range(groups):
             low = max(0, count - radix * (groups - group))
@@ -137,27 +176,36 @@ def deal_nodes(mask: Words, count: int, radix: int, carry: int, table: Words) ->
             for subset in range(1, 1 << size):
                 if lowest and subset & 1:
                     continue
-                rest = subset & (subset - 1)
-                bit = 0
-                while not (subset >> bit) & 1:
-                    bit += 1
-                for lane in range(lanes):
-                    value = mask[shift + low + bit, start + lane]
-                    if rest:
-                        value &= product[rest, lane]
-                    product[subset, lane] = value
-                    if rest:
-                        table[row, start + lane] ^= value
-                if rest:
+                _multiply(product, subset, mask, shift + low + _lowest_bit(subset), start, lanes)
+                if subset & (subset - 1):
+                    _store(table, row, product, subset, start, lanes)
                     row += 1
             if carry:
-                for node in range(size - 1):
-                    for above in range(1, 1 << (size - 1 - node)):
-                        for lane in range(lanes):
-                            table[row, start + lane] ^= (
-                                mask[low + node, start + lane] & product[above << (node + 1), lane]
-                            )
-                        row += 1
+                row = _deal_carries(product, mask, low, size, start, lanes, row, table)
+
+
+@kernel("i8(i8[:, ::1], i8[:, ::1], i8[:, ::1], i8[:, ::1], i8[:, ::1], i8, i8, i8, i8, i8, i8)")
+def _fold_carries(
+    term: Words, share: Words, table: Words, own: Words, value: Words,
+    low: int, size: int, shift: int, start: int, lanes: int, row: int,
+) -> int:  # fmt: skip
+    """Leave this party's share of the group's G in the last entry of `term`; returns the next row."""
+    term[32] = 0
+    for node in range(size):
+        above = 1 << (size - 1 - node)
+        # G_node times the p of the nodes above it: as a table over their bits, then folded
+        _load(term, 0, own, low + node, start, lanes)
+        for subset in range(1, above):
+            _load(term, subset, table, row, start, lanes)
+            row += 1
+        for subset in range(above):
+            for lane in range(lanes):
+                term[subset, lane] ^= value[low + node, start + lane] & share[subset << (node + 1), lane]
+        for bit in range(size - 2 - node, -1, -1):
+            _fold(term, bit, value, shift + low + node + 1 + bit, start, lanes)
+        for lane in range(lanes):
+            term[32, lane] ^= term[0, lane]
+    return row
 
 
 @kernel("void(i8[:, ::1], i8[:, ::1], i8[:, ::1], i8, i8, i8, i8, i8[:, ::1])")
@@ -168,65 +216,29 @@ def fold_nodes(
 
     `own` are its shares of the bits l of all nodes, and `value` the bits m that both parties know.
     """
-    width = own.shape[1]
     groups = -(-count // radix)
     shift = count - 1 if carry else 0
-    share = np.empty((32, 32), dtype=np.int64)
-    term = np.empty((32, 32), dtype=np.int64)
-    for start in range(0, width, 32):
-        lanes = min(32, width - start)
+    share, term = np.empty((32, 32), dtype=np.int64), np.empty((33, 32), dtype=np.int64)
+    for start in range(0, own.shape[1], 32):
+        lanes = min(32, own.shape[1] - start)
         row = 0
         for group in range(groups):
             low = max(0, count - radix * (groups - group))
             size = count - radix * (groups - 1 - group) - low
             lowest = carry and group == 0
-            for lane in range(lanes):
-                share[0, lane] = -first
+            share[0] = -first
             for subset in range(1, 1 << size):
                 if lowest and subset & 1:
                     continue
                 if subset & (subset - 1):
-                    for lane in range(lanes):
-                        share[subset, lane] = table[row, start + lane]
+                    _load(share, subset, table, row, start, lanes)
                     row += 1
                 else:
-                    bit = 0
-                    while not (subset >> bit) & 1:
-                        bit += 1
-                    for lane in range(lanes):
-                        share[subset, lane] = own[shift + low + bit, start + lane]
+                    _load(share, subset, own, shift + low + _lowest_bit(subset), start, lanes)
             if carry:
-                for node in range(size):
-                    above = 1 << (size - 1 - node)
-                    # G_node times the p of the nodes above it: as a table over their bits, then folded
-                    for lane in range(lanes):
-                        term[0, lane] = own[low + node, start + lane]
-                    for subset in range(1, above):
-                        for lane in range(lanes):
-                            term[subset, lane] = table[row, start + lane]
-                        row += 1
-                    for subset in range(above):
-                        for lane in range(lanes):
-                            term[subset, lane] ^= (
-                                value[low + node, start + lane] & share[subset << (node + 1), lane]
-                            )
-                    for bit in range(size - 2 - node, -1, -1):
-                        half = 1 << bit
-                        for subset in range(half):
-                            for lane in range(lanes):
-                                term[subset, lane] = term[subset + half, lane] ^ (
-                                    value[shift + low + node + 1 + bit, start + lane] & term[subset, lane]
-                                )
-                    for lane in range(lanes):
-                        out[group, start + lane] ^= term[0, lane]
+                row = _fold_carries(term, share, table, own, value, low, size, shift, start, lanes, row)
+                _store(out, group, term, 32, start, lanes)
             if not lowest:
                 for bit in range(size - 1, -1, -1):
-                    half = 1 << bit
-                    for subset in range(half):
-                        for lane in range(lanes):
-                            share[subset, lane] = share[subset + half, lane] ^ (
-                                value[shift + low + bit, start + lane] & share[subset, lane]
-                            )
-                target = groups + group - 1 if carry else group
-                for lane in range(lanes):
-                    out[target, start + lane] ^= share[0, lane]
+                    _fold(share, bit, value, shift + low + bit, start, lanes)
+                _store(out, groups + group - 1 if carry else group, share, 0, start, lanes)

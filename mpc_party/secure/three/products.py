@@ -36,11 +36,11 @@ def share_words(
 ) -> Steps[list[Words]]:
     """Share private words. One round, a word per element from the owner.
 
-    Components that position 0 knows are masks, whoever owns the value, so that 0 does not have to wait for inputs. Of
-    its own inputs, which both its components together tell, x_2 is drawn from a public stream: it hides nothing, but
-    makes x_0 + x_1 uniform, as truncation wants it.
+    Components that position 0 knows are masks, whoever owns the value, so that 0 does not have to wait for inputs.
     """
-    arrays: list[Words] = []  # (2, N): numpy warns of wrapping in arrays without a dimension, which are scalars to it
+    arrays: list[
+        Words
+    ] = []  # (2, N): numpy warns of wrapping in arrays without a dimension, which are scalars to it
     send: list[tuple[int, Words]] = []
     receive: list[tuple[int, Words]] = []
     for owner, shape, value in pieces:
@@ -52,15 +52,10 @@ def share_words(
         slots = {component: slot for slot, component in enumerate(session.held)}
         if drawn in slots:
             words[slots[drawn]] = session.words(drawn, Purpose.INPUT_WORDS, (count,))
-        public = session.seeds.public_words(Purpose.INPUT_WORDS, (count,)) if owner == 0 else None
-        if public is not None and session.position:
-            words[slots[2]] = public
         if session.position == owner:
             if value is None:
                 raise ValueError("the owner gives the words to share")
             np.subtract(value.reshape(-1), words[slots[drawn]], out=words[slots[sent]])
-            if public is not None:
-                words[slots[sent]] -= public
             send.append((to, words[slots[sent]]))
         elif session.position == to:
             receive.append((owner, words[slots[sent]]))
@@ -68,7 +63,7 @@ def share_words(
     return [words.reshape(2, *shape) for words, (_, shape, _) in zip(arrays, pieces, strict=True)]
 
 
-# By owner: the component drawn from a seed, the component sent, and to whom. The third is zero, or public for owner 0.
+# By owner: the component drawn from a seed, the component sent, and to whom. The third is zero.
 _INPUT = ((0, 1, 1), (1, 2, 2), (0, 2, 1))
 
 
@@ -87,7 +82,9 @@ def open_words(session: SecureSession, shares: Sequence[Words]) -> Steps[list[Wo
     return [_opened(words, other) for words, other in zip(shares, missing, strict=True)]
 
 
-def open_words_to(session: SecureSession, position: int, shares: Sequence[Words]) -> Steps[list[Words] | None]:
+def open_words_to(
+    session: SecureSession, position: int, shares: Sequence[Words]
+) -> Steps[list[Words] | None]:
     """Open to one party. One round, a word per element from its predecessor."""
     missing = [np.empty(words[0].size, dtype=np.int64) for words in shares]
     to_it = session.next == position
@@ -108,25 +105,58 @@ def _opened(words: Words, missing: Words) -> Words:
 def reshare(session: SecureSession, product: Words, bits: int) -> Steps[Words]:
     """Close a product and divide it by 2^bits. One round: a word per element between 1 and 2; one from 0 ahead."""
     shape, count = product.shape, product.size
-    product = np.ascontiguousarray(product).reshape(-1)
     operation = "multiply-truncate" if bits else "multiply"
+    summand = yield from _summand(session, operation, product)
     if session.position == 0:
-        part = session.words(0, Purpose.PRODUCT_WORDS, (count,))
-        np.subtract(product, part, out=part)
-        yield [Messages(session, FrameKind.WORDS, operation, [(1, part)], ahead=True)]
         yield [Messages(session, FrameKind.WORDS, operation)]
         return masks(session, shape)
+    mask = own_mask(session, count)
+    message = np.empty(count, dtype=np.int64)
+    _close(summand, mask, bits, int(session.position == 1), message)
+    return (yield from exchanged(session, operation, message, mask)).reshape(2, *shape)
+
+
+def open_product(session: SecureSession, product: Words, bits: int) -> Steps[Words]:
+    """Open a product divided by 2^bits to all, without sharing it first. One round: 1 and 2 send a word each to both others.
+
+    1 sends v^1 - s and 2 sends v^2 + s, where s is from the seed of both, and hides from 0 what v^1 and v^2 are.
+    """
+    shape, count = product.shape, product.size
+    summand = yield from _summand(session, "open-product", product)
+    if session.position == 0:
+        first, second = np.empty(count, dtype=np.int64), np.empty(count, dtype=np.int64)
+        yield [Messages(session, FrameKind.WORDS, "open-product", receive=[(1, first), (2, second)])]
+        first += second
+        return first.reshape(shape)
+    mask = session.words(2, Purpose.ZERO_WORDS, (count,))
+    if session.position == 2:
+        np.negative(mask, out=mask)
+    message, other = np.empty(count, dtype=np.int64), np.empty(count, dtype=np.int64)
+    _close(summand, mask, bits, int(session.position == 1), message)
+    peer = 3 - session.position
+    send = [(0, message), (peer, message)]
+    yield [Messages(session, FrameKind.WORDS, "open-product", send, [(peer, other)])]
+    other += message
+    return other.reshape(shape)
+
+
+def _summand(session: SecureSession, operation: str, product: Words) -> Steps[Words]:
+    """What position 0 deals for a product: 1 and 2 then know z^1 and z^2, (N,). At 0, what it sent."""
+    count = product.size
+    product = np.ascontiguousarray(product).reshape(-1)
     if session.position == 1:
         part = np.empty(count, dtype=np.int64)
         yield [Messages(session, FrameKind.WORDS, operation, receive=[(0, part)], ahead=True)]
-    else:
-        part = session.words(0, Purpose.PRODUCT_WORDS, (count,))
-        yield [Messages(session, FrameKind.WORDS, operation, ahead=True)]
-    mask = own_mask(session, count)
-    message = np.empty(count, dtype=np.int64)
-    up = int(session.position == 1)  # one rounds up, the other down: without bias
-    _close(product, part, mask, bits, up, message)
-    return (yield from exchanged(session, operation, message, mask)).reshape(2, *shape)
+        part += product
+        return part
+    part = session.words(0, Purpose.PRODUCT_WORDS, (count,))
+    if session.position == 0:
+        np.subtract(product, part, out=part)
+        yield [Messages(session, FrameKind.WORDS, operation, [(1, part)], ahead=True)]
+        return part
+    part += product
+    yield [Messages(session, FrameKind.WORDS, operation, ahead=True)]
+    return part
 
 
 def rerandomize(session: SecureSession, words: Words) -> Steps[Words]:
@@ -174,32 +204,40 @@ def exchanged(session: SecureSession, operation: str, message: Words, mask: Word
 def truncate(session: SecureSession, words: Words, bits: int) -> Steps[Words]:
     """Divide shares by 2^bits. No round: 0 truncates its mask, and shares it anew with a word to 1 ahead.
 
-    x = a + b: 0 rounds a down, and b is rounded up by both who know it.
+    x = (a - s) + (b + s) with a public random word s, so that each of the summands is uniform, however a and b came about,
+    and another one when a program is run again. 0 rounds its own down, and the other is rounded up by both who know it.
     """
     shape = words.shape
     words = words.reshape(2, -1)
     result = np.empty_like(words, order="C")
+    known = session.seeds.public_words(Purpose.TRUNCATION, (words.shape[1],))
     if session.position == 0:
         session.seeds.fill(0, Purpose.MASK_WORDS, result[0])
-        np.subtract((words[0] + words[1]) >> bits, result[0], out=result[1])
+        np.subtract(words[0], known, out=known)
+        known += words[1]
+        known >>= bits
+        np.subtract(known, result[0], out=result[1])
         yield [Messages(session, FrameKind.WORDS, "truncate", [(1, result[1])], ahead=True)]
         return result.reshape(shape)
-    slot = session.position % 2  # of x_2
-    np.right_shift(words[slot] - 1, bits, out=result[slot])
-    result[slot] += 1
+    known += words[session.position % 2]
+    known -= 1
+    known >>= bits
+    known += 1
     if session.position == 1:
+        result[1] = known
         yield [Messages(session, FrameKind.WORDS, "truncate", receive=[(0, result[0])], ahead=True)]
     else:
+        result[0] = known
         session.seeds.fill(0, Purpose.MASK_WORDS, result[1])
         yield [Messages(session, FrameKind.WORDS, "truncate", ahead=True)]
     return result.reshape(shape)
 
 
-@kernel("void(i8[::1], i8[::1], i8[::1], i8, i8, i8[::1])")
-def _close(product: Words, part: Words, mask: Words, bits: int, up: int, message: Words) -> None:
-    """((product + part) / 2^bits) - mask, rounded up where `up` is 1 and else down: floor((z - 1) / 2^f) + 1 is the ceiling.
+@kernel("void(i8[::1], i8[::1], i8, i8, i8[::1])")
+def _close(summand: Words, mask: Words, bits: int, up: int, message: Words) -> None:
+    """(z / 2^bits) - mask, rounded up where `up` is 1 and else down: floor((z - 1) / 2^f) + 1 is the ceiling.
 
     Two floors would be one unit too low on average.
     """
-    for index in range(product.size):
-        message[index] = ((product[index] + part[index] - up) >> bits) + up - mask[index]
+    for index in range(summand.size):
+        message[index] = ((summand[index] - up) >> bits) + up - mask[index]

@@ -35,9 +35,7 @@ def lift(
     return (yield from exchanged(session, "lift", message, mask)).reshape(2, *shape)
 
 
-def select(
-    session: SecureSession, values: Words, plane: Words, *, negate: bool = False
-) -> Steps[Words]:
+def select(session: SecureSession, values: Words, plane: Words, *, negate: bool = False) -> Steps[Words]:
     """Values (2, *shape) where the bit is 1, else 0. One round: a word between 1 and 2, two words from 0 ahead."""
     shape = values.shape[1:]
     values = np.ascontiguousarray(values).reshape(2, -1)
@@ -82,9 +80,7 @@ def random_fractions(session: SecureSession, shape: tuple[int, ...], scale: int)
     return (yield from exchanged(session, "random-fractions", message, mask)).reshape(2, *shape)
 
 
-def _dealt(
-    session: SecureSession, operation: str, own: Words | None, shape: tuple[int, ...]
-) -> Steps[Words]:
+def _dealt(session: SecureSession, operation: str, own: Words | None, shape: tuple[int, ...]) -> Steps[Words]:
     """Position 0 sends its part to 1; 2 has drawn the other part from the seed of 0 and 2."""
     if session.position == 0 and own is not None:
         yield [Messages(session, FrameKind.WORDS, operation, [(1, own)], ahead=True)]
@@ -99,7 +95,7 @@ def _dealt(
 
 @kernel("void(i8[::1], i8, i8[::1])")
 def _deal_bits(plane: Words, negate: int, part: Words) -> None:
-    """w - part, in place."""
+    """W - part, in place."""
     width = plane.size
     for row in range(64):
         for lane in range(min(width, part.size - row * width)):
@@ -119,7 +115,7 @@ def _lift(plane: Words, dealt: Words, mask: Words, first: int, message: Words) -
 
 @kernel("void(i8[::1], i8[:, ::1], i8, i8[:, ::1])")
 def _deal_selection(plane: Words, values: Words, negate: int, parts: Words) -> None:
-    """w - part and w (x_0 + x_1) - part, in place."""
+    """W - part and w (x_0 + x_1) - part, in place."""
     width = plane.size
     count = parts.shape[1]
     for row in range(64):

@@ -21,6 +21,7 @@ from mpc_party.secure import (
     SessionContext,
     chebyshev_series,
     matmul,
+    open_product,
     open_shares,
     relu,
     share_many,
@@ -41,14 +42,13 @@ LIFE_SECONDS = 3600.0
 
 def network(
     x: ReplicatedShares, weights: list[ReplicatedShares], activation: Callable[..., ReplicatedShares]
-) -> ReplicatedShares:
-    """The rows of the last layer, not opened."""
+) -> torch.Tensor:
+    """The rows of the last layer, opened."""
     hidden = x
-    for layer, weight in enumerate(weights):
-        hidden = matmul(hidden, weight)
-        if layer < len(weights) - 1:
-            hidden = activation(hidden)
-    return hidden
+    *inner, last = weights
+    for weight in inner:
+        hidden = activation(matmul(hidden, weight))
+    return open_product(hidden @ last)
 
 
 class OurParty:
@@ -56,7 +56,7 @@ class OurParty:
 
     def __init__(self, session: SecureSession) -> None:
         self.session = session
-        self.work: Callable[[], ReplicatedShares] | None = None
+        self.work: Callable[[], torch.Tensor] | None = None
 
     def prepare(self, work: str, batch: int) -> None:
         values = [
@@ -69,16 +69,16 @@ class OurParty:
             activation = relu if work == "relu" else square
             self.work = lambda: network(first, rest, activation)
         elif work == "relu_elements":
-            self.work = lambda: relu(first)
+            self.work = lambda: open_shares(relu(first))
         else:
             coefficients = torch.from_numpy(workloads.options(batch).coefficients())
             bits = self.session.fraction_bits + COEFFICIENT_BITS
             higher, lowest = fixed(coefficients[1:], COEFFICIENT_BITS), fixed(coefficients[0], bits)
-            self.work = lambda: chebyshev_series(first, higher, lowest)
+            self.work = lambda: open_shares(chebyshev_series(first, higher, lowest))
 
     def run(self) -> np.ndarray:
         assert self.work is not None
-        return open_shares(self.work()).numpy()
+        return self.work().numpy()
 
     def count(self) -> tuple[np.ndarray, dict[str, int | None]]:
         rounds, sent = self.session.traffic.rounds, self.session.traffic.bytes_sent

@@ -75,7 +75,7 @@ def test_plans_come_down_to_one_with_as_few_levels_as_can_be(count, carry, posit
     levels = plan(count, carry=carry, positions=positions)
     left = count
     for level in levels:
-        assert level.count == left
+        assert level.inputs == left
         assert 1 <= level.radix <= MAX_RADIX
         left = -(-left // level.radix)
     assert left == 1

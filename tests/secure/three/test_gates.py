@@ -16,7 +16,11 @@ from mpc_party.secure.three.gates import (
 from tests.support.secure_parties import generator_of
 
 WIDTHS = [1, 31, 32, 33, 70]  # around the 32 words that a kernel works on at once
-SIZES = [(count, radix) for radix in range(1, MAX_RADIX + 1) for count in (1, 2, radix, radix + 1, 3 * radix - 1, 17)]
+SIZES = [
+    (count, radix)
+    for radix in range(1, MAX_RADIX + 1)
+    for count in (1, 2, radix, radix + 1, 3 * radix - 1, 17)
+]
 
 
 def planes(generator, rows, width):
@@ -54,7 +58,9 @@ def test_groups_of_positions(count, radix, carry):
         other = table.copy()
         deal_groups(a, count, radix, other)
         out = np.zeros((rows_of(-(-count // radix), carry=carry), width), dtype=np.int64)
-        fold_groups(other, b, count, radix, 1, int(carry), out)  # both add to the same array, which adds them up
+        fold_groups(
+            other, b, count, radix, 1, int(carry), out
+        )  # both add to the same array, which adds them up
         fold_groups(table, b, count, radix, 0, int(carry), out)
         assert np.array_equal(out, expected(a & b, a ^ b, count, radix, carry))
 
@@ -75,7 +81,10 @@ def test_groups_of_nodes(count, radix, carry):
         fold_nodes(table, second, value, count, radix, 0, int(carry), out)
         bits = mask ^ value
         if carry:  # P of the lowest node is in no row, and nobody needs it
-            generated, passed = bits[:count], np.concatenate([np.zeros((1, width), dtype=np.int64), bits[count:]])
+            generated, passed = (
+                bits[:count],
+                np.concatenate([np.zeros((1, width), dtype=np.int64), bits[count:]]),
+            )
         else:
             generated, passed = np.zeros_like(bits), bits
         assert np.array_equal(out, expected(generated, passed, count, radix, carry))

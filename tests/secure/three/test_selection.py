@@ -9,8 +9,8 @@ import torch
 from mpc_party.secure import ReplicatedShares, open_many, open_shares
 from mpc_party.secure.bits import to_planes
 from mpc_party.secure.sharing import random_fractions
-from mpc_party.secure.three.selection import lift, select
 from mpc_party.secure.steps import run
+from mpc_party.secure.three.selection import lift, select
 from tests.support.secure_parties import generator_of, give, run_secure, same
 
 
