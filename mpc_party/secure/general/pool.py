@@ -31,7 +31,7 @@ class Kind(StrEnum):
     FRACTION = "fraction"  # of so many bits; counted by elements
 
 
-_BLOCKS = {Kind.SIGN: 512, Kind.ZERO: 512}
+_BLOCKS = {Kind.SIGN: 512, Kind.ZERO: 512, Kind.TRUNCATION: 32768}
 
 
 @dataclass(frozen=True, slots=True)
