@@ -14,9 +14,14 @@ Never use `crypten.save`, `load` (pickle), `init` (gloo), or its random generato
 import importlib
 import importlib.util
 import sys
+from collections.abc import Callable
 from contextvars import ContextVar
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
+
+from omegaconf import OmegaConf
+
+T = TypeVar("T")
 
 _REGISTRATION = "torch.onnx._internal.registration"
 
@@ -32,6 +37,8 @@ import crypten  # noqa: E402, TID251 - the one import of CrypTen in the project,
 CrypTensor: Any = crypten.CrypTensor
 nn = crypten.nn
 optim = importlib.import_module("crypten.optim")
+AutogradFunction: Any = crypten.gradients.AutogradFunction
+approximations: Any = importlib.import_module("crypten.common.functions.approximations")
 
 _autograd_enabled: ContextVar[Any] = ContextVar("CrypTen's autograd")
 _settings: ContextVar[Any] = ContextVar("CrypTen's settings")
@@ -57,6 +64,34 @@ def _give_each_context_its_own_state() -> None:
 
 _give_each_context_its_own_state()
 
+
+def replace_gradient(name: str) -> Callable[[T], T]:
+    """A class decorator: autograd uses this `AutogradFunction` for the method of that name.
+
+    CrypTen's registry refuses a second function of a name; some of its own are wrong, or write to the shares.
+    """
+
+    def replace(function: T) -> T:
+        crypten.gradients.FUNCTION_REGISTRY.pop(name, None)
+        crypten.gradients.register_function(name)(function)
+        return function
+
+    return replace
+
+
+def gradient_names() -> list[str]:
+    """The methods that CrypTen's autograd knows."""
+    return list(crypten.gradients.FUNCTION_REGISTRY)
+
+
+_shipped: Any = OmegaConf.to_container(crypten.cfg.config)
+
+
+def changed(*names: str) -> bool:
+    """Whether one of these settings of `settings.functions` differs from what CrypTen ships."""
+    return any(settings.functions[name] != _shipped["functions"][name] for name in names)
+
+
 cat = crypten.cat
 stack = crypten.stack
 cryptensor = crypten.cryptensor
@@ -65,15 +100,23 @@ register_cryptensor = crypten.register_cryptensor
 set_default_cryptensor_type = crypten.set_default_cryptensor_type
 settings = crypten.cfg
 
+where = crypten.where
+
 __all__ = [
+    "AutogradFunction",
     "CrypTensor",
+    "approximations",
     "cat",
+    "changed",
     "cryptensor",
+    "gradient_names",
     "nn",
     "no_grad",
     "optim",
     "register_cryptensor",
+    "replace_gradient",
     "set_default_cryptensor_type",
     "settings",
     "stack",
+    "where",
 ]

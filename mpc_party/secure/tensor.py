@@ -6,15 +6,30 @@ fewer rounds use the shares underneath (`.shares`) and the functions of `mpc_par
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn, Self
 
 import torch
 
-from mpc_party.secure import arithmetic, comparison
-from mpc_party.secure.crypten_compat import CrypTensor, cat, register_cryptensor, set_default_cryptensor_type
-from mpc_party.secure.encoding import FixedPoint, fixed
-from mpc_party.secure.shares import ReplicatedShares, Shares
+from mpc_party.secure import (
+    comparison,
+    dropping,  # noqa: F401 - registers what CrypTen's autograd lacks
+    gradients,  # noqa: F401 - the same
+    pooling_gradients,  # noqa: F401 - the same
+)
+from mpc_party.secure.choices import Choices
+from mpc_party.secure.crypten_compat import (
+    CrypTensor,
+    cat,
+    register_cryptensor,
+    set_default_cryptensor_type,
+    stack,
+    where,
+)
+from mpc_party.secure.encoding import fixed
+from mpc_party.secure.functions import Functions
+from mpc_party.secure.holder import operand
+from mpc_party.secure.shares import ReplicatedShares
 from mpc_party.secure.sharing import (
     PrivateInput,
     constant,
@@ -29,10 +44,22 @@ NAME = "replicated"
 
 Convolution = Callable[..., torch.Tensor]
 
+# What `public tensor, operator, secret` means to the secret.
+_REFLECTED = {
+    "add": "add", "__add__": "add", "sub": "__rsub__", "__sub__": "__rsub__", "mul": "mul", "__mul__": "mul",
+    "matmul": "__rmatmul__", "__matmul__": "__rmatmul__", "div": "__rtruediv__", "true_divide": "__rtruediv__",
+    "__truediv__": "__rtruediv__", "__div__": "__rtruediv__",
+    "lt": "gt", "gt": "lt", "le": "ge", "ge": "le", "eq": "eq", "ne": "ne",
+    "__lt__": "gt", "__gt__": "lt", "__le__": "ge", "__ge__": "le", "__eq__": "eq", "__ne__": "ne",
+}  # fmt: skip
+
 
 @register_cryptensor(NAME)
-class ReplicatedTensor(CrypTensor):  # type: ignore[misc] # CrypTen has no types
-    """A secret tensor on the current session. The methods not found here are CrypTen's, built from these.
+class ReplicatedTensor(Functions, Choices, CrypTensor):  # type: ignore[misc] # CrypTen has no types
+    """A secret tensor on the current session.
+
+    Arithmetic and comparison are here, `Functions` has approximations, `Choices` maxima and pooling, `gradients` what
+    CrypTen's autograd lacks. The methods found in none of them are CrypTen's, built from these.
 
     Args:
         tensor: what is shared: values of position `src`, real or integer; elsewhere only the shape is taken from
@@ -58,7 +85,8 @@ class ReplicatedTensor(CrypTensor):  # type: ignore[misc] # CrypTen has no types
     ) -> None:
         super().__init__(requires_grad=_wants_gradient(tensor) if requires_grad is None else requires_grad)
         del device
-        self._tensor: Any = None  # CrypTen makes an empty instance to reach `cat` and `stack`
+        self._owner: ReplicatedTensor | None = None  # of which this is the `data`
+        self._tensor = None  # CrypTen makes an empty instance to reach `cat` and `stack`
         if isinstance(tensor, ReplicatedShares):
             self._tensor = tensor
         elif not (isinstance(tensor, list) and not tensor):
@@ -74,11 +102,9 @@ class ReplicatedTensor(CrypTensor):  # type: ignore[misc] # CrypTen has no types
         """Wrap shares that this party holds, for instance of a dealt model's weights. Local."""
         return ReplicatedTensor(shares)
 
-    @property
-    def shares(self) -> ReplicatedShares:
-        """The shares underneath."""
-        shares: ReplicatedShares = self._tensor
-        return shares
+    def wrap(self, shares: ReplicatedShares) -> "ReplicatedTensor":
+        """A new tensor around shares. Local."""
+        return ReplicatedTensor(shares)
 
     # Copies
 
@@ -87,12 +113,29 @@ class ReplicatedTensor(CrypTensor):  # type: ignore[misc] # CrypTen has no types
         return ReplicatedTensor(self.shares.clone())
 
     def shallow_copy(self) -> "ReplicatedTensor":
-        """Another tensor with the same shares."""
+        """Another tensor with the same shares; a clone where a gradient is wanted, which CrypTen's forgets."""
+        if self._on_tape():
+            copy: ReplicatedTensor = self.__getattribute__("clone")()
+            return copy
         return ReplicatedTensor(self.shares)
 
     def copy_(self, other: "ReplicatedTensor") -> Self:
-        """Take the value of another tensor."""
-        self._tensor = other.shares
+        """Take the value of another tensor, broadcast to this one's shape.
+
+        Raises:
+            ValueError: it does not fit.
+        """
+        shares = other.shares
+        if self._tensor is not None and shares.shape != self.shares.shape:
+            try:
+                shares = shares.expand(self.shares.shape)
+            except RuntimeError as error:
+                raise ValueError(
+                    f"a value of shape {tuple(shares.shape)} does not fit into one of {tuple(self.shares.shape)}"
+                ) from error
+        self._tensor = shares
+        if self._owner is not None:
+            self._owner.copy_(self)
         return self
 
     def to(self, *_: object, **__: object) -> Self:
@@ -109,46 +152,59 @@ class ReplicatedTensor(CrypTensor):  # type: ignore[misc] # CrypTen has no types
         Returns:
             the values in float64; None at the others, where `dst` is given.
         """
-        return open_shares(self.shares) if dst is None else open_to(dst, self.shares)
+        shares = self.shares.contiguous()
+        return open_shares(shares) if dst is None else open_to(dst, shares)
 
     def reveal(self) -> torch.Tensor:
         """Open the ring words (int64) to all parties, without decoding. Collective; one round."""
-        return open_words_many([self.shares])[0]
+        return open_words_many([self.shares.contiguous()])[0]
 
     # Arithmetic
 
     def add(self, other: Any) -> "ReplicatedTensor":  # noqa: ANN401 - tensor, shares' tensor or number
         """Add. Local."""
-        return _closed(self.shares + _operand(other))
+        return self.closed(self.shares + operand(other))
 
     def neg(self) -> "ReplicatedTensor":
         """Negate. Local."""
         return ReplicatedTensor(-self.shares)
 
     def mul(self, other: Any) -> "ReplicatedTensor":  # noqa: ANN401 - as add
-        """Multiply elementwise. Two rounds by a secret, one by a public value with a fraction, none by integers."""
-        return _closed(self.shares * _operand(other))
+        """Multiply elementwise. Rounds: that of `reduce`; none by public integers."""
+        return self.closed(self.shares * operand(other))
 
     def square(self) -> "ReplicatedTensor":
-        """Square elementwise. Two rounds."""
-        return _closed(self.shares.square())
+        """Square elementwise. Rounds: that of `reduce`."""
+        return self.closed(self.shares.square())
 
     def matmul(self, other: Any) -> "ReplicatedTensor":  # noqa: ANN401 - as add
         """Multiply matrices. Rounds as `mul`, words by the size of the result."""
-        return _closed(self.shares @ _operand(other))
+        return self.closed(self.shares @ operand(other))
 
     def __rmatmul__(self, other: Any) -> "ReplicatedTensor":  # noqa: ANN401 - as add
-        return _closed(_operand(other) @ self.shares)
+        if not self._on_tape():
+            return self.closed(operand(other) @ self.shares)
+        if min(self.dim(), other.dim()) < 2:
+            raise NotImplementedError(
+                "the gradient of a public matrix on the left needs two dimensions on each side"
+            )
+        return self.transpose(-1, -2).matmul(other.transpose(-1, -2)).transpose(-1, -2)  # type: ignore[no-any-return] # CrypTen's
+
+    def __rtruediv__(self, other: Any) -> "ReplicatedTensor":  # noqa: ANN401 - as add
+        return self.reciprocal().mul(other)
 
     def div(self, other: Any) -> "ReplicatedTensor":  # noqa: ANN401 - as add
-        """Divide by a public value, through its reciprocal to f significant bits: one round. By a secret: CrypTen's."""
+        """Divide by a public value, through its reciprocal to f significant bits, or by a secret, through `reciprocal`.
+
+        Rounds: that of one `reduce`; by a secret also those of `reciprocal`.
+        """
         if isinstance(other, ReplicatedTensor):
             return self.mul(other.reciprocal())
         divisor = torch.as_tensor(other, dtype=torch.float64)
         scale = self.shares.session.fraction_bits
-        largest = float(divisor.abs().max())
+        largest = float(divisor.abs().max()) if divisor.numel() else 1.0
         extra = min(scale, max(0, math.ceil(math.log2(largest)))) if largest > 0 else 0
-        return _closed(self.shares * fixed(1.0 / divisor, scale + extra))
+        return self.closed(self.shares * fixed(1.0 / divisor, scale + extra))
 
     def conv1d(self, kernel: Any, **options: Any) -> "ReplicatedTensor":  # noqa: ANN401 - as torch.conv1d
         """As torch.conv1d. Rounds as `mul`, words by the size of the result."""
@@ -169,75 +225,87 @@ class ReplicatedTensor(CrypTensor):  # type: ignore[misc] # CrypTen has no types
     def _convolved(
         self, function: Convolution, kernel: object, options: dict[str, Any]
     ) -> "ReplicatedTensor":
-        operand = _operand(kernel)
-        if isinstance(operand, ReplicatedShares):
-            return _closed(self.shares.bilinear(lambda x, k: function(x, k, **options), operand))
-        point = fixed(operand, self.shares.session.fraction_bits)
-        return _closed(self.shares.linear(lambda x: function(x, point.words, **options), point.fraction_bits))
-
-    def avg_pool2d(
-        self,
-        kernel_size: int | tuple[int, int],
-        stride: int | tuple[int, int] | None = None,
-        padding: int | tuple[int, int] = 0,
-        ceil_mode: bool = False,  # noqa: FBT001, FBT002 - CrypTen's signature
-    ) -> "ReplicatedTensor":
-        """As torch.nn.functional.avg_pool2d. One round, for the division by the area."""
-        if ceil_mode:
-            raise NotImplementedError("avg_pool2d with ceil_mode")
-        pooled = self.shares.linear(
-            lambda x: torch.nn.functional.avg_pool2d(
-                x, kernel_size, stride=stride, padding=padding, divisor_override=1
-            )
+        factor = operand(kernel)
+        if isinstance(factor, ReplicatedShares):
+            return self.closed(self.shares.bilinear(lambda x, k: function(x, k, **options), factor))
+        point = fixed(factor, self.shares.session.fraction_bits)
+        return self.closed(
+            self.shares.linear(lambda x: function(x, point.words, **options), point.fraction_bits)
         )
-        area = kernel_size**2 if isinstance(kernel_size, int) else kernel_size[0] * kernel_size[1]
-        return ReplicatedTensor(pooled).div(area)
 
-    def max_pool2d(self, *_: object, **__: object) -> NoReturn:
-        """Not on replicated shares yet: CrypTen's pads with a sentinel in the shares themselves."""
-        raise NotImplementedError("max_pool2d on replicated shares")
+    # Pieces, by `narrow` where a gradient is wanted, because CrypTen's own forget the graph
+
+    def split(self, split_size: int | Sequence[int], dim: int = 0) -> tuple["ReplicatedTensor", ...]:
+        """As torch.split. Local."""
+        if not self._on_tape():
+            return tuple(self.wrap(part) for part in self.shares.split(split_size, dim))
+        count = self.shares.size(dim)
+        if isinstance(split_size, int):
+            sizes = [min(split_size, count - start) for start in range(0, count, split_size)]
+        else:
+            sizes = list(split_size)
+        starts = [sum(sizes[:index]) for index in range(len(sizes))]
+        return tuple(self.narrow(dim, start, size) for start, size in zip(starts, sizes, strict=True))
+
+    def unbind(self, dim: int = 0) -> tuple["ReplicatedTensor", ...]:
+        """As torch.unbind. Local."""
+        if not self._on_tape():
+            return tuple(self.wrap(part) for part in self.shares.unbind(dim))
+        return tuple(self.narrow(dim, i, 1).squeeze(dim) for i in range(self.shares.size(dim)))
+
+    def __getitem__(self, index: Any) -> "ReplicatedTensor":  # noqa: ANN401 - whatever torch takes between brackets
+        if self._on_tape():  # brackets do not ask CrypTen's autograd by themselves
+            result: ReplicatedTensor = self.__getattribute__("__getitem__")(index)
+            return result
+        return self.wrap(self.shares[index])
+
+    def __iter__(self) -> Iterator["ReplicatedTensor"]:
+        return iter(self.unbind(0))
+
+    def _on_tape(self) -> bool:
+        return bool(CrypTensor.AUTOGRAD_ENABLED and self.requires_grad)
 
     # Comparison: 0 and 1 at scale 0
 
     def _ltz(self) -> "ReplicatedTensor":
-        """1 where negative: ten rounds. See `comparison`."""
+        """1 where negative, exact. Rounds: one comparison."""
         return ReplicatedTensor(comparison.less_than_zero(self.shares))
 
     def lt(self, other: Any) -> "ReplicatedTensor":  # noqa: ANN401 - as add
-        """1 where less: ten rounds, exact."""
-        return ReplicatedTensor(comparison.less_than(self.shares, _operand(other)))
+        """1 where less, exact. Rounds: one comparison."""
+        return ReplicatedTensor(comparison.less_than(self.shares, operand(other)))
 
     def gt(self, other: Any) -> "ReplicatedTensor":  # noqa: ANN401 - as add
-        """1 where greater: ten rounds, exact."""
-        return ReplicatedTensor(comparison.greater_than(self.shares, _operand(other)))
+        """1 where greater, exact. Rounds: one comparison."""
+        return ReplicatedTensor(comparison.greater_than(self.shares, operand(other)))
 
     def le(self, other: Any) -> "ReplicatedTensor":  # noqa: ANN401 - as add
-        """1 where less or equal: ten rounds, exact."""
-        return ReplicatedTensor(comparison.less_equal(self.shares, _operand(other)))
+        """1 where less or equal, exact. Rounds: one comparison."""
+        return ReplicatedTensor(comparison.less_equal(self.shares, operand(other)))
 
     def ge(self, other: Any) -> "ReplicatedTensor":  # noqa: ANN401 - as add
-        """1 where greater or equal: ten rounds, exact."""
-        return ReplicatedTensor(comparison.greater_equal(self.shares, _operand(other)))
+        """1 where greater or equal, exact. Rounds: one comparison."""
+        return ReplicatedTensor(comparison.greater_equal(self.shares, operand(other)))
 
     def eq(self, other: Any) -> "ReplicatedTensor":  # noqa: ANN401 - as add
-        """1 where equal: nine rounds, exact."""
-        return ReplicatedTensor(comparison.equal(self.shares, _operand(other)))
+        """1 where equal, exact. Rounds: see `comparison.equal`."""
+        return ReplicatedTensor(comparison.equal(self.shares, operand(other)))
 
     def ne(self, other: Any) -> "ReplicatedTensor":  # noqa: ANN401 - as add
-        """1 where different: nine rounds, exact."""
-        return ReplicatedTensor(comparison.not_equal(self.shares, _operand(other)))
+        """1 where different, exact. Rounds: see `comparison.equal`."""
+        return ReplicatedTensor(comparison.not_equal(self.shares, operand(other)))
 
     def relu(self) -> "ReplicatedTensor":
-        """max(x, 0): ten rounds, exact."""
+        """max(x, 0), exact. Rounds: see `comparison.relu`."""
         return ReplicatedTensor(comparison.relu(self.shares))
 
     def abs(self) -> "ReplicatedTensor":
-        """|x|: ten rounds, exact."""
+        """|x|, exact. Rounds: see `comparison.absolute`."""
         return ReplicatedTensor(comparison.absolute(self.shares))
 
     def where(self, condition: Any, other: Any) -> "ReplicatedTensor":  # noqa: ANN401 - as add
-        """X where the condition is 1, else `other`: one round, none with a public condition."""
-        return ReplicatedTensor(comparison.where(_operand(condition), self.shares, _operand(other)))
+        """X where the condition is 1, else `other`, exact. Rounds: that of `reduce`, none with a public condition."""
+        return ReplicatedTensor(comparison.where(operand(condition), self.shares, operand(other)))
 
     # Random values, for CrypTen's samplers
 
@@ -248,27 +316,47 @@ class ReplicatedTensor(CrypTensor):  # type: ignore[misc] # CrypTen has no types
         shape = sizes[0] if len(sizes) == 1 and not isinstance(sizes[0], int) else sizes
         return ReplicatedTensor(random_fractions(tuple(shape)))
 
-    def weighted_index(self, dim: int | None = None) -> "ReplicatedTensor":
-        """One-hot along `dim`, at random by the weights in it: as CrypTen's, which writes into the shares."""
-        if dim is None:
-            return self.flatten().weighted_index(dim=0).view(self.size())  # type: ignore[no-any-return] # CrypTen's
-        sums = self.cumsum(dim)
-        total = sums.narrow(dim, sums.size(dim) - 1, 1)
-        reached = sums.gt(ReplicatedTensor.rand(total.size()) * total)
-        first = reached.narrow(dim, 0, 1)
-        before = cat([first - first, reached.narrow(dim, 0, reached.size(dim) - 1)], dim=dim)
-        return reached - before  # type: ignore[no-any-return] # CrypTen's operators
-
     # What may be known of a secret
 
     @property
-    def data(self) -> torch.Tensor:
-        """Zeros of the tensor's shape: CrypTen's library takes shapes from it. The shares are in `.shares`."""
-        return torch.zeros(()).expand(self.shares.shape)
+    def data(self) -> "ReplicatedTensor":
+        """The same value outside of autograd, as in PyTorch: what is written to it in place is written to this tensor."""
+        alias = ReplicatedTensor(self.shares)
+        alias._owner = self
+        return alias
 
     @data.setter
-    def data(self, value: object) -> NoReturn:
-        raise NotImplementedError("shares are not written through .data")
+    def data(self, value: object) -> None:
+        if isinstance(value, ReplicatedTensor):
+            value = value.shares
+        if not isinstance(value, ReplicatedShares):
+            raise TypeError(
+                "`.data` takes a secret tensor or shares: share a public value first, or use `set`"
+            )
+        self._tensor = value
+        if self._owner is not None:
+            self._owner.data = value
+
+    @classmethod
+    def __torch_function__(
+        cls,
+        func: Callable[..., Any],
+        types: object,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401 - as the function
+        """What torch does with a secret: operators with a public tensor on the left, joins, and what takes its shape."""
+        del types
+        name = func.__name__
+        if name in _REFLECTED and isinstance(args[0], torch.Tensor):
+            return getattr(args[1], _REFLECTED[name])(args[0])
+        if func in (torch.ones_like, torch.zeros_like):
+            return func(torch.empty(args[0].size()), *args[1:], **(kwargs or {}))
+        if func in (torch.cat, torch.stack):
+            return (cat if func is torch.cat else stack)(list(args[0]), *args[1:], **(kwargs or {}))
+        if func is torch.where and len(args) == 3:
+            return where(*args)
+        raise NotImplementedError(f"torch.{name} does not take secret tensors: use their methods")
 
     @property
     def device(self) -> torch.device:
@@ -307,15 +395,3 @@ def _shared(
 
 def _wants_gradient(tensor: object) -> bool:
     return isinstance(tensor, torch.Tensor) and tensor.requires_grad
-
-
-def _operand(value: Any) -> Any:  # noqa: ANN401 - shares of a secret, or the public value itself
-    if isinstance(value, ReplicatedTensor):
-        return value.shares
-    return value.detach() if isinstance(value, torch.Tensor) else value
-
-
-def _closed(shares: Shares | FixedPoint) -> ReplicatedTensor:
-    if not isinstance(shares, Shares):
-        raise TypeError(f"unsupported operand: {type(shares).__name__}")
-    return ReplicatedTensor(arithmetic.reduce(shares))

@@ -4,7 +4,17 @@ import subprocess
 import sys
 import threading
 
-from mpc_party.secure.crypten_compat import CrypTensor, no_grad, settings
+import pytest
+
+from mpc_party.secure.crypten_compat import (
+    AutogradFunction,
+    CrypTensor,
+    changed,
+    gradient_names,
+    no_grad,
+    replace_gradient,
+    settings,
+)
 
 
 def elsewhere(function):
@@ -35,3 +45,28 @@ def test_the_shares_do_without_crypten():
     # Importing it takes a third of a second, which only programs with neural networks pay.
     code = "import sys, mpc_party.secure, mpc_party.secure.comparison; sys.exit('crypten' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], timeout=120, check=False).returncode == 0
+
+
+def test_changed_settings_are_known():
+    assert not changed("log_order", "exp_iterations")
+    with settings.temp_override({"functions.log_order": 6}):
+        assert changed("exp_iterations", "log_order")
+        assert not changed("exp_iterations")
+        assert not elsewhere(lambda: changed("log_order"))
+
+
+def test_gradients_are_replaced_under_their_name():
+    class First(AutogradFunction):
+        pass
+
+    class Second(First):
+        pass
+
+    replace_gradient("a test's method")(First)
+    assert replace_gradient("a test's method")(Second) is Second
+    assert gradient_names().count("a test's method") == 1
+    assert Second.name == "a test's method"
+    with pytest.raises(ValueError, match="must extend"):
+        replace_gradient("another")(object)
+    gradients = AutogradFunction.__module__
+    del sys.modules[gradients].FUNCTION_REGISTRY["a test's method"]

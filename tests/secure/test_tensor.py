@@ -178,24 +178,37 @@ INPUTS = torch.linspace(-2, 2, 32 * 8).reshape(32, 8).sin()
 
 
 @pytest.mark.parametrize(
-    ("activation", "plain", "rounds", "tolerance"),
-    [(nn.ReLU, torch.relu, 27, 2**-10), (Squares, torch.square, 11, 2**-7)],
+    ("activation", "plain", "tolerance"),
+    [(nn.ReLU, torch.relu, 2**-10), (Squares, torch.square, 2**-7)],
     ids=["relu", "squares"],
 )
 @pytest.mark.parametrize("training", [False, True])
-def test_networks(activation, plain, rounds, tolerance, training):
+def test_networks(activation, plain, tolerance, training):
     def program(session):
         model = network(activation, src=1)
         model.train(training)
         x = secret(session, INPUTS, src=2)
-        before = session.traffic.rounds
-        output = model(x).get_plain_text()
-        return output, session.traffic.rounds - before
+
+        def rounds(function):
+            before = session.traffic.rounds
+            function()
+            return session.traffic.rounds - before
+
+        output = []
+        whole = rounds(lambda: output.append(model(x).get_plain_text()))
+        parts = 3 * rounds(lambda: x.matmul(x.t())) + rounds(x.get_plain_text)
+        if activation is Squares:
+            parts += 2 * rounds(x.square)
+        elif training:  # autograd keeps the mask: a comparison, then a product with a bit
+            parts += 2 * rounds(lambda: x.mul(x.gt(0.0)))
+        else:
+            parts += 2 * rounds(x.relu)
+        return output[0], whole, parts
 
     outcome = run_secure(program)
-    assert float((outcome.results[0][0] - reference(plain, INPUTS.double())).abs().max()) < tolerance
-    extra = 2 if training and activation is nn.ReLU else 0  # autograd keeps the mask: one more round a layer
-    assert outcome.results[0][1] == rounds + extra
+    output, whole, parts = outcome.results[0]
+    assert float((output - reference(plain, INPUTS.double())).abs().max()) < tolerance
+    assert whole == parts
 
 
 def test_gradients_and_a_step_of_training():
@@ -295,13 +308,7 @@ def test_a_secret_tensor_hides_and_is_not_serialised():
             copy.deepcopy(t)
         with pytest.raises(RuntimeError, match="boolean"):
             bool(t)
-        assert torch.equal(t.data, torch.zeros(2, 3))
-        with pytest.raises(NotImplementedError):
-            t.data = torch.zeros(2, 3)
-        with pytest.raises(NotImplementedError):
-            t.max_pool2d(2)
-        with pytest.raises(NotImplementedError):
-            t.avg_pool2d(2, ceil_mode=True)
+        assert repr(t.data) == repr(t)
         with pytest.raises(TypeError):
             t + "4321"
         with pytest.raises(SecureError) as caught:

@@ -1,0 +1,78 @@
+"""Dropout with places that all parties know and none chose, registered with CrypTen's autograd: see `gradients`.
+
+CrypTen's reads a Mersenne Twister that `crypten.init` would seed alike everywhere. Here random shares are opened.
+"""
+
+# ruff: noqa: D102, FBT001, FBT002 - CrypTen's signatures; what `forward` and `backward` do is the class's text
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from mpc_party.secure.crypten_compat import AutogradFunction, replace_gradient
+from mpc_party.secure.sharing import open_words_many, random_shares
+
+Tensor = Any  # ReplicatedTensor, which this module must not import
+Context = Any  # CrypTen's AutogradContext
+
+
+def _public_mask(shape: Sequence[int], p: float) -> torch.Tensor:
+    """0 with probability p, else 1: the same at all parties, chosen by none. One opening of random words."""
+    if not 0 <= p <= 1:
+        raise ValueError("a dropout probability is between 0 and 1")
+    words = open_words_many([random_shares(tuple(shape))])[0]
+    # Uniform in [-2^63, 2^63); a float64 threshold is exact enough.
+    return (words.to(torch.float64) * 2.0**-64 + 0.5 >= p).to(torch.int64)
+
+
+class _Dropout(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
+    """Zeros at random places, which all parties know, as in CrypTen: places say nothing about values."""
+
+    @staticmethod
+    def places(size: torch.Size) -> tuple[int, ...]:
+        """The shape of what is kept or dropped as one."""
+        return tuple(size)
+
+    @classmethod
+    def run(cls, ctx: Context, tensor: Tensor, p: float, *, training: bool) -> Tensor:
+        """Drop, and scale up the rest by 1 / (1 - p). One opening and one `reduce`; neither outside of training."""
+        if not training:
+            return tensor.clone()
+        mask = _public_mask(cls.places(tensor.size()), p)
+        factor = mask / (1 - p) if p < 1 else mask * 0.0
+        ctx.save_for_backward(factor)
+        return tensor.mul(factor)
+
+    @staticmethod
+    def backward(ctx: Context, gradient: Tensor) -> Tensor:
+        return gradient.mul(ctx.saved_tensors[0]) if ctx.saved_tensors else gradient
+
+
+@replace_gradient("dropout")
+class Dropout(_Dropout):
+    """Each element by itself."""
+
+    @staticmethod
+    def forward(
+        ctx: Context, tensor: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+    ) -> Tensor:
+        del inplace
+        return Dropout.run(ctx, tensor, p, training=training)
+
+
+@replace_gradient("_feature_dropout")
+class FeatureDropout(_Dropout):
+    """Whole channels: the first two dimensions choose."""
+
+    @staticmethod
+    def places(size: torch.Size) -> tuple[int, ...]:
+        """One choice for each sample and channel."""
+        return (*size[:2], *[1] * (len(size) - 2))
+
+    @staticmethod
+    def forward(
+        ctx: Context, tensor: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+    ) -> Tensor:
+        del inplace
+        return FeatureDropout.run(ctx, tensor, p, training=training)
