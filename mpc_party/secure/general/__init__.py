@@ -9,6 +9,7 @@ for truncation (`pairs`) and comparison (`masks`), gates of four inputs (`gates`
     private input, opening     1       16      24      an input from its owner only
     product                    1       16      24
     product and truncation     1       32      48
+    ... opened to all          1       48      72      32 and 48 without truncation
     truncation                 1       16      24
     sign of 64 bits            3       24.5    36.75   2 rounds for up to 17 bits
     zero of 64 bits            3       21      31.5
@@ -22,7 +23,7 @@ The module's functions are those of `scheme.Scheme`, and `prepare` and `used` be
 
 from mpc_party.secure.general.carry import and_planes, public_plane, sign_plane, zero_plane
 from mpc_party.secure.general.pool import Item, Kind, prepare, used
-from mpc_party.secure.general.products import reshare, truncate
+from mpc_party.secure.general.products import open_product, reshare, truncate
 from mpc_party.secure.general.selection import lift, random_fractions, select
 from mpc_party.secure.general.sharing import open_words, open_words_to, share_words
 
@@ -31,6 +32,7 @@ __all__ = [
     "Kind",
     "and_planes",
     "lift",
+    "open_product",
     "open_words",
     "open_words_to",
     "prepare",

@@ -40,11 +40,13 @@ COALITIONS = {5: [(0, 1), (1, 4), (2, 3)], 7: [(0, 1, 2), (1, 4, 6)]}
 def uniformity(words):
     """The smallest p-value of a chi-square test that a byte lane of the words is uniform.
 
-    Opened squares less one are multiples of 8, and random above.
+    Opened squares less one are multiples of 8, and random above. The upper part of a mask has 49 bits, and one on top.
     """
     lanes = 8
     if not (words & 7).any():
         words, lanes = words >> 3, 7
+    if not (words >> 50 & 0x1FFF).any():
+        lanes = 5
     counts = [
         np.bincount(lane, minlength=256)
         for lane in np.ascontiguousarray(words).view(np.uint8).reshape(-1, 8).T[:lanes]
@@ -158,6 +160,7 @@ MASKED = {
     ),
     "multiply": lambda s, x, y: run(general.reshare(s, multiplied(s, x, y), 0)),
     "multiply and truncate": multiply_truncated,
+    "open a product": lambda s, x, y: run(general.open_product(s, multiplied(s, x, y), 16)),
     "truncate, prepared": prepared(TRUNCATION, N, lambda s, x, y: run(general.truncate(s, x, 16))),
     "sign": lambda s, x, y: plane_of_signs(s, x),
     "sign, prepared": prepared(SIGN, N // 64, lambda s, x, y: plane_of_signs(s, x)),

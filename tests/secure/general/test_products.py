@@ -128,6 +128,33 @@ def test_a_product_takes_one_round_and_t_words_and_with_truncation_two_t(size):
 
 
 @pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    ("bits", "rounds", "words"), [(0, 1, 2), (1, 2, 3), (2, 1, 3), (16, 1, 3), (58, 1, 3)]
+)
+def test_a_product_is_opened_in_the_round_that_closes_it(size, bits, rounds, words):
+    threshold, count = size // 2, 600
+    factors = np.stack([spread(generator_of(bits), count, 30), spread(generator_of(bits + 1), count, 30)])
+    if bits:
+        factors[:, :4] = [[2**60, -(2**60), 0, 2**61 - 2**bits], [1, 1, 5, 1]]
+
+    def program(session):
+        x, y = (give_words(session, 0, values) for values in factors)
+        if bits:
+            general.prepare(session, {Item(Kind.TRUNCATION, bits): count})
+        before = session.traffic.rounds, session.traffic.bytes_sent
+        part = multiplied(session, x, y).reshape(20, 30)
+        result = run(general.open_product(session, part, bits))
+        assert session.traffic.rounds - before[0] == rounds
+        assert session.traffic.bytes_sent - before[1] == 8 * words * threshold * count
+        return [result]
+
+    (result,) = all_equal(run_committee(size, program).results)
+    assert result.shape == (20, 30)
+    exact = [int(a) * int(b) for a, b in factors.T]
+    assert abs(off_by(result.reshape(-1), exact, bits)).max() < (LARGEST[size] if bits else 1e-300)
+
+
+@pytest.mark.parametrize("size", SIZES)
 def test_operators_on_shares_reach_the_scheme(size):
     generator = generator_of(9)
     x, y = generator.uniform(-50, 50, (2, 6, 5))
