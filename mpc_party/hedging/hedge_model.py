@@ -8,8 +8,8 @@ from typing import Any
 from mpc_party.hedging.model import MINIMUM_VARIANCE, POLICY, policy_parts
 from mpc_party.protocol.errors import ConsortiumError, Reason
 from mpc_party.secure import ReplicatedShares
-from mpc_party.secure.crypten_compat import nn, no_grad
-from mpc_party.secure.tensor import ReplicatedTensor
+from mpc_party.secure.tensors.crypten_compat import nn, no_grad
+from mpc_party.secure.tensors.tensor import ReplicatedTensor
 
 
 class MinimumVarianceQuadratic(nn.Module):  # type: ignore[misc] # CrypTen has no types

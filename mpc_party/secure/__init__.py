@@ -3,7 +3,7 @@
 Operators on shares are local; named functions communicate, and all parties call them in the same order with the
 same shapes. `session` says who computes and holds the shared seeds; `sharing` brings values in and out;
 `arithmetic` closes products; `comparison` decides signs; `together` lets independent operations share rounds.
-`ReplicatedTensor`, which runs CrypTen's library and `crypten.nn` on this, is in `mpc_party.secure.tensor`: import it
+`ReplicatedTensor`, which runs CrypTen's library and `crypten.nn` on this, is in `mpc_party.secure.tensors.tensor`: import it
 from there, because importing it imports CrypTen.
 
 Secure against parties that follow the protocol but pry. A party that deviates can spoil the result unseen.
@@ -38,7 +38,7 @@ from mpc_party.secure.comparison import (
 )
 from mpc_party.secure.errors import SecureError
 from mpc_party.secure.extremes import largest, median_of_three
-from mpc_party.secure.polynomials import chebyshev_basis, chebyshev_series
+from mpc_party.secure.functions.polynomials import chebyshev_basis, chebyshev_series
 from mpc_party.secure.ranges import OutOfRangeError, require_in_range, until_in_range
 from mpc_party.secure.session import SecureSession, SessionContext, Traffic, current_session
 from mpc_party.secure.shares import AdditiveShares, ReplicatedShares

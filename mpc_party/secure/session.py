@@ -275,8 +275,11 @@ class SecureSession:
             return {position: answers[self.committee[position]] for position in sizes}
         collected: dict[int, list[bytes]] = {position: [] for position in sizes}
         for start in range(0, longest, _FRAME_BYTES):
-            pieces = {m: f[start : start + _FRAME_BYTES] for m, f in frames.items() if len(f) > start}
-            expect = [position for position, size in sizes.items() if size > start]
+            # An empty message is one empty frame, as it is to a peer that has no reason to expect pieces.
+            pieces = {
+                m: f[start : start + _FRAME_BYTES] for m, f in frames.items() if len(f) > start or start == 0
+            }
+            expect = [position for position, size in sizes.items() if size > start or start == 0]
             answers = self._transmit(kind, pieces, [self.committee[position] for position in expect])
             for position in expect:
                 self._require_length(

@@ -22,6 +22,7 @@ from mpc_party.secure import (
 )
 from mpc_party.secure import session as session_module
 from mpc_party.secure.randomness import Purpose
+from mpc_party.secure.session import Messages
 from tests.support.local_mesh import local_mesh, run_parties
 from tests.support.secure_parties import CONTEXT, give, run_secure, same
 
@@ -267,6 +268,19 @@ def test_large_messages_travel_in_pieces(monkeypatch):
     opened = same(run_secure(program).results)
     expected = torch.cat([x, x, x, x[:3], x.relu()]).double()
     assert torch.allclose(opened, expected, atol=2**-16)
+
+
+def test_an_empty_message_beside_a_large_one_to_another_peer(monkeypatch):
+    monkeypatch.setattr(session_module, "_FRAME_BYTES", 64)
+
+    def program(session):
+        send = {0: [(1, np.arange(100)), (2, np.arange(0))], 1: [(2, np.arange(0))]}.get(session.position, [])
+        large, first, second = np.zeros(100, dtype=np.int64), np.arange(0), np.arange(0)
+        receive = {1: [(0, large)], 2: [(0, first), (1, second)]}.get(session.position, [])
+        session.exchange([Messages(session, FrameKind.WORDS, "test", send, receive)])
+        return large.sum()
+
+    assert run_secure(program).results == [0, 4950, 0]
 
 
 def test_a_piece_of_the_wrong_length_names_its_sender(monkeypatch):

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from mpc_party.secure.crypten_compat import no_grad
-from mpc_party.secure.tensor import ReplicatedTensor
+from mpc_party.secure.tensors.crypten_compat import no_grad
+from mpc_party.secure.tensors.tensor import ReplicatedTensor
 from tests.support.secure_parties import run_secure
 
 

@@ -7,8 +7,8 @@ import torch
 from torch import nn as plain_nn
 from torch.nn import functional
 
-from mpc_party.secure import crypten_compat
-from mpc_party.secure.crypten_compat import no_grad
+from mpc_party.secure.tensors import crypten_compat
+from mpc_party.secure.tensors.crypten_compat import no_grad
 from tests.support.differentials import differences, in_torch, secret, wave, weights_like
 from tests.support.secure_parties import run_secure
 

@@ -9,8 +9,8 @@ and forgets the graph at transposed convolutions.
 from collections.abc import Callable
 from typing import Any
 
-from mpc_party.secure.crypten_compat import AutogradFunction, replace_gradient
-from mpc_party.secure.pooling import Windows
+from mpc_party.secure.tensors.crypten_compat import AutogradFunction, replace_gradient
+from mpc_party.secure.tensors.pooling import Windows
 
 Tensor = Any  # ReplicatedTensor, which this module must not import
 Context = Any  # CrypTen's AutogradContext

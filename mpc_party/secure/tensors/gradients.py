@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from mpc_party.secure.crypten_compat import AutogradFunction, replace_gradient
+from mpc_party.secure.tensors.crypten_compat import AutogradFunction, replace_gradient
 
 Tensor = Any  # ReplicatedTensor, which this module must not import
 Context = Any  # CrypTen's AutogradContext

@@ -6,12 +6,12 @@ import torch
 
 from mpc_party.secure.arithmetic import reduce
 from mpc_party.secure.comparison import equal, greater_than
-from mpc_party.secure.crypten_compat import settings
-from mpc_party.secure.holder import Holder
-from mpc_party.secure.maxima import largest_along
-from mpc_party.secure.pooling import Pair, Windows
+from mpc_party.secure.functions.maxima import largest_along
 from mpc_party.secure.shares import ReplicatedShares
 from mpc_party.secure.sharing import constant, random_fractions
+from mpc_party.secure.tensors.crypten_compat import settings
+from mpc_party.secure.tensors.holder import Holder
+from mpc_party.secure.tensors.pooling import Pair, Windows
 
 
 class Choices(Holder):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from mpc_party.secure import crypten_compat
+from mpc_party.secure.tensors import crypten_compat
 from tests.support.differentials import differences, wave
 
 A, B, IMAGE = wave(3, 4), wave(3, 4, phase=1.0), wave(2, 3, 5, 6, scale=2.0)

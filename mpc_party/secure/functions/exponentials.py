@@ -10,7 +10,7 @@ import functools
 from mpc_party.secure.arithmetic import reduce
 from mpc_party.secure.comparison import less_than_zero
 from mpc_party.secure.encoding import FixedPoint
-from mpc_party.secure.series import Floats, chebyshev_sums, fitted, working_bits
+from mpc_party.secure.functions.series import Floats, chebyshev_sums, fitted, working_bits
 from mpc_party.secure.shares import ReplicatedShares
 from mpc_party.secure.steps import Steps, collective
 

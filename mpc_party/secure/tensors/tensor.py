@@ -11,24 +11,8 @@ from typing import Any, NoReturn, Self
 
 import torch
 
-from mpc_party.secure import (
-    comparison,
-    dropping,  # noqa: F401 - registers what CrypTen's autograd lacks
-    gradients,  # noqa: F401 - the same
-    pooling_gradients,  # noqa: F401 - the same
-)
-from mpc_party.secure.choices import Choices
-from mpc_party.secure.crypten_compat import (
-    CrypTensor,
-    cat,
-    register_cryptensor,
-    set_default_cryptensor_type,
-    stack,
-    where,
-)
+from mpc_party.secure import comparison
 from mpc_party.secure.encoding import fixed
-from mpc_party.secure.functions import Functions
-from mpc_party.secure.holder import operand
 from mpc_party.secure.shares import ReplicatedShares
 from mpc_party.secure.sharing import (
     PrivateInput,
@@ -39,6 +23,22 @@ from mpc_party.secure.sharing import (
     random_fractions,
     share_many,
 )
+from mpc_party.secure.tensors import (
+    dropping,  # noqa: F401 - registers what CrypTen's autograd lacks
+    gradients,  # noqa: F401 - the same
+    pooling_gradients,  # noqa: F401 - the same
+)
+from mpc_party.secure.tensors.choices import Choices
+from mpc_party.secure.tensors.crypten_compat import (
+    CrypTensor,
+    cat,
+    register_cryptensor,
+    set_default_cryptensor_type,
+    stack,
+    where,
+)
+from mpc_party.secure.tensors.functions import Functions
+from mpc_party.secure.tensors.holder import operand
 
 NAME = "replicated"
 

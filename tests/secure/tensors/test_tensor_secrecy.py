@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from mpc_party.secure import SecureError
-from mpc_party.secure.crypten_compat import cat, nn, optim, settings, stack
-from mpc_party.secure.pooling import Windows
-from mpc_party.secure.tensor import ReplicatedTensor
+from mpc_party.secure.tensors.crypten_compat import cat, nn, optim, settings, stack
+from mpc_party.secure.tensors.pooling import Windows
+from mpc_party.secure.tensors.tensor import ReplicatedTensor
 from tests.support.differentials import secret
 from tests.support.secure_parties import run_secure
 

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from mpc_party.secure import exponentials, normalising, open_many, open_shares
-from mpc_party.secure.exponentials import exponential
+from mpc_party.secure import open_many, open_shares
+from mpc_party.secure.functions import exponentials, normalising
+from mpc_party.secure.functions.exponentials import exponential
 from tests.support.secure_parties import give, run_secure
 
 POWERS = torch.tensor(

@@ -6,7 +6,7 @@ import numpy as np
 
 from mpc_party.secure.arithmetic import reduce
 from mpc_party.secure.comparison import relu
-from mpc_party.secure.series import Floats, chebyshev_sums, even_series, fitted, working_bits
+from mpc_party.secure.functions.series import Floats, chebyshev_sums, even_series, fitted, working_bits
 from mpc_party.secure.shares import ReplicatedShares
 from mpc_party.secure.steps import Steps, collective, merged
 

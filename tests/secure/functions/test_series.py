@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mpc_party.secure import constant, open_many, open_shares
-from mpc_party.secure.series import chebyshev_sums, even_series, fitted, working_bits
+from mpc_party.secure.functions.series import chebyshev_sums, even_series, fitted, working_bits
 from tests.support.secure_parties import give, run_secure
 
 X = torch.linspace(-1, 1, 41, dtype=torch.float64)

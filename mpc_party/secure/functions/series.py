@@ -1,7 +1,6 @@
-"""Polynomials of a secret by Chebyshev series: few rounds, and small coefficients, so that errors stay small.
+"""Functions of a secret by Chebyshev series that are fitted to them: few rounds, and small coefficients and errors.
 
-All T_1..T_d come from T_{m+n} = 2 T_m T_n - T_{|m-n|}, twice as many in each step, and one public linear map with one
-truncation adds them up. The powers of a monomial basis would need coefficients that grow with the degree.
+The powers of a monomial basis would need coefficients that grow with the degree. See `polynomials` for the basis.
 """
 
 import functools
@@ -12,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from mpc_party.secure.arithmetic import reduce
+from mpc_party.secure.functions.polynomials import chebyshev_basis
 from mpc_party.secure.session import SecureSession
 from mpc_party.secure.shares import ReplicatedShares
 from mpc_party.secure.steps import Steps, collective, merged
@@ -47,18 +47,11 @@ def chebyshev_sums(
         coefficients: c_0, c_1, ... of each result, at least two of each.
         fraction_bits: scale of the results, the session's where None.
 
-    Cost: with degree d: ceil(log2(d)) + 1 times that of `reduce`, of d - 1 words per element, then of one per result.
+    Cost: that of `chebyshev_basis`, and a truncation of a word per element of each result.
     Revealed: nothing. Error: about d^2 units of the scale of x, weighted by the coefficients.
     """
     degree = max(len(c) for c in coefficients) - 1
-    basis = x.unsqueeze(0)
-    one = basis * 0 + 1
-    while (count := basis.shape[0]) < degree:
-        more = min(count, degree - count)
-        # T_count times T_1..T_more, minus T_{count-1}, T_{count-2}, ..., of which the last may be T_0 = 1
-        lower = ReplicatedShares.cat([basis[: count - 1].flip(0), one])[:more]
-        products = yield from reduce.steps((basis[:more] * basis[-1]) * 2 - lower, x.fraction_bits)
-        basis = ReplicatedShares.cat([basis, products])
+    basis = yield from chebyshev_basis.steps(x, degree)
     target = x.session.fraction_bits if fraction_bits is None else fraction_bits
     sums = []
     for constant, *others in coefficients:

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from mpc_party.secure import ReplicatedShares, SecureError, constant
-from mpc_party.secure.crypten_compat import cat, cryptensor, nn, no_grad, optim, stack
-from mpc_party.secure.tensor import ReplicatedTensor
+from mpc_party.secure.tensors.crypten_compat import cat, cryptensor, nn, no_grad, optim, stack
+from mpc_party.secure.tensors.tensor import ReplicatedTensor
 from tests.support.secure_parties import run_secure, same
 
 

@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from mpc_party.secure.crypten_compat import approximations, settings
+from mpc_party.secure.tensors.crypten_compat import approximations, settings
 from tests.support.differentials import secret, wave
 from tests.support.secure_parties import run_secure, same
 

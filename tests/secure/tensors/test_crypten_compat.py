@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from mpc_party.secure.crypten_compat import (
+from mpc_party.secure.tensors.crypten_compat import (
     AutogradFunction,
     CrypTensor,
     changed,

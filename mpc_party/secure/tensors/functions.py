@@ -18,14 +18,14 @@ from typing import Any, Self
 
 import torch
 
-from mpc_party.secure import exponentials, normalising, trigonometry
 from mpc_party.secure.arithmetic import reduce
 from mpc_party.secure.comparison import less_than_zero, relu
-from mpc_party.secure.crypten_compat import approximations, changed, settings
-from mpc_party.secure.holder import Holder, operand
-from mpc_party.secure.maxima import largest_along
+from mpc_party.secure.functions import exponentials, normalising, trigonometry
+from mpc_party.secure.functions.maxima import largest_along
 from mpc_party.secure.shares import ReplicatedShares
 from mpc_party.secure.sharing import constant
+from mpc_party.secure.tensors.crypten_compat import approximations, changed, settings
+from mpc_party.secure.tensors.holder import Holder, operand
 
 _UNIT = 1  # log2 bound of what CrypTen calls `input_in_01`: at most 1, give or take an error
 

@@ -5,8 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mpc_party.secure.crypten_compat import cat, stack, where
-from mpc_party.secure.tensor import ReplicatedTensor
+from mpc_party.secure.tensors.crypten_compat import cat, stack, where
+from mpc_party.secure.tensors.tensor import ReplicatedTensor
 from tests.support.secure_parties import run_secure, same
 
 LIMIT = 2**46 - 1  # half of what 16 fraction bits can hold, so that no difference leaves the ring

@@ -5,9 +5,9 @@ import torch
 from torch import nn as plain_nn
 from torch.nn import functional
 
-from mpc_party.secure import crypten_compat
-from mpc_party.secure.crypten_compat import no_grad
-from mpc_party.secure.tensor import ReplicatedTensor
+from mpc_party.secure.tensors import crypten_compat
+from mpc_party.secure.tensors.crypten_compat import no_grad
+from mpc_party.secure.tensors.tensor import ReplicatedTensor
 from tests.support.differentials import secret, wave
 from tests.support.secure_parties import run_secure
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from mpc_party.secure import open_many, open_shares
-from mpc_party.secure.maxima import largest_along
-from mpc_party.secure.pooling import Windows
+from mpc_party.secure.functions.maxima import largest_along
+from mpc_party.secure.tensors.pooling import Windows
 from tests.support.differentials import wave
 from tests.support.secure_parties import give, run_secure
 

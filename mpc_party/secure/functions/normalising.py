@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from mpc_party.secure.arithmetic import reduce
 from mpc_party.secure.comparison import greater_equal
 from mpc_party.secure.encoding import FixedPoint
-from mpc_party.secure.series import chebyshev_sums, fitted, working_bits
+from mpc_party.secure.functions.series import chebyshev_sums, fitted, working_bits
 from mpc_party.secure.shares import ReplicatedShares
 from mpc_party.secure.steps import Steps, collective, merged
 
