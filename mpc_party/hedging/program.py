@@ -17,6 +17,7 @@ Steps, with rounds on the mesh for three parties (MV: minimum-variance quadratic
     8. open the rest, if nobody did                                         1
 
     18 rounds with the quadratic, 21 with the network. Linear steps take what position 0 deals ahead (`secure.three`).
+    With five and seven parties it is 25 and 29, and 21 and 23 more before the inputs (`secure.preparing`).
 """
 
 import numpy as np
@@ -26,6 +27,7 @@ from numpy.typing import NDArray
 from mpc_party.hedging.aggregate import median_input
 from mpc_party.hedging.chebyshev import Output
 from mpc_party.hedging.hedge_model import hedge_adjustment
+from mpc_party.hedging.model import COUNTS
 from mpc_party.hedging.opening import open_round, open_violations
 from mpc_party.hedging.outputs import Opened
 from mpc_party.hedging.public import FIRST_SCENARIO, Derived, PublicInputs
@@ -37,6 +39,7 @@ from mpc_party.secure import (
     chebyshev_series,
     constant,
     largest,
+    prepare_for,
     reduce,
     share_many,
     together,
@@ -62,6 +65,30 @@ def compute(
 
     Reveals: what `opening` lists.
     """
+    prepare_for(
+        session,
+        lambda rehearsal: _run(rehearsal, public, _blank(public), kind, _no_model(rehearsal, kind)),
+        ("hedging", kind, len(public.grid.expiry), public.coefficients.shape, public.surface_map.shape),
+    )
+    return _run(session, public, snapshot, kind, model)
+
+
+def _blank(public: PublicInputs) -> Snapshot:
+    """A snapshot of zeros, of the same shapes as every party's."""
+    expiries = len(public.grid.expiry)
+    return Snapshot(
+        np.zeros((expiries, COLUMNS)), np.zeros(COLUMNS), np.zeros(public.count), public.program.fraction_bits
+    )
+
+
+def _no_model(session: SecureSession, kind: str) -> ReplicatedShares:
+    words = torch.zeros((len(session.held), COUNTS[kind]), dtype=torch.int64)
+    return ReplicatedShares(session, words, session.fraction_bits)
+
+
+def _run(
+    session: SecureSession, public: PublicInputs, snapshot: Snapshot, kind: str, model: ReplicatedShares
+) -> Opened:
     with session:
         markets, positions = _share(session, public, snapshot)
         market = median_input(markets)

@@ -37,8 +37,9 @@ from mpc_party.secure.comparison import (
     where,
 )
 from mpc_party.secure.errors import SecureError
-from mpc_party.secure.extremes import largest, median_of_three
+from mpc_party.secure.extremes import largest, median, median_of_three
 from mpc_party.secure.functions.polynomials import chebyshev_basis, chebyshev_series
+from mpc_party.secure.preparing import prepare_for
 from mpc_party.secure.ranges import OutOfRangeError, require_in_range, until_in_range
 from mpc_party.secure.session import SecureSession, SessionContext, Traffic, current_session
 from mpc_party.secure.shares import AdditiveShares, ReplicatedShares
@@ -81,6 +82,7 @@ __all__ = [
     "linear_map",
     "matmul",
     "maximum",
+    "median",
     "median_of_three",
     "minimum",
     "multiply",
@@ -91,6 +93,7 @@ __all__ = [
     "open_shares",
     "open_to",
     "open_words_many",
+    "prepare_for",
     "random_fractions",
     "random_shares",
     "reduce",

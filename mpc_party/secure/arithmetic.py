@@ -26,12 +26,14 @@ def reduce(shares: Shares, fraction_bits: int | None = None) -> Steps[Replicated
         one word per element that position 0 sends to 1 ahead;
         replicated with truncation: no round; one word per element that position 0 sends to 1 ahead;
         replicated at the scale wanted: nothing.
-    Cost where t > 1: see `general.products`.
+    Cost where t > 1: see `general`.
     Revealed: nothing. Every word sent is masked by words of a seed that its receiver does not know.
-    Error: truncation rounds to one of the two neighbouring units in the last place, up with a probability equal
-        to the fraction dropped (so without bias, and values that need no rounding stay exact); where t = 1 also, with
+    Error where t = 1: truncation rounds to one of the two neighbouring units in the last place, up with a probability
+        equal to the fraction dropped (so without bias, and values that need no rounding stay exact); and with
         probability |z| / 2^64 per element, z the ring word before truncation, the result is off by 2^(64 - bits)
         units. Keep |z| small and check what is opened (`require_in_range`, `until_in_range`).
+    Error where t > 1: less than 2 units in the last place (t = 2) or 2.5 (t = 3), without bias but for half a unit of the
+        digits dropped where t = 3; never wildly wrong, as long as |z| < 2^61 - 2^bits. At most 58 bits at once.
     Which way it rounds depends on the low bits of words that single parties know, so that a party that sees the
     result opened learns that much about the digits dropped, which are below the precision of the result.
     """
@@ -70,7 +72,8 @@ def open_product(product: AdditiveShares, fraction_bits: int | None = None) -> S
         product: for instance `x @ w + b`.
         fraction_bits: of the result before it is decoded, as in `reduce`.
 
-    Cost where t = 1: 1 round; two words per element from positions 1 and 2, and one that 0 sends to 1 ahead.
+    Cost where t = 1: 1 round; two words per element from positions 1 and 2, and one that 0 sends to 1 ahead. Where t > 1,
+        see `general`.
     Revealed: the values as `reduce` rounds them, to everybody. Error: as `reduce`.
     """
     session = product.session

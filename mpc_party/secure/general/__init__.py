@@ -3,7 +3,7 @@
 `sharing` brings words and bits in and out, `closing` turns summands of products into shares, and all parties do the same in
 all of it. What takes more than a product uses up randomness that was made before the round and that no t parties know: masks
 for truncation (`pairs`) and comparison (`masks`), gates of four inputs (`gates`), bits that are numbers too (`random_bits`).
-`pool` keeps it; `prepare` makes it. What that costs stands there. Then, per element and party, in rounds and bytes sent:
+`pool` keeps it; `prepare` makes it, and `rehearse` says how much. What that costs stands there. Then, per element and party, in rounds and bytes sent:
 
                                rounds  five    seven
     private input, opening     1       16      24      an input from its owner only
@@ -18,12 +18,13 @@ for truncation (`pairs`) and comparison (`masks`), gates of four inputs (`gates`
     comparison                 4       24.75   37.125
     ReLU                       4       40.75   61.125
 
-The module's functions are those of `scheme.Scheme`, and `prepare` and `used` besides.
+The module's functions are those of `scheme.Scheme`, and `prepare`, `used` and `rehearse` besides.
 """
 
 from mpc_party.secure.general.carry import and_planes, public_plane, sign_plane, zero_plane
 from mpc_party.secure.general.pool import Item, Kind, prepare, used
 from mpc_party.secure.general.products import open_product, reshare, truncate
+from mpc_party.secure.general.rehearsal import rehearse
 from mpc_party.secure.general.selection import lift, random_fractions, select
 from mpc_party.secure.general.sharing import open_words, open_words_to, share_words
 
@@ -38,6 +39,7 @@ __all__ = [
     "prepare",
     "public_plane",
     "random_fractions",
+    "rehearse",
     "reshare",
     "select",
     "share_words",
