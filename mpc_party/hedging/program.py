@@ -17,7 +17,7 @@ Steps, with rounds on the mesh for three parties (MV: minimum-variance quadratic
     8. open the rest, if nobody did                                         1
 
     18 rounds with the quadratic, 21 with the network. Linear steps take what position 0 deals ahead (`secure.three`).
-    With five and seven parties it is 25 and 29, and 21 and 23 more before the inputs (`secure.preparing`).
+    With five and seven parties it is 24 and 27 rounds, and before the inputs 21 and 23 more (`secure.preparing`).
 """
 
 import numpy as np

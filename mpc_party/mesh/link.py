@@ -213,16 +213,28 @@ class Link:
         self._incoming.write(self._view[:count])
         return True
 
+    def _decrypt_some(self) -> int:
+        """Decrypt one record's worth; return how many bytes that were."""
+        room = self._decoder.room
+        if room:
+            count = cast("int", self._tls.read(len(room), room))  # into a buffer: how many
+            self._decoder.wrote(count)
+            return count
+        data = self._tls.read(_RECORD)
+        self._decoder.feed(data)
+        return len(data)
+
     def _decrypt(self, *, everything: bool = False) -> bool:
         """Decrypt what TLS has, up to the first whole frame or to its end; return whether there is a frame."""
         decoder = self._decoder
         try:
             while everything or not decoder.ready:
-                room = decoder.room
-                if room:
-                    decoder.wrote(cast("int", self._tls.read(len(room), room)))  # into a buffer: how many
-                else:
-                    decoder.feed(self._tls.read(_RECORD))
+                if self._decrypt_some():
+                    continue
+                # TLS is over (close_notify), whatever becomes of the socket: what came before it is still good
+                if decoder.ready:
+                    break
+                raise self.error("has closed its link", Reason.PEER_CLOSED)
         except ssl.SSLWantReadError:
             pass  # the rest of the record is still under way: the caller waits for it
         except FrameError as error:
@@ -308,8 +320,8 @@ class Link:
     def _explains(self) -> bool:
         """Decrypt all that is left and raise the last frame if it is a refusal."""
         try:
-            while True:
-                self._decoder.feed(self._tls.read(_RECORD))
+            while self._decrypt_some():
+                pass
         except ssl.SSLWantReadError:
             pass
         except (FrameError, ssl.SSLError):

@@ -36,11 +36,11 @@ from mpc_party.secure.comparison import (
     sign,
     where,
 )
-from mpc_party.secure.errors import SecureError
+from mpc_party.secure.errors import OutOfRangeError, SecureError
 from mpc_party.secure.extremes import largest, median, median_of_three
 from mpc_party.secure.functions.polynomials import chebyshev_basis, chebyshev_series
 from mpc_party.secure.preparing import prepare_for
-from mpc_party.secure.ranges import OutOfRangeError, require_in_range, until_in_range
+from mpc_party.secure.ranges import require_in_range, until_in_range
 from mpc_party.secure.session import SecureSession, SessionContext, Traffic, current_session
 from mpc_party.secure.shares import AdditiveShares, ReplicatedShares
 from mpc_party.secure.sharing import (

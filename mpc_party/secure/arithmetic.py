@@ -12,6 +12,8 @@ from mpc_party.secure.scheme import scheme_of
 from mpc_party.secure.shares import AdditiveShares, ReplicatedShares, Shares
 from mpc_party.secure.steps import Steps, collective, merged
 
+MOST_DROPPED = 62
+
 
 @collective
 def reduce(shares: Shares, fraction_bits: int | None = None) -> Steps[ReplicatedShares]:
@@ -35,7 +37,8 @@ def reduce(shares: Shares, fraction_bits: int | None = None) -> Steps[Replicated
     Error where t > 1: less than 2 units in the last place (t = 2) or 2.5 (t = 3), without bias but for half a unit of the
         digits dropped where t = 3; never wildly wrong, as long as |z| < 2^61 - 2^bits. At most 58 bits at once.
     Which way it rounds depends on the low bits of words that single parties know, so that a party that sees the
-    result opened learns that much about the digits dropped, which are below the precision of the result.
+    result opened learns that much about the digits dropped, which are below the precision of the result: one comparison of
+    them with a number that it knows. Where position 0's own input is truncated, that number is public.
     """
     target = (
         min(shares.fraction_bits, shares.session.fraction_bits) if fraction_bits is None else fraction_bits
@@ -128,13 +131,20 @@ def sum_of_products(
 def linear_map(
     matrix: Public, x: ReplicatedShares, fraction_bits: int | None = None
 ) -> Steps[ReplicatedShares]:
-    """Multiply a public matrix by x, with one truncation of one round. Collective; see `reduce`."""
+    """Multiply a public matrix by x, with one truncation. Collective; see `reduce`."""
     return (yield from reduce.steps(matrix @ x, fraction_bits))
 
 
 @collective
 def truncate(x: ReplicatedShares, bits: int) -> Steps[ReplicatedShares]:
-    """Divide x by 2^bits, keeping its scale. Collective; one round, one word per element in all: see `reduce`."""
-    return (
-        yield from reduce.steps(ReplicatedShares(x.session, x.words, x.fraction_bits + bits), x.fraction_bits)
-    )
+    """Divide x by 2^bits, keeping its scale. Collective; cost, disclosure and error as `reduce` of replicated shares.
+
+    Raises:
+        ValueError: bits is not within 0..62.
+    """
+    if not 0 <= bits <= MOST_DROPPED:
+        raise ValueError(f"a truncation drops 0 to {MOST_DROPPED} bits, not {bits}")
+    if bits == 0:
+        return x
+    words = yield from scheme_of(x.session).truncate(x.session, x.words.numpy(), bits)
+    return ReplicatedShares(x.session, torch.from_numpy(words), x.fraction_bits)

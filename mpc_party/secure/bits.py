@@ -16,8 +16,20 @@ def words_per_plane(count: int) -> int:
     return -(-count // RING_BITS)
 
 
+def require_width(bits: int, least: int) -> None:
+    """Refuse a width that words do not have.
+
+    Raises:
+        ValueError: it is not within `least` .. 64.
+    """
+    if not least <= bits <= RING_BITS:
+        raise ValueError(f"bits is {bits}, not within {least}..{RING_BITS}")
+
+
 def to_planes(words: Words, bits: int = RING_BITS) -> Words:
-    """The lower bit planes of N words: (bits, M), padded with zeros."""
+    """The lower bit planes of N words: (bits, M), padded with zeros. At most 64 of them."""
+    if not 0 <= bits <= RING_BITS:
+        raise ValueError(f"words have {RING_BITS} bits, not {bits}")
     planes = np.empty((bits, words_per_plane(words.size)), dtype=np.int64)
     _transpose(np.ascontiguousarray(words).reshape(-1), planes)
     return planes

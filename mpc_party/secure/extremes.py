@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from mpc_party.secure.bits import require_width
 from mpc_party.secure.encoding import RING_BITS
 from mpc_party.secure.randomness import Words
 from mpc_party.secure.scheme import scheme_of
@@ -111,6 +112,7 @@ def _less_than(
     session: SecureSession, pairs: Sequence[tuple[ReplicatedShares, ReplicatedShares]], bits: int
 ) -> Steps[tuple[list[Words], Words]]:
     """A plane of bits (components, M) per pair, M words for the elements of one; and the plane of ones, to negate with."""
+    require_width(bits, 2)
     difference = ReplicatedShares.stack([x - y for x, y in pairs], dim=0)
     arranged = _arranged(difference.words)
     scheme = scheme_of(session)

@@ -43,6 +43,7 @@ class Purpose(StrEnum):
     )
     PRODUCT_BITS = "product-bits"  # the same for bits
     MASK_WORDS = "mask-words"  # the two components of a new sharing that position 0 knows
+    TRUNCATED_WORDS = "truncated-words"  # the same for what position 0 shares anew when shares are truncated
     MASK_BITS = "mask-bits"  # the same for bits
     ZERO_WORDS = "zero-words"  # sharings of zero in Z_2^64
     ZERO_BITS = "zero-bits"  # the same for bits, under exclusive or

@@ -13,17 +13,10 @@ from typing import TypeVar
 
 import torch
 
-from mpc_party.protocol.errors import Reason
-from mpc_party.secure.errors import SecureError
+from mpc_party.secure.errors import OutOfRangeError
 from mpc_party.secure.session import current_session
 
 T = TypeVar("T")
-
-
-class OutOfRangeError(SecureError):
-    """Opened values are outside of the range that the program has for them."""
-
-    default_reason = Reason.COMPUTATION_OUT_OF_RANGE
 
 
 def require_in_range(values: torch.Tensor, low: float, high: float, what: str) -> torch.Tensor:
@@ -49,7 +42,7 @@ def until_in_range(program: Callable[[], T], *, attempts: int = 3) -> T:
     """Run a program until what it opens to all passes `require_in_range`, with fresh randomness each time.
 
     Collective: all parties see the same opened values and so decide alike; check only what is opened to all. Counted in
-    `session.traffic.repeats`. Each attempt opens the same values, rounded anew: that tells a little more about the digits
+    `session.traffic.repeats`. Each attempt opens the same values, rounded anew: that tells one comparison more about the digits
     dropped (`reduce`), and nothing else.
 
     Args:

@@ -299,6 +299,10 @@ class SecureSession:
                 collected[self.committee[position]].append(piece)
         return {member: b"".join(parts) for member, parts in collected.items()}
 
+    def give_up(self) -> None:
+        """Refuse to go on: a protocol has stopped in the middle."""
+        self._failed = True
+
     def _require_working(self) -> None:
         if self._failed:
             raise SecureError("the session has failed before; start another round", reason=Reason.INTERNAL)

@@ -118,7 +118,8 @@ def random_shares(shape: Sequence[int], fraction_bits: int = 0) -> ReplicatedSha
 def random_fractions(shape: Sequence[int]) -> Steps[ReplicatedShares]:
     """Values uniform in [0, 1) at the session's scale f, which nobody knows: multiples of 2^-f. Collective.
 
-    Cost: that of f bits per element as numbers, and one product without truncation. Needs the current session.
+    Cost where t = 1: 1 round; per element a word between 1 and 2 each way, and f words that 0 sends to 1 ahead. Where t > 1, see
+    `general`. Needs the current session.
     """
     session = current_session()
     words = yield from scheme_of(session).random_fractions(session, tuple(shape), session.fraction_bits)

@@ -3,13 +3,17 @@
 A protocol is written once, as a generator that yields what it sends and awaits in each round (`Messages`) and
 continues when the words have arrived. Called directly it runs alone; several of them given to `together` run
 in lockstep, and what they send to one peer in one round travels in one frame.
+
+One rule keeps the parties' streams in step, whatever runs in lockstep with what: **all holders of a seed draw from it in the
+same step of a protocol**, between the same two of its `yield`s. Steps come in the same order at all parties, so that draws do.
 """
 
 import functools
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, Generic, ParamSpec, TypeVar
 
-from mpc_party.secure.session import Messages
+from mpc_party.secure.errors import OutOfRangeError
+from mpc_party.secure.session import Messages, SecureSession
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -19,14 +23,22 @@ Steps = Generator[Sequence[Messages], None, T]
 
 def run(steps: Steps[T]) -> T:
     """Run one protocol to its end, one exchange for each of its rounds."""
+    session: SecureSession | None = None
     try:
         batch = next(steps)
         while True:
-            batch[0].session.exchange(batch)
+            session = batch[0].session
+            session.exchange(batch)
             batch = steps.send(None)
     except StopIteration as done:
         result: T = done.value
         return result
+    except OutOfRangeError:
+        raise  # what is opened is the same for all, who stop at the same step: they may try again
+    except BaseException:
+        if session is not None:
+            session.give_up()  # in the middle of a protocol: the parties' streams may no longer be in step
+        raise
 
 
 def merged(protocols: Sequence[Steps[T]]) -> Steps[list[T]]:

@@ -89,6 +89,18 @@ def test_truncation_divides_by_any_power_of_two(seed, bits):
     assert units(compute(lambda a: truncate(a, bits), x, seed=seed), x / 2**bits) < 1
 
 
+def test_truncation_at_any_scale_and_by_no_bits():
+    def program(session):
+        x = give(session, 1, torch.tensor([2**60, -(2**60) + 5, 0]), 0)
+        fine = ReplicatedShares(session, x.words, 30)
+        with pytest.raises(ValueError, match="drops 0 to 62"):
+            truncate(x, 63)
+        assert truncate(x, 0) is x
+        return open_words_many([truncate(fine, 62), truncate(fine, 50)])[1]
+
+    assert (same(run_secure(program).results) - torch.tensor([2**10, -(2**10), 0])).abs().max() <= 1
+
+
 @given(st.integers(0, 2**32))
 @settings(max_examples=20, deadline=None, derandomize=True)
 def test_public_maps_and_constants(seed):

@@ -51,3 +51,9 @@ def test_padding_of_the_last_word():
 def test_views_are_taken_as_they_are():
     values = np.arange(200).reshape(2, 100)[:, ::3]
     assert np.array_equal(to_planes(values), to_planes(values.copy()))
+
+
+@pytest.mark.parametrize("bits", [65, 100, -1])
+def test_words_have_no_more_than_64_planes(bits):
+    with pytest.raises(ValueError, match="64 bits"):
+        to_planes(np.zeros(3, dtype=np.int64), bits)

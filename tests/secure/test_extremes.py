@@ -157,3 +157,14 @@ def test_rounds_are_as_documented(count, bits, levels, conjunctions):
         return between - before, session.traffic.rounds - between
 
     assert run_secure(program).results == [(levels + 1, levels + conjunctions + 1)] * 3
+
+
+@pytest.mark.parametrize("bits", [65, 70, 1, 0, -1])
+def test_widths_that_words_do_not_have(bits):
+    def program(session):
+        rows = ReplicatedShares.stack([give(session, 0, torch.arange(3), 0)] * 3, dim=0)
+        for operation in (median, largest):
+            with pytest.raises(ValueError, match="bits is"):
+                operation(rows, bits=bits)
+
+    run_secure(program)

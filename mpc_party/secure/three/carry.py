@@ -191,10 +191,12 @@ def _level(
         if top is not None:
             table[rows] ^= top
         yield [Messages(session, FrameKind.BITS, operation, [(1, table)], ahead=True)]
-        yield [Messages(session, FrameKind.BITS, operation)]
         masks = np.empty((2, results, width), dtype=np.int64)
-        session.seeds.fill(0, Purpose.MASK_BITS, masks[0])
+        session.seeds.fill(
+            0, Purpose.MASK_BITS, masks[0]
+        )  # in the step in which the others draw theirs: see `steps`
         session.seeds.fill(1, Purpose.MASK_BITS, masks[1])
+        yield [Messages(session, FrameKind.BITS, operation)]
         return masks
     if session.position == 1:
         table = np.empty(shape, dtype=np.int64)

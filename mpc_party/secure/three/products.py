@@ -108,8 +108,9 @@ def reshare(session: SecureSession, product: Words, bits: int) -> Steps[Words]:
     operation = "multiply-truncate" if bits else "multiply"
     summand = yield from _summand(session, operation, product)
     if session.position == 0:
+        words = masks(session, shape)  # in the step in which the others draw theirs: see `steps`
         yield [Messages(session, FrameKind.WORDS, operation)]
-        return masks(session, shape)
+        return words
     mask = own_mask(session, count)
     message = np.empty(count, dtype=np.int64)
     _close(summand, mask, bits, int(session.position == 1), message)
@@ -212,7 +213,7 @@ def truncate(session: SecureSession, words: Words, bits: int) -> Steps[Words]:
     result = np.empty_like(words, order="C")
     known = session.seeds.public_words(Purpose.TRUNCATION, (words.shape[1],))
     if session.position == 0:
-        session.seeds.fill(0, Purpose.MASK_WORDS, result[0])
+        session.seeds.fill(0, Purpose.TRUNCATED_WORDS, result[0])
         np.subtract(words[0], known, out=known)
         known += words[1]
         known >>= bits
@@ -228,7 +229,7 @@ def truncate(session: SecureSession, words: Words, bits: int) -> Steps[Words]:
         yield [Messages(session, FrameKind.WORDS, "truncate", receive=[(0, result[0])], ahead=True)]
     else:
         result[0] = known
-        session.seeds.fill(0, Purpose.MASK_WORDS, result[1])
+        session.seeds.fill(0, Purpose.TRUNCATED_WORDS, result[1])
         yield [Messages(session, FrameKind.WORDS, "truncate", ahead=True)]
     return result.reshape(shape)
 

@@ -27,8 +27,9 @@ def lift(
         _deal_bits(plane[0] ^ plane[1], int(negate), dealt[0])
     dealt = yield from _dealt(session, "lift", dealt, (1, count))
     if session.position == 0:
+        words = masks(session, shape)
         yield [Messages(session, FrameKind.WORDS, "lift")]
-        return masks(session, shape)
+        return words
     mask = own_mask(session, count)
     message = np.empty(count, dtype=np.int64)
     _lift(plane[session.position % 2], dealt[0], mask, int(session.position == 1), message)
@@ -45,8 +46,9 @@ def select(session: SecureSession, values: Words, plane: Words, *, negate: bool 
         _deal_selection(plane[0] ^ plane[1], values, int(negate), dealt)
     dealt = yield from _dealt(session, "select", dealt, (2, count))
     if session.position == 0:
+        words = masks(session, shape)
         yield [Messages(session, FrameKind.WORDS, "select")]
-        return masks(session, shape)
+        return words
     mask = own_mask(session, count)
     message = np.empty(count, dtype=np.int64)
     if session.position == 1:  # its components are x_1 and x_2, both its own to select
@@ -70,8 +72,9 @@ def random_fractions(session: SecureSession, shape: tuple[int, ...], scale: int)
             np.subtract((known >> bit) & 1, dealt[bit], out=dealt[bit])
     dealt = yield from _dealt(session, "random-fractions", dealt, (scale, count))
     if session.position == 0:
+        words = masks(session, shape)
         yield [Messages(session, FrameKind.WORDS, "random-fractions")]
-        return masks(session, shape)
+        return words
     message = bits[2].copy() if session.position == 1 else np.zeros(count, dtype=np.int64)
     for bit in range(scale):  # 2^i (1 - 2 c_i) w_i, and C once
         message += (1 - 2 * ((bits[2] >> bit) & 1)) * dealt[bit] << bit
