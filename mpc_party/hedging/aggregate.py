@@ -23,7 +23,7 @@ def median_input(inputs: Sequence[ReplicatedShares]) -> Steps[ReplicatedShares]:
     moments of a recorded chain, quotes 1 % apart: in log-vol by 0.04 at the worst option and 0.007 rms in the median
     moment, by 0.64 and 0.09 in the worst one).
 
-    Rounds: 3 with three parties, 5 with more (bits = fraction bits + 4: differences of inputs within 2 lie within 4).
+    Rounds: 3 with three parties, 6 with more (bits = fraction bits + 4: differences of inputs within 2 lie within 4).
     """
     values = ReplicatedShares.stack(list(inputs), dim=0)
     return (yield from median.steps(values, bits=values.fraction_bits + 4))

@@ -17,7 +17,7 @@ Steps, with rounds on the mesh for three parties (MV: minimum-variance quadratic
     8. open the rest, if nobody did                                         1
 
     18 rounds with the quadratic, 21 with the network. Linear steps take what position 0 deals ahead (`secure.three`).
-    With five and seven parties it is 24 and 27 rounds, and before the inputs 21 and 23 more (`secure.preparing`).
+    With five and seven parties it is 24 and 27 rounds, and before the inputs 22 and 24 more (`secure.preparing`).
 """
 
 import numpy as np
@@ -167,7 +167,7 @@ def outputs(public: PublicInputs, u: ReplicatedShares) -> ReplicatedShares:
 
 @collective
 def worst_loss(losses: ReplicatedShares) -> Steps[ReplicatedShares]:
-    """The worst scenario per instrument: (S, n) to (n,), exact. Collective; 5 rounds for 8 scenarios.
+    """The worst scenario per instrument: (S, n) to (n,), exact. Collective; 5 rounds for 8 scenarios, 6 with more than three parties.
 
     A loss lies within 2 of the forward (a move is at most 1), so that differences lie within 4.
     """

@@ -9,10 +9,11 @@ import torch
 
 from mpc_party.secure.encoding import Public, decode
 from mpc_party.secure.scheme import scheme_of
+from mpc_party.secure.session import SecureSession
 from mpc_party.secure.shares import AdditiveShares, ReplicatedShares, Shares
 from mpc_party.secure.steps import Steps, collective, merged
 
-MOST_DROPPED = 62
+MOST_DROPPED = {1: 62, 2: 58, 3: 58}  # by threshold: bits of one truncation
 
 
 @collective
@@ -34,8 +35,9 @@ def reduce(shares: Shares, fraction_bits: int | None = None) -> Steps[Replicated
         equal to the fraction dropped (so without bias, and values that need no rounding stay exact); and with
         probability |z| / 2^64 per element, z the ring word before truncation, the result is off by 2^(64 - bits)
         units. Keep |z| small and check what is opened (`require_in_range`, `until_in_range`).
-    Error where t > 1: less than 2 units in the last place (t = 2) or 2.5 (t = 3), without bias but for half a unit of the
-        digits dropped where t = 3; never wildly wrong, as long as |z| < 2^61 - 2^bits. At most 58 bits at once.
+    Error where t > 1: less than 2 units in the last place (t = 2) or 2.5 (t = 3), also where nothing needs rounding (a product
+        with zero may come out as 1 or -1 units), without bias but for half a unit of the digits dropped where t = 3; never
+        wildly wrong, as long as |z| < 2^61 - 2^bits. At most 58 bits at once.
     Which way it rounds depends on the low bits of words that single parties know, so that a party that sees the
     result opened learns that much about the digits dropped, which are below the precision of the result: one comparison of
     them with a number that it knows. Where position 0's own input is truncated, that number is public.
@@ -47,6 +49,7 @@ def reduce(shares: Shares, fraction_bits: int | None = None) -> Steps[Replicated
         shares = shares.at_scale(target)
     bits = shares.fraction_bits - target
     session = shares.session
+    _require_droppable(session, bits)
     scheme = scheme_of(session)
     if isinstance(shares, ReplicatedShares):
         if bits == 0:
@@ -57,6 +60,12 @@ def reduce(shares: Shares, fraction_bits: int | None = None) -> Steps[Replicated
     else:
         raise TypeError(f"cannot reduce {type(shares).__name__}")
     return ReplicatedShares(session, torch.from_numpy(words), target)
+
+
+def _require_droppable(session: SecureSession, bits: int) -> None:
+    most = MOST_DROPPED[session.threshold]
+    if not 0 <= bits <= most:
+        raise ValueError(f"a truncation drops 0 to {most} bits, not {bits}: do it in two steps")
 
 
 @collective
@@ -83,6 +92,7 @@ def open_product(product: AdditiveShares, fraction_bits: int | None = None) -> S
     target = min(product.fraction_bits, session.fraction_bits) if fraction_bits is None else fraction_bits
     scaled = product.at_scale(max(target, product.fraction_bits))
     bits = scaled.fraction_bits - target
+    _require_droppable(session, bits)
     words = yield from scheme_of(session).open_product(session, scaled.words[0].numpy(), bits)
     return decode(torch.from_numpy(words), target)
 
@@ -140,10 +150,9 @@ def truncate(x: ReplicatedShares, bits: int) -> Steps[ReplicatedShares]:
     """Divide x by 2^bits, keeping its scale. Collective; cost, disclosure and error as `reduce` of replicated shares.
 
     Raises:
-        ValueError: bits is not within 0..62.
+        ValueError: bits is not within 0..62, or 0..58 where t > 1.
     """
-    if not 0 <= bits <= MOST_DROPPED:
-        raise ValueError(f"a truncation drops 0 to {MOST_DROPPED} bits, not {bits}")
+    _require_droppable(x.session, bits)
     if bits == 0:
         return x
     words = yield from scheme_of(x.session).truncate(x.session, x.words.numpy(), bits)

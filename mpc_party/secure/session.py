@@ -118,6 +118,8 @@ class SecureSession:
         SecureError: PROPOSAL_REFUSED if the committee is not 3, 5 or 7 ascending members with this one among them.
     """
 
+    rehearsing = False  # whether there are no peers, and nothing is secret: `general.rehearse`
+
     def __init__(
         self,
         exchange: Exchange,

@@ -131,7 +131,7 @@ def open_words_many(shares: Sequence[ReplicatedShares]) -> Steps[list[torch.Tens
     """Open several values to all parties, as ring words (int64). Collective.
 
     Cost: one round. One word per element and party where t = 1: each sends the component that the next party lacks.
-        Where t > 1, every component goes to each of the t parties that lack it.
+        Where t > 1 a party is sent t words, the sums of the components that it lacks and their senders hold.
     Revealed: the values, to everybody, and nothing more: a party's missing components sum up to the value less its own.
     """
     if not shares:

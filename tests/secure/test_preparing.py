@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from mpc_party.secure import multiply, open_shares, prepare_for, relu, share_many
+from mpc_party.protocol.errors import Reason
+from mpc_party.secure import SecureError, multiply, open_shares, prepare_for, relu, share_many
 from mpc_party.secure.general import rehearse, used
 from mpc_party.secure.session import SecureSession
 from mpc_party.secure.sharing import PrivateInput
@@ -36,6 +37,36 @@ def test_a_prepared_program_makes_nothing_on_the_way(size):
 
     opened = same(run_secure(party, committee=range(size)).results)
     assert torch.allclose(opened, (X.relu() * X).double(), atol=4 * 2**-16)
+
+
+def test_parties_whose_programs_differ_find_out_before_anything_is_made():
+    def longer(session):
+        program(session)
+        return program(session)
+
+    def party(session):
+        own = longer if session.position == 3 else program
+        with pytest.raises(SecureError) as caught:
+            prepare_for(session, own, ("differ", session.position == 3))
+        return caught.value.reason, caught.value.culprit, session.traffic.by_operation.get("pairs")
+
+    results = run_secure(party, committee=range(5)).results
+    assert results == [(Reason.PROGRAM_MISMATCH, None, None)] * 5
+
+
+def test_what_is_for_no_elements_is_prepared_too():
+    def empty(session):
+        with session:
+            x = share_many([PrivateInput(0, (0,), torch.zeros(0) if session.position == 0 else None)])[0]
+            return open_shares(multiply(relu(x), relu(x)))
+
+    def party(session):
+        prepare_for(session, empty, "empty")
+        before = session.traffic.rounds
+        assert empty(session).shape == (0,)
+        return session.traffic.rounds - before
+
+    assert set(run_secure(party, committee=range(5)).results) == {1 + 4 + 4 + 1 + 1}
 
 
 def test_three_parties_need_nothing():

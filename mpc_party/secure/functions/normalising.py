@@ -6,7 +6,8 @@ series of degree 8 and the powers of 2 are public weights of the compared bits. 
 all sizes at once, as CrypTen's, takes more rounds than that to be worse.
 
 Every function here is for 2^low <= x < 2^high: above, it is garbage. Where `low` is None it is -f, one unit in the last
-place, and all x <= 0 are below: there log gives that of half a unit, and the others give 0.
+place, and all x <= 0 are below: there log gives that of half a unit, and the others give 0, up to the rounding of
+`reduce` (a unit or two where t > 1).
 """
 
 import math

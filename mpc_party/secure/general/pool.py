@@ -78,8 +78,9 @@ def prepare(session: SecureSession, wanted: Mapping[Item, int]) -> Steps[None]:
 
     Revealed: nothing.
     """
-    missing = {item: count - in_stock(session, item) for item, count in wanted.items()}
-    items = [item for item, count in missing.items() if count > 0]
+    missing = {item: max(0, count - in_stock(session, item)) for item, count in wanted.items()}
+    stock = _pool(session).stock
+    items = [item for item, count in missing.items() if count > 0 or item not in stock]
     made = yield from merged([_make(session, item, missing[item], thrifty=True) for item in items])
     pool = _pool(session)
     for item, fresh in zip(items, made, strict=True):
@@ -92,7 +93,9 @@ def take(session: SecureSession, item: Item, count: int) -> Steps[tuple[Words, .
     pool.used[item] = pool.used.get(item, 0) + count
     stock = pool.stock.pop(item, None)
     left = 0 if stock is None else stock[0].shape[-1]
-    if stock is not None and left > count:
+    if stock is not None and (
+        left > count or count == 0
+    ):  # what is for no elements is in stock as well, once prepared
         pool.stock[item] = tuple(words[..., count:] for words in stock)
         stock = tuple(words[..., :count] for words in stock)
     if left >= count and stock is not None:

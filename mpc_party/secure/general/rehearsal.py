@@ -35,6 +35,8 @@ class _Alone:
 class _Rehearsal(SecureSession):
     """A session in which all that arrives is zero. Its seeds are known to everybody: no secret may enter it."""
 
+    rehearsing = True
+
     def __init__(self, session: SecureSession) -> None:
         own = session.committee[session.position]
         mesh = _Alone(session.committee, own)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from mpc_party.secure import ReplicatedShares, general, matmul, multiply, open_shares, reduce
+from mpc_party.secure import ReplicatedShares, general, matmul, multiply, open_shares, reduce, truncate
 from mpc_party.secure.general.closing import close, conjoined, multiplied
 from mpc_party.secure.general.domains import BITS, RING
 from mpc_party.secure.general.pairs import RANGE
@@ -184,3 +184,16 @@ def test_bits_open_to_what_was_shared(size):
         size, lambda s: run(open_to_all(s, BITS, [general.public_plane(s, plane)], "open"))
     ).results
     assert np.array_equal(all_equal(results)[0], plane)
+
+
+def test_no_more_bits_are_dropped_than_there_are_pairs_for():
+    def program(session):
+        x = ReplicatedShares(session, torch.from_numpy(give_words(session, 0, np.arange(3))), 30)
+        with pytest.raises(ValueError, match="0 to 58"):
+            truncate(x, 59)
+        with pytest.raises(ValueError, match="0 to 58"):
+            reduce(x * x, 0)
+        assert not general.used(session)
+        truncate(x, 58)
+
+    run_committee(5, program)
