@@ -49,7 +49,7 @@ class SessionContext:
         return hashlib.sha256(_CONTEXT_DOMAIN + self.consortium + fixed + members).digest()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Messages:
     """What one operation sends and awaits in one communication step. Positions are 0..2t in the committee.
 

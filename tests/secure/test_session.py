@@ -308,6 +308,11 @@ def test_words_travel_as_little_endian_64_bit():
     assert data == np.array([1, -2], dtype="<i8").tobytes()
 
 
+def test_messages_show_no_words():
+    messages = Messages(None, FrameKind.WORDS, "open", [(0, np.array([1234567]))])
+    assert "1234567" not in repr(messages)
+
+
 def test_a_session_hides_and_is_not_serialised():
     session = run_secure(lambda session: session).results[0]
     assert repr(session) == "SecureSession(committee=(0, 1, 2), position=0)"
