@@ -138,9 +138,16 @@ class Link:
             self._plain = view[_FIRST:]
         try:
             self._tls.write(header + first)
+            if self._plain:  # in the same system call: the peer is not woken for the first record alone
+                self._encrypt()
         except ssl.SSLError as error:
             raise self._broken(error) from error
         return self.continue_send()
+
+    def _encrypt(self) -> None:
+        # A memory buffer takes all it is given, so TLS never asks to wait here.
+        taken = self._tls.write(self._plain[:_ENCRYPT_AHEAD])
+        self._plain = self._plain[taken:]
 
     def continue_send(self) -> bool:
         """Encrypt and send until the kernel takes no more; return whether nothing is left."""
@@ -158,11 +165,9 @@ class Link:
                 self._cipher = self._cipher[sent:]
             if self._plain:
                 try:
-                    # A memory buffer takes all it is given, so TLS never asks to wait here.
-                    taken = self._tls.write(self._plain[:_ENCRYPT_AHEAD])
+                    self._encrypt()
                 except ssl.SSLError as error:
                     raise self._broken(error) from error
-                self._plain = self._plain[taken:]
             elif not self._outgoing.pending:
                 return True
 
