@@ -135,7 +135,8 @@ class Choices(Holder):
 
 
 def _largest(x: ReplicatedShares, dim: int) -> ReplicatedShares:
-    return largest_along(x, dim, method=settings.functions.max_method)
+    largest = largest_along(x, dim, method=settings.functions.max_method)
+    return largest.clone() if x.dim() == 0 or x.size(dim) == 1 else largest  # which was a view of x itself
 
 
 def _place(x: ReplicatedShares, largest: ReplicatedShares, dim: int) -> ReplicatedShares:

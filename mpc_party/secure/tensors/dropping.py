@@ -46,7 +46,7 @@ class _Dropout(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
 
     @staticmethod
     def backward(ctx: Context, gradient: Tensor) -> Tensor:
-        return gradient.mul(ctx.saved_tensors[0]) if ctx.saved_tensors else gradient
+        return gradient.mul(ctx.saved_tensors[0]) if ctx.saved_tensors else gradient.clone()
 
 
 @replace_gradient("dropout")

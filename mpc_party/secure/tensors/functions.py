@@ -25,7 +25,7 @@ from mpc_party.secure.functions.maxima import largest_along
 from mpc_party.secure.shares import ReplicatedShares
 from mpc_party.secure.sharing import constant
 from mpc_party.secure.tensors.crypten_compat import approximations, changed, settings
-from mpc_party.secure.tensors.holder import Holder, operand
+from mpc_party.secure.tensors.holder import Holder
 
 _UNIT = 1  # log2 bound of what CrypTen calls `input_in_01`: at most 1, give or take an error
 
@@ -228,7 +228,8 @@ class Functions(Holder):
                 result = square if result is None else reduce(result * square)
             power >>= 1
             if not power:
-                return self.wrap(result)  # type: ignore[arg-type] # the leading bit of `power` was 1
+                # The leading bit of `power` was 1; the first power is a copy, not the tensor itself.
+                return self.wrap(result.clone() if result is self.shares else result)  # type: ignore[union-attr, arg-type]
             square = reduce(square.square())
 
     def prod(self, dim: int | None = None, keepdim: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002 - CrypTen's
@@ -236,8 +237,8 @@ class Functions(Holder):
         tensor: Any = self
         if dim is None:
             return tensor.flatten().prod(dim=0)
-        if tensor.dim() == 0:
-            return tensor
+        if tensor.dim() == 0 or tensor.size(dim) == 1:
+            return (tensor if keepdim or tensor.dim() == 0 else tensor.squeeze(dim)).clone()
         if tensor.size(dim) == 0:
             return tensor.sum(dim, keepdim=keepdim) + 1.0
         while (count := tensor.size(dim)) > 1:
@@ -256,16 +257,6 @@ class Functions(Holder):
     def relu6(self) -> Self:
         """Clip to [0, 6]: see `hardtanh`."""
         return self.hardtanh(0, 6)
-
-    def index_add(self, dim: int, index: torch.Tensor, tensor: Any) -> Self:  # noqa: ANN401 - secret or public
-        """A copy with rows of `tensor` added at `index`. Local."""
-        if index.dim() != 1:
-            raise ValueError("index needs to be a vector")
-        return self.wrap(self.shares.clone().index_add_(dim, index, _secret(tensor)))
-
-    def scatter_add(self, dim: int, index: torch.Tensor, other: Any) -> Self:  # noqa: ANN401 - secret or public
-        """As torch.scatter_add. Local."""
-        return self.wrap(self.shares.clone().scatter_add_(dim, index, _secret(other)))
 
 
 def _squarings() -> int:
@@ -286,11 +277,6 @@ def _newton_inverse_root(x: Any) -> Any:  # noqa: ANN401 - a tensor
         square = y * y if isinstance(y, float) else y.square()
         y = (3 - x * square) * (y / 2)
     return y
-
-
-def _secret(value: Any) -> Any:  # noqa: ANN401 - as operand
-    held = operand(value)
-    return constant(torch.as_tensor(held)) if isinstance(held, torch.Tensor | int | float) else held
 
 
 def _clip_edges(x: Any, low: float, high: float) -> tuple[Any, Any]:  # noqa: ANN401 - shares

@@ -104,7 +104,7 @@ class Sum(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
     @staticmethod
     def backward(ctx: Context, gradient: Tensor) -> Tensor:
         size, dims, keepdim = ctx.saved_tensors
-        return _restored(gradient, dims, keepdim=keepdim).expand(size)
+        return _restored(gradient, dims, keepdim=keepdim).expand(size).clone()
 
 
 @replace_gradient("mean")
@@ -121,7 +121,7 @@ class Mean(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
     def backward(ctx: Context, gradient: Tensor) -> Tensor:
         size, dims, keepdim = ctx.saved_tensors
         count = math.prod(size[d] for d in dims)
-        return _restored(gradient.div(count), dims, keepdim=keepdim).expand(size)
+        return _restored(gradient.div(count), dims, keepdim=keepdim).expand(size).clone()
 
 
 @replace_gradient("var")
@@ -352,7 +352,7 @@ class IndexAdd(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
     @staticmethod
     def backward(ctx: Context, gradient: Tensor) -> tuple[Tensor, Tensor]:
         dim, index = ctx.saved_tensors
-        return gradient, gradient.index_select(dim, index)
+        return gradient.clone(), gradient.index_select(dim, index)
 
 
 @replace_gradient("scatter_add")
@@ -369,7 +369,7 @@ class ScatterAdd(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
         dim, index, size = ctx.saved_tensors
         if size != index.shape:
             raise NotImplementedError("the gradient of scatter_add is for a source of the index's shape")
-        return gradient, gradient.gather(dim, index)
+        return gradient.clone(), gradient.gather(dim, index)
 
 
 @replace_gradient("scatter")

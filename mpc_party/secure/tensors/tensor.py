@@ -39,6 +39,7 @@ from mpc_party.secure.tensors.crypten_compat import (
 )
 from mpc_party.secure.tensors.functions import Functions
 from mpc_party.secure.tensors.holder import operand
+from mpc_party.secure.tensors.writing import Writing
 
 NAME = "replicated"
 
@@ -55,11 +56,11 @@ _REFLECTED = {
 
 
 @register_cryptensor(NAME)
-class ReplicatedTensor(Functions, Choices, CrypTensor):  # type: ignore[misc] # CrypTen has no types
+class ReplicatedTensor(Functions, Choices, Writing, CrypTensor):  # type: ignore[misc] # CrypTen has no types
     """A secret tensor on the current session.
 
-    Arithmetic and comparison are here, `Functions` has approximations, `Choices` maxima and pooling, `gradients` what
-    CrypTen's autograd lacks. The methods found in none of them are CrypTen's, built from these.
+    Arithmetic and comparison are here, `Functions` has approximations, `Choices` maxima and pooling, `Writing` what
+    changes a tensor, `gradients` what CrypTen's autograd lacks. The methods found in none of them are CrypTen's, built from these.
 
     Args:
         tensor: what is shared: values of position `src`, real or integer; elsewhere only the shape is taken from
@@ -85,7 +86,7 @@ class ReplicatedTensor(Functions, Choices, CrypTensor):  # type: ignore[misc] # 
     ) -> None:
         super().__init__(requires_grad=_wants_gradient(tensor) if requires_grad is None else requires_grad)
         del device
-        self._owner: ReplicatedTensor | None = None  # of which this is the `data`
+        self._owner = None
         self._tensor = None  # CrypTen makes an empty instance to reach `cat` and `stack`
         if isinstance(tensor, ReplicatedShares):
             self._tensor = tensor
@@ -94,7 +95,7 @@ class ReplicatedTensor(Functions, Choices, CrypTensor):  # type: ignore[misc] # 
 
     @staticmethod
     def new(tensor: Any, **_: object) -> "ReplicatedTensor":  # noqa: ANN401 - as the constructor
-        """A tensor of values that all parties know: CrypTen's library makes its constants with it. Local."""
+        """A tensor of values that all parties know alike: CrypTen's library makes its constants with it. Local."""
         return ReplicatedTensor(tensor, src=None)
 
     @staticmethod
@@ -114,29 +115,10 @@ class ReplicatedTensor(Functions, Choices, CrypTensor):  # type: ignore[misc] # 
 
     def shallow_copy(self) -> "ReplicatedTensor":
         """Another tensor with the same shares; a clone where a gradient is wanted, which CrypTen's forgets."""
-        if self._on_tape():
+        if self.on_tape():
             copy: ReplicatedTensor = self.__getattribute__("clone")()
             return copy
         return ReplicatedTensor(self.shares)
-
-    def copy_(self, other: "ReplicatedTensor") -> Self:
-        """Take the value of another tensor, broadcast to this one's shape.
-
-        Raises:
-            ValueError: it does not fit.
-        """
-        shares = other.shares
-        if self._tensor is not None and shares.shape != self.shares.shape:
-            try:
-                shares = shares.expand(self.shares.shape)
-            except RuntimeError as error:
-                raise ValueError(
-                    f"a value of shape {tuple(shares.shape)} does not fit into one of {tuple(self.shares.shape)}"
-                ) from error
-        self._tensor = shares
-        if self._owner is not None:
-            self._owner.copy_(self)
-        return self
 
     def to(self, *_: object, **__: object) -> Self:
         """Nothing: shares stay int64 words in main memory."""
@@ -182,7 +164,7 @@ class ReplicatedTensor(Functions, Choices, CrypTensor):  # type: ignore[misc] # 
         return self.closed(self.shares @ operand(other))
 
     def __rmatmul__(self, other: Any) -> "ReplicatedTensor":  # noqa: ANN401 - as add
-        if not self._on_tape():
+        if not self.on_tape():
             return self.closed(operand(other) @ self.shares)
         if min(self.dim(), other.dim()) < 2:
             raise NotImplementedError(
@@ -237,7 +219,7 @@ class ReplicatedTensor(Functions, Choices, CrypTensor):  # type: ignore[misc] # 
 
     def split(self, split_size: int | Sequence[int], dim: int = 0) -> tuple["ReplicatedTensor", ...]:
         """As torch.split. Local."""
-        if not self._on_tape():
+        if not self.on_tape():
             return tuple(self.wrap(part) for part in self.shares.split(split_size, dim))
         count = self.shares.size(dim)
         if isinstance(split_size, int):
@@ -249,21 +231,18 @@ class ReplicatedTensor(Functions, Choices, CrypTensor):  # type: ignore[misc] # 
 
     def unbind(self, dim: int = 0) -> tuple["ReplicatedTensor", ...]:
         """As torch.unbind. Local."""
-        if not self._on_tape():
+        if not self.on_tape():
             return tuple(self.wrap(part) for part in self.shares.unbind(dim))
         return tuple(self.narrow(dim, i, 1).squeeze(dim) for i in range(self.shares.size(dim)))
 
     def __getitem__(self, index: Any) -> "ReplicatedTensor":  # noqa: ANN401 - whatever torch takes between brackets
-        if self._on_tape():  # brackets do not ask CrypTen's autograd by themselves
+        if self.on_tape():  # brackets do not ask CrypTen's autograd by themselves
             result: ReplicatedTensor = self.__getattribute__("__getitem__")(index)
             return result
         return self.wrap(self.shares[index])
 
     def __iter__(self) -> Iterator["ReplicatedTensor"]:
         return iter(self.unbind(0))
-
-    def _on_tape(self) -> bool:
-        return bool(CrypTensor.AUTOGRAD_ENABLED and self.requires_grad)
 
     # Comparison: 0 and 1 at scale 0
 
@@ -333,9 +312,7 @@ class ReplicatedTensor(Functions, Choices, CrypTensor):  # type: ignore[misc] # 
             raise TypeError(
                 "`.data` takes a secret tensor or shares: share a public value first, or use `set`"
             )
-        self._tensor = value
-        if self._owner is not None:
-            self._owner.data = value
+        self.hold(value)
 
     @classmethod
     def __torch_function__(
