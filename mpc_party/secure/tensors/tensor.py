@@ -26,6 +26,7 @@ from mpc_party.secure.sharing import (
 from mpc_party.secure.tensors import (
     dropping,  # noqa: F401 - registers what CrypTen's autograd lacks
     gradients,  # noqa: F401 - the same
+    losses,  # noqa: F401 - the same
     pooling_gradients,  # noqa: F401 - the same
 )
 from mpc_party.secure.tensors.choices import Choices

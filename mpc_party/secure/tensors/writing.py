@@ -62,7 +62,7 @@ class Writing(Holder):
         """
         return self.copy_(self.wrap(self.written(value)))
 
-    def __setitem__(self, index: Any, value: Any) -> None:
+    def __setitem__(self, index: Any, value: Any) -> None:  # noqa: ANN401 - whatever torch takes; as set
         """Write a secret tensor, or plain values of position 0, in place.
 
         Raises:
