@@ -176,7 +176,7 @@ class Functions(Holder):
         return self.shares.dim() == 0 or self.shares.size(dim) == 1 or self.shares.numel() == 0
 
     def mean(self, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Self:  # noqa: FBT001, FBT002 - torch's
-        """The mean of all, or along dimensions. Rounds as `div`.
+        """The mean of all, or along dimensions. Rounds and range as `div`, of the sum.
 
         Raises:
             ValueError: it would be the mean of nothing.

@@ -5,7 +5,6 @@ of multiplications are brought back to the session's fraction bits at once, as C
 fewer rounds use the shares underneath (`.shares`) and the functions of `mpc_party.secure`.
 """
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn, Self
 
@@ -13,6 +12,7 @@ import torch
 
 from mpc_party.secure import comparison
 from mpc_party.secure.encoding import fixed
+from mpc_party.secure.functions import factors
 from mpc_party.secure.shares import ReplicatedShares
 from mpc_party.secure.sharing import (
     PrivateInput,
@@ -153,8 +153,16 @@ class ReplicatedTensor(Functions, Choices, Writing, CrypTensor):  # type: ignore
         return ReplicatedTensor(-self.shares)
 
     def mul(self, other: Any) -> "ReplicatedTensor":  # noqa: ANN401 - as add
-        """Multiply elementwise. Rounds: that of `reduce`; none by public integers."""
-        return self.closed(self.shares * operand(other))
+        """Multiply elementwise. Rounds: that of `reduce`; none by public integers.
+
+        Range: |x y| < 2^30 by secrets and public real numbers, |x y| < 2^47 by integers, at 16 fraction bits: see `factors`.
+        """
+        factor = operand(other)
+        if not isinstance(factor, ReplicatedShares | int | str | None):
+            public = torch.as_tensor(factor, dtype=torch.float64)
+            if factors.needs_grouping(public):
+                return self.closed(factors.product(self.shares, public))
+        return self.closed(self.shares * factor)
 
     def square(self) -> "ReplicatedTensor":
         """Square elementwise. Rounds: that of `reduce`."""
@@ -179,15 +187,15 @@ class ReplicatedTensor(Functions, Choices, Writing, CrypTensor):  # type: ignore
     def div(self, other: Any) -> "ReplicatedTensor":  # noqa: ANN401 - as add
         """Divide by a public value, through its reciprocal to f significant bits, or by a secret, through `reciprocal`.
 
-        Rounds: that of one `reduce`; by a secret also those of `reciprocal`.
+        Rounds: that of one `reduce`, of two by more than 2^(f+1); by a secret also those of `reciprocal`. Range: |x| < 2^30
+        at 16 fraction bits: see `factors`.
+
+        Raises:
+            SecureError: COMPUTATION_OUT_OF_RANGE for public divisors that are 0 or that the ring does not hold.
         """
         if isinstance(other, ReplicatedTensor):
             return self.mul(other.reciprocal())
-        divisor = torch.as_tensor(other, dtype=torch.float64)
-        scale = self.shares.session.fraction_bits
-        largest = float(divisor.abs().max()) if divisor.numel() else 1.0
-        extra = min(scale, max(0, math.ceil(math.log2(largest)))) if largest > 0 else 0
-        return self.closed(self.shares * fixed(1.0 / divisor, scale + extra))
+        return self.closed(factors.quotient(self.shares, torch.as_tensor(other, dtype=torch.float64)))
 
     def conv1d(self, kernel: Any, **options: Any) -> "ReplicatedTensor":  # noqa: ANN401 - as torch.conv1d
         """As torch.conv1d. Rounds as `mul`, words by the size of the result."""
