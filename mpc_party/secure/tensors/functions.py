@@ -23,7 +23,8 @@ from mpc_party.secure.functions import exponentials, normalising, softmaxes, tri
 from mpc_party.secure.shares import ReplicatedShares
 from mpc_party.secure.sharing import constant
 from mpc_party.secure.tensors.crypten_compat import approximations, changed, settings
-from mpc_party.secure.tensors.holder import Holder
+from mpc_party.secure.tensors.gradients import clip_interval
+from mpc_party.secure.tensors.holder import Holder, operand
 
 _UNIT = 1  # log2 bound of what CrypTen calls `input_in_01`: at most 1, give or take an error
 
@@ -203,7 +204,7 @@ class Functions(Holder):
         count = self.shares.numel() // squares.shares.numel()
         return self.adopted(squares.div(max(count if unbiased else count - 1, 1)))
 
-    def pow(self, p: float, **_: object) -> Self:
+    def pow(self, p: float) -> Self:
         """An integer power of x, by squaring. CrypTen's gives x^6 for p = 5.
 
         Error: |p| |x|^(|p|-1) units in the last place and more. Rounds: 2 log2(p) times those of `reduce` at most; with
@@ -229,6 +230,18 @@ class Functions(Holder):
                 return self.wrap(result.clone() if result is self.shares else result)  # type: ignore[arg-type]
             square = reduce(square.square())
 
+    def polynomial(self, coeffs: Any, func: str = "mul") -> Self:  # noqa: ANN401 - numbers, a tensor, or a secret one
+        """c_1 x + c_2 x^2 + ...: without a constant, as CrypTen has it. Differentiable, also by secret coefficients.
+
+        Rounds: 1 + log2 of their number, times those of `reduce`.
+        """
+        secret = isinstance(coeffs, Holder)
+        public: Any = operand(coeffs) if secret else torch.as_tensor(coeffs, dtype=torch.float64)
+        if public.dim() != 1 or public.numel() == 0:
+            raise ValueError("the coefficients of a polynomial are a list, or of one dimension")
+        composed: Any = super()
+        return self.adopted(composed.polynomial(coeffs if secret else public, func))
+
     def prod(self, dim: int | None = None, keepdim: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002 - CrypTen's
         """The product along a dimension, or of all. Rounds: log2(n) times those of `reduce`. Differentiable."""
         tensor: Any = self
@@ -247,7 +260,7 @@ class Functions(Holder):
 
     def hardtanh(self, min_value: float = -1, max_value: float = 1, **names: float) -> Self:
         """Clip to an interval, exactly; `min_val` and `max_val`, as PyTorch has them, are taken too. Rounds: one ReLU."""
-        bottom, top = names.get("min_val", min_value), names.get("max_val", max_value)
+        bottom, top = clip_interval(min_value, max_value, names)
         low, high = _clip_edges(self.shares, bottom, top)
         return self.closed(low - high + bottom)
 
@@ -277,7 +290,5 @@ def _newton_inverse_root(x: Any) -> Any:  # noqa: ANN401 - a tensor
 
 
 def _clip_edges(x: Any, low: float, high: float) -> tuple[Any, Any]:  # noqa: ANN401 - shares
-    if low > high:
-        raise ValueError("hardtanh: min_value is above max_value")
     first, second = relu(ReplicatedShares.stack([x - low, x - high])).unbind()
     return first, second

@@ -24,8 +24,7 @@ from mpc_party.secure.sharing import (
     share_many,
 )
 from mpc_party.secure.tensors import (
-    dropping,  # noqa: F401 - registers what CrypTen's autograd lacks
-    gradients,  # noqa: F401 - the same
+    gradients,  # noqa: F401 - registers what CrypTen's autograd lacks
     losses,  # noqa: F401 - the same
     pooling_gradients,  # noqa: F401 - the same
 )
@@ -38,6 +37,7 @@ from mpc_party.secure.tensors.crypten_compat import (
     stack,
     where,
 )
+from mpc_party.secure.tensors.dropping import Dropping
 from mpc_party.secure.tensors.functions import Functions
 from mpc_party.secure.tensors.holder import operand
 from mpc_party.secure.tensors.writing import Writing
@@ -57,7 +57,7 @@ _REFLECTED = {
 
 
 @register_cryptensor(NAME)
-class ReplicatedTensor(Functions, Choices, Writing, CrypTensor):  # type: ignore[misc] # CrypTen has no types
+class ReplicatedTensor(Functions, Choices, Dropping, Writing, CrypTensor):  # type: ignore[misc] # CrypTen has no types
     """A secret tensor on the current session.
 
     Arithmetic and comparison are here, `Functions` has approximations, `Choices` maxima and pooling, `Writing` what
@@ -74,6 +74,8 @@ class ReplicatedTensor(Functions, Choices, Writing, CrypTensor):  # type: ignore
 
     Collective, unless public or wrapped: one round, one word per element from `src` to the next party. Reveals nothing.
     """
+
+    __array_ufunc__ = None  # numpy arrays on the left leave the operator to us
 
     def __init__(
         self,
@@ -334,6 +336,8 @@ class ReplicatedTensor(Functions, Choices, Writing, CrypTensor):  # type: ignore
         """What torch does with a secret: operators with a public tensor on the left, joins, and what takes its shape."""
         del types
         name = func.__name__
+        if name in _REFLECTED and (kwargs or len(args) != 2):
+            raise NotImplementedError(f"torch.{name} of secret tensors takes two operands and no options")
         if name in _REFLECTED and isinstance(args[0], torch.Tensor):
             return getattr(args[1], _REFLECTED[name])(args[0])
         if func in (torch.ones_like, torch.zeros_like):
