@@ -171,7 +171,10 @@ class ReplicatedTensor(Functions, Choices, Dropping, Writing, CrypTensor):  # ty
         return self.closed(self.shares.square())
 
     def matmul(self, other: Any) -> "ReplicatedTensor":  # noqa: ANN401 - as add
-        """Multiply matrices. Rounds as `mul`, words by the size of the result."""
+        """Multiply matrices. Rounds as `mul`, words by the size of the result.
+
+        Range: as `mul` by secrets, for the sums; public matrices and kernels have one scale, of f bits unless all integers.
+        """
         return self.closed(self.shares @ operand(other))
 
     def __rmatmul__(self, other: Any) -> "ReplicatedTensor":  # noqa: ANN401 - as add

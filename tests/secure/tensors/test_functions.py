@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from mpc_party.secure.tensors.crypten_compat import approximations, settings
+from mpc_party.secure.tensors.crypten_compat import approximations, nn, settings
 from tests.support.differentials import secret, wave
 from tests.support.secure_parties import run_secure, same
 
@@ -92,6 +92,30 @@ def test_what_is_not_positive_counts_as_0_however_negative_it_is(low):
     assert float(compute(lambda t: t.log(), x)[0]) == pytest.approx(-11.783, abs=1e-3)
     positive = {"functions.reciprocal_all_pos": True}
     assert float(compute(lambda t: t.reciprocal(), x, overrides=positive)[0]) == 0
+
+
+ROWS = [on_grid(torch.sin(torch.arange(1600).double() * k).reshape(200, 8) * 4) for k in (1.7, 2.9)]
+
+
+def normalised(t):
+    return nn.BatchNorm1d(8).encrypt().train()(t)
+
+
+COMPOSED = {  # what CrypTen builds from these: function, PyTorch's, arguments, and the error for three and for five parties
+    "pos_pow": (lambda t: t.pos_pow(2.5), lambda x: x**2.5, powers(-6, 6, 400), lambda y: 1 + y, (6e-4, 9e-4)),
+    "cosine_similarity": (lambda t: t[0].cosine_similarity(t[1], 1), lambda x: torch.cosine_similarity(x[0], x[1], dim=1), torch.stack(ROWS), torch.ones_like, (9e-4, 1.3e-3)),
+    "BatchNorm": (normalised, lambda x: torch.nn.BatchNorm1d(8).double()(x).detach(), ROWS[0], torch.ones_like, (1e-4, 4e-4)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [3, 5])
+@pytest.mark.parametrize("name", COMPOSED)
+def test_errors_stated_of_crypten_s_own_hold(name, size):
+    function, plain, x, scale, errors = COMPOSED[name]
+    x = on_grid(x)
+    expected = plain(x)
+    got = same(run_secure(lambda s: function(secret(s, x)).get_plain_text(), committee=range(size)).results)
+    assert float(((got - expected).abs() / scale(expected)).max()) <= errors[size == 5]
 
 
 # As above, at five parties, whose truncations are off by up to 2 units.
