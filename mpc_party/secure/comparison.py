@@ -142,9 +142,7 @@ def minimum(x: ReplicatedShares, y: Operand, *, bits: int = RING_BITS) -> Steps[
 
 
 @collective
-def where(
-    condition: ReplicatedShares | torch.Tensor, x: ReplicatedShares, y: Operand
-) -> Steps[ReplicatedShares]:
+def where(condition: Operand, x: ReplicatedShares, y: Operand) -> Steps[ReplicatedShares]:
     """X where the condition is 1, y where it is 0: exact for secrets.
 
     Args:
@@ -153,10 +151,16 @@ def where(
         y: shares or a public value.
 
     Cost: that of a product without truncation (`reduce`), for a secret condition.
+
+    Raises:
+        ValueError: a public condition is something else than 0 or 1, or a secret one has fraction bits.
     """
     difference = x - y
-    if isinstance(condition, torch.Tensor):
-        return difference * condition.to(torch.int64) + y
+    if not isinstance(condition, ReplicatedShares):
+        public = torch.as_tensor(condition)
+        if not bool(((public == 0) | (public == 1)).all()):
+            raise ValueError("a public condition is 0 or 1")
+        return difference * public.to(torch.int64) + y
     if condition.fraction_bits:
         raise ValueError("a condition is 0 or 1 at scale 0, as comparisons give it")
     return (yield from reduce.steps(difference * condition, difference.fraction_bits)) + y

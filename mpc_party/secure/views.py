@@ -147,7 +147,7 @@ class Views:
     def cumsum(self, dim: int) -> Self:
         """As torch.cumsum, in the ring."""
         axis = self._axis(dim)
-        return self if self.dim() == 0 else self._like(self.words.cumsum(axis))
+        return self.clone() if self.dim() == 0 else self._like(self.words.cumsum(axis))
 
     def index_select(self, dim: int, index: torch.Tensor) -> Self:
         """As torch.index_select."""
@@ -157,11 +157,11 @@ class Views:
         """As torch.sum, in the ring."""
         named = [dim] if isinstance(dim, int) else list(dim or range(self.dim()))
         axes = self._axes(named)
-        return self._like(self.words.sum(axes, keepdim=keepdim)) if axes else self
+        return self._like(self.words.sum(axes, keepdim=keepdim)) if axes else self.clone()
 
     def clone(self) -> Self:
-        """A copy that shares no memory."""
-        return self._like(self.words.clone())
+        """A copy that shares no memory, and repeats none: what `expand` repeated are words of their own."""
+        return self._like(self.words.clone(memory_format=torch.contiguous_format))
 
     def split(self, split_size: int | Sequence[int], dim: int = 0) -> tuple[Self, ...]:
         """As torch.split."""
@@ -180,7 +180,7 @@ class Views:
         """As torch.flip."""
         named = dims[0] if len(dims) == 1 and not isinstance(dims[0], int) else dims
         axes = self._axes(named)
-        return self._like(self.words.flip(axes)) if axes else self
+        return self._like(self.words.flip(axes)) if axes else self.clone()
 
     @classmethod
     def cat(cls, shares: Sequence[Self], dim: int = 0) -> Self:
@@ -202,7 +202,12 @@ class Views:
         """The words written to and those written into them, at the finer scale of the two, which this takes on."""
         own, other = _aligned([self, value])
         target: Any = self  # its attributes belong to Shares
-        target.words, target.fraction_bits = own.words, own.fraction_bits
+        repeated = any(
+            step == 0 and size > 1 for step, size in zip(own.words.stride(), own.words.shape, strict=True)
+        )
+        # What `expand` repeats is one word in memory: writing to one element would change the others.
+        target.words = own.words.clone(memory_format=torch.contiguous_format) if repeated else own.words
+        target.fraction_bits = own.fraction_bits
         return self.words, other.words
 
     def __setitem__(self, index: Index, value: Self) -> None:

@@ -8,7 +8,7 @@ and the squares have guard bits while their values are near 1.
 import functools
 
 from mpc_party.secure.arithmetic import reduce
-from mpc_party.secure.comparison import less_than_zero
+from mpc_party.secure.comparison import less_than_zero, relu
 from mpc_party.secure.encoding import FixedPoint
 from mpc_party.secure.functions.series import Floats, chebyshev_sums, fitted, working_bits
 from mpc_party.secure.shares import ReplicatedShares
@@ -37,7 +37,8 @@ def exponential(x: ReplicatedShares, *, squarings: int = SQUARINGS) -> Steps[Rep
     """e^x. Collective.
 
     Args:
-        x: -2.5 * 2^squarings < x < 10 or so: below, the base grows again; above, products come near the ring's end.
+        x: -2.5 * 2^squarings < x < 10 or so: below, the base grows again (`saturating_exponential` does not); above,
+            products come near the ring's end.
         squarings: n = 2^squarings. With fewer than 5, what should vanish does not: the base is 0.65 at the lower end.
 
     Cost: 3 + squarings times that of `reduce`. Revealed: nothing.
@@ -56,6 +57,19 @@ def exponential(x: ReplicatedShares, *, squarings: int = SQUARINGS) -> Steps[Rep
     return power
 
 
+def lowest_argument(squarings: int) -> int:
+    """The argument of `exponential` that takes the place of all below: within its range, and e^x is 0 there."""
+    return -int(2.34 * 2**squarings)  # -299 for 7
+
+
+@collective
+def saturating_exponential(x: ReplicatedShares, *, squarings: int = SQUARINGS) -> Steps[ReplicatedShares]:
+    """e^x, however negative x is: 0 from `lowest_argument` downwards. Cost: one ReLU, and `exponential`."""
+    lowest = lowest_argument(squarings)
+    clamped = (yield from relu.steps(x - lowest)) + lowest
+    return (yield from exponential.steps(clamped, squarings=squarings))
+
+
 def _decided(t: Floats) -> Floats:
     return 1 / (1 + t)
 
@@ -64,11 +78,16 @@ def _decided(t: Floats) -> Floats:
 def logistic(x: ReplicatedShares, *, squarings: int = SQUARINGS) -> Steps[ReplicatedShares]:
     """1 / (1 + e^-x), from t = e^-|x| and a series of 1 / (1 + t) for 0 <= t <= 1. Collective.
 
-    Cost: one comparison, `exponential` and 6 times that of `reduce`. Revealed: nothing. Range: |x| < 2.5 * 2^squarings.
+    Cost: one comparison of three values per element, `exponential` and 6 times that of `reduce`. Revealed: nothing.
+    Range: all x whose ring words are below 2^62; where |x| is beyond `lowest_argument`, the result is that of the latter.
     """
-    negative = yield from less_than_zero.steps(x)
-    size = yield from reduce.steps(x * (1 - 2 * negative), x.fraction_bits)
-    decayed = yield from exponential.steps(-size, squarings=squarings)
+    most = -lowest_argument(squarings)
+    # Whether x < 0, x > most, x < -most, in the rounds of one comparison.
+    signs = yield from less_than_zero.steps(ReplicatedShares.stack([x, most - x, x + most]))
+    negative, above, below = signs.unbind()
+    # x times 1, -1, or 0 where |x| > most.
+    size = yield from reduce.steps(x * (1 - 2 * negative - above + below), x.fraction_bits)
+    decayed = yield from exponential.steps(-size - most * (above + below), squarings=squarings)
     (upper,) = yield from chebyshev_sums.steps(decayed * 2 - 1, [fitted(_decided, _DEGREE, 0.0, 1.0)])
     # upper where x >= 0, else 1 - upper
     return (yield from reduce.steps(negative * (1 - 2 * upper) + upper))

@@ -7,7 +7,8 @@ all sizes at once, as CrypTen's, takes more rounds than that to be worse.
 
 Every function here is for 2^low <= x < 2^high: above, it is garbage. Where `low` is None it is -f, one unit in the last
 place, and all x <= 0 are below: there log gives that of half a unit, and the others give 0, up to the rounding of
-`reduce` (a unit or two where t > 1).
+`reduce` (a unit or two where t > 1). `bounded` promises that also -2^high < x, so that less has to be compared; without
+it, x may be as negative as the ring holds. Where `low` is given, x is positive and the promise is implied.
 """
 
 import math
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from mpc_party.secure.arithmetic import reduce
 from mpc_party.secure.comparison import greater_equal
-from mpc_party.secure.encoding import FixedPoint
+from mpc_party.secure.encoding import RING_BITS, FixedPoint
 from mpc_party.secure.functions.series import chebyshev_sums, fitted, working_bits
 from mpc_party.secure.shares import ReplicatedShares
 from mpc_party.secure.steps import Steps, collective, merged
@@ -57,17 +58,21 @@ class Normal:
 
 
 @collective
-def normalise(x: ReplicatedShares, low: int | None = None, high: int = HIGH) -> Steps[Normal]:
+def normalise(
+    x: ReplicatedShares, low: int | None = None, high: int = HIGH, *, bounded: bool = False
+) -> Steps[Normal]:
     """Split x into mantissa and exponent. Collective.
 
     Cost: one comparison of high - low values per element, then that of one `reduce`. Revealed: nothing.
     """
     scale = x.session.fraction_bits
     x = yield from reduce.steps(x, scale)
+    # x - 2^(high - 1) is above -2^(high + 1), where x is bounded.
+    bits = scale + high + 2 if bounded or low is not None else RING_BITS
     low = -scale if low is None else low
     words = torch.from_numpy(1 << np.arange(scale + low, scale + high, dtype=np.int64))
     differences = x.unsqueeze(0) - FixedPoint(words.reshape(-1, *[1] * x.dim()), scale)
-    at_least = yield from greater_equal.steps(differences, 0, bits=scale + high + 2)
+    at_least = yield from greater_equal.steps(differences, 0, bits=bits)
     # 2^-e, exact; and m = 1/2 where there is no leading bit.
     mantissa = x * Normal(at_least, x, low).powers(-1, max(high, 0)) + 0.5 * (1 - at_least[0])
     argument = (yield from reduce.steps(mantissa, working_bits(x.session))) * 4 - 3
@@ -83,17 +88,21 @@ def _inverse_root(m: Floats) -> Floats:
 
 
 @collective
-def reciprocal(x: ReplicatedShares, low: int | None = None, high: int = HIGH) -> Steps[ReplicatedShares]:
+def reciprocal(
+    x: ReplicatedShares, low: int | None = None, high: int = HIGH, *, bounded: bool = False
+) -> Steps[ReplicatedShares]:
     """1 / x. Cost: `normalise`, and 5 times that of `reduce`."""
-    normal = yield from normalise.steps(x, low, high)
+    normal = yield from normalise.steps(x, low, high, bounded=bounded)
     (inverse,) = yield from chebyshev_sums.steps(normal.argument, [fitted(_inverse, DEGREE, 0.5, 1.0)])
     return (yield from reduce.steps(inverse * normal.powers(-1, max(high, 0))))
 
 
 @collective
-def logarithm(x: ReplicatedShares, low: int | None = None, high: int = HIGH) -> Steps[ReplicatedShares]:
+def logarithm(
+    x: ReplicatedShares, low: int | None = None, high: int = HIGH, *, bounded: bool = False
+) -> Steps[ReplicatedShares]:
     """Natural logarithm. Cost: `normalise`, and 4 times that of `reduce`."""
-    normal = yield from normalise.steps(x, low, high)
+    normal = yield from normalise.steps(x, low, high, bounded=bounded)
     (log,) = yield from chebyshev_sums.steps(normal.argument, [fitted(np.log, DEGREE, 0.5, 1.0)])
     return log + normal.weigh(
         normal.exponents * math.log(2), normal.low * math.log(2), x.session.fraction_bits
@@ -102,10 +111,10 @@ def logarithm(x: ReplicatedShares, low: int | None = None, high: int = HIGH) -> 
 
 @collective
 def roots(
-    x: ReplicatedShares, low: int | None = None, high: int = HIGH
+    x: ReplicatedShares, low: int | None = None, high: int = HIGH, *, bounded: bool = False
 ) -> Steps[tuple[ReplicatedShares, ReplicatedShares]]:
     """The square root of x and its reciprocal. Cost: `normalise`, and 5 times that of `reduce`, two words per element."""
-    normal = yield from normalise.steps(x, low, high)
+    normal = yield from normalise.steps(x, low, high, bounded=bounded)
     wanted = [fitted(np.sqrt, DEGREE, 0.5, 1.0), fitted(_inverse_root, DEGREE, 0.5, 1.0)]
     root, inverse = yield from chebyshev_sums.steps(normal.argument, wanted)
     scale = working_bits(x.session)

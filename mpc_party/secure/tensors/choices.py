@@ -53,7 +53,11 @@ class Choices(Holder):
         return self.wrap(-self.shares).argmax(dim=dim, keepdim=keepdim, one_hot=one_hot)
 
     def weighted_index(self, dim: int | None = None) -> Self:
-        """One-hot along `dim`, or over all, at random with the tensor's values as weights. See `random_fractions`."""
+        """One-hot along `dim`, or over all, at random with the tensor's values as weights. See `random_fractions`.
+
+        Weights are not negative and add up to less than 2^(63 - 2f), with f fraction bits. One is chosen, and none of weight
+        0, unless all are. Probabilities are off by 2^-f at most, so that a weight below that part of the sum may have none.
+        """
         if dim is None:
             flat = self.shares.flatten()
             return self.wrap(_weighted_index(flat, 0).reshape(self.shares.shape))
@@ -135,7 +139,8 @@ class Choices(Holder):
 
 
 def _largest(x: ReplicatedShares, dim: int) -> ReplicatedShares:
-    return largest_along(x, dim, method=settings.functions.max_method)
+    largest = largest_along(x, dim, method=settings.functions.max_method)
+    return largest.clone() if x.dim() == 0 or x.size(dim) == 1 else largest  # which was a view of x itself
 
 
 def _place(x: ReplicatedShares, largest: ReplicatedShares, dim: int) -> ReplicatedShares:
@@ -148,7 +153,9 @@ def _place(x: ReplicatedShares, largest: ReplicatedShares, dim: int) -> Replicat
 def _weighted_index(weights: ReplicatedShares, dim: int) -> ReplicatedShares:
     sums = weights.cumsum(dim)
     total = sums.narrow(dim, sums.size(dim) - 1, 1)
-    threshold = reduce(random_fractions(tuple(total.shape)) * total, weights.session.fraction_bits)
+    product = random_fractions(tuple(total.shape)) * total
+    # Not truncated: rounded up, it might reach the total, or a sum that is no larger for weights of 0.
+    threshold = reduce(product, product.fraction_bits)
     reached = greater_than(sums, threshold)
     before = reached.narrow(dim, 0, reached.size(dim) - 1)
     first = reached.narrow(dim, 0, 1)

@@ -6,14 +6,21 @@ functions for the export of PyTorch models. PyTorch 2.13 has no such module any 
 
 *Threads.* CrypTen keeps "is autograd on" in a class attribute and its settings in one object, both changed and
 restored around calls. Two parties in the threads of one process then switch each other's autograd off for good.
-Both become context variables here: each thread or task has its own, starting from the defaults.
+Both become context variables here: each thread or task has its own. Autograd starts on; settings start as CrypTen
+ships them in a thread, and as those of its parent in a task.
+
+*Secrecy.* Its setting `debug.validation_mode` opens the operands and the result of each method, to compare them with
+PyTorch's. It has no effect here: nothing asks for it.
 
 Never use `crypten.save`, `load` (pickle), `init` (gloo), or its random generators (Mersenne Twister).
 """
 
+import asyncio
+import copy
 import importlib
 import importlib.util
 import sys
+import threading
 from collections.abc import Callable
 from contextvars import ContextVar
 from types import ModuleType
@@ -41,28 +48,54 @@ AutogradFunction: Any = crypten.gradients.AutogradFunction
 approximations: Any = importlib.import_module("crypten.common.functions.approximations")
 
 _autograd_enabled: ContextVar[Any] = ContextVar("CrypTen's autograd")
-_settings: ContextVar[Any] = ContextVar("CrypTen's settings")
+_settings: ContextVar[tuple[object, Any]] = ContextVar("CrypTen's settings, and whose they are")
+_as_shipped: Any = crypten.cfg.config
 
 
-def _context_property(variable: ContextVar[Any], *, default: object) -> property:
-    def read(_: object) -> Any:  # noqa: ANN401 - what CrypTen keeps there
-        return variable.get(default)
+def _read_autograd(_: object) -> Any:  # noqa: ANN401 - a truth value, for CrypTen
+    return _autograd_enabled.get(True)
 
-    def write(_: object, value: object) -> None:
-        variable.set(value)
 
-    return property(read, write)
+def _write_autograd(_: object, value: object) -> None:
+    _autograd_enabled.set(value)
+
+
+def _owner() -> object:
+    """The task that runs, or the thread outside of tasks."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        task = None
+    return task or threading.current_thread()
+
+
+def _read_settings(_: object) -> Any:  # noqa: ANN401 - CrypTen's settings have no types
+    owner, config = _settings.get((None, _as_shipped))
+    if owner is not (own := _owner()):
+        # Settings are also assigned one by one, in place: a task that inherits them, or a new thread, copies them first.
+        config = copy.deepcopy(config)
+        _settings.set((own, config))
+    return config
+
+
+def _write_settings(_: object, value: object) -> None:
+    _settings.set((_owner(), value))
 
 
 def _give_each_context_its_own_state() -> None:
     del CrypTensor.AUTOGRAD_ENABLED
     # On the metaclass, because CrypTen sets it on the class.
-    type(CrypTensor).AUTOGRAD_ENABLED = _context_property(_autograd_enabled, default=True)
+    type(CrypTensor).AUTOGRAD_ENABLED = property(_read_autograd, _write_autograd)
+    type(crypten.cfg).config = property(_read_settings, _write_settings)
 
-    type(crypten.cfg).config = _context_property(_settings, default=crypten.cfg.config)
+
+def _leave_out_validation() -> None:
+    # What CrypTen's decorator `register_validation` has wrapped.
+    CrypTensor.__getattribute__ = CrypTensor.__getattribute__.__wrapped__
 
 
 _give_each_context_its_own_state()
+_leave_out_validation()
 
 
 def replace_gradient(name: str) -> Callable[[T], T]:
@@ -79,12 +112,17 @@ def replace_gradient(name: str) -> Callable[[T], T]:
     return replace
 
 
+def forget_gradient(name: str) -> None:
+    """Autograd does without a function of that name from now on."""
+    del crypten.gradients.FUNCTION_REGISTRY[name]
+
+
 def gradient_names() -> list[str]:
     """The methods that CrypTen's autograd knows."""
     return list(crypten.gradients.FUNCTION_REGISTRY)
 
 
-_shipped: Any = OmegaConf.to_container(crypten.cfg.config)
+_shipped: Any = OmegaConf.to_container(_as_shipped)
 
 
 def changed(*names: str) -> bool:
@@ -109,6 +147,7 @@ __all__ = [
     "cat",
     "changed",
     "cryptensor",
+    "forget_gradient",
     "gradient_names",
     "nn",
     "no_grad",

@@ -12,6 +12,7 @@ import torch
 
 from mpc_party.secure.sharing import open_words_many, random_shares
 from mpc_party.secure.tensors.crypten_compat import AutogradFunction, replace_gradient
+from mpc_party.secure.tensors.holder import Holder
 
 Tensor = Any  # ReplicatedTensor, which this module must not import
 Context = Any  # CrypTen's AutogradContext
@@ -19,8 +20,6 @@ Context = Any  # CrypTen's AutogradContext
 
 def _public_mask(shape: Sequence[int], p: float) -> torch.Tensor:
     """0 with probability p, else 1: the same at all parties, chosen by none. One opening of random words."""
-    if not 0 <= p <= 1:
-        raise ValueError("a dropout probability is between 0 and 1")
     words = open_words_many([random_shares(tuple(shape))])[0]
     # Uniform in [-2^63, 2^63); a float64 threshold is exact enough.
     return (words.to(torch.float64) * 2.0**-64 + 0.5 >= p).to(torch.int64)
@@ -35,18 +34,33 @@ class _Dropout(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
         return tuple(size)
 
     @classmethod
-    def run(cls, ctx: Context, tensor: Tensor, p: float, *, training: bool) -> Tensor:
-        """Drop, and scale up the rest by 1 / (1 - p). One opening and one `reduce`; neither outside of training."""
+    def dropped(cls, tensor: Tensor, p: float, *, training: bool) -> tuple[Tensor, Any]:
+        """The tensor with zeros and the rest scaled up by 1 / (1 - p); and the factors, which all parties know.
+
+        Cost: one opening and one `reduce`; outside of training neither, and there are no factors.
+
+        Raises:
+            ValueError: p is no probability.
+        """
+        if not 0 <= p <= 1:
+            raise ValueError("a dropout probability is between 0 and 1")
         if not training:
-            return tensor.clone()
+            return tensor.clone(), None
         mask = _public_mask(cls.places(tensor.size()), p)
         factor = mask / (1 - p) if p < 1 else mask * 0.0
-        ctx.save_for_backward(factor)
-        return tensor.mul(factor)
+        return tensor.mul(factor), factor
+
+    @classmethod
+    def run(cls, ctx: Context, tensor: Tensor, p: float, *, training: bool) -> Tensor:
+        """Drop, and keep the factors for the gradient."""
+        result, factor = cls.dropped(tensor, p, training=training)
+        if factor is not None:
+            ctx.save_for_backward(factor)
+        return result
 
     @staticmethod
     def backward(ctx: Context, gradient: Tensor) -> Tensor:
-        return gradient.mul(ctx.saved_tensors[0]) if ctx.saved_tensors else gradient
+        return gradient.mul(ctx.saved_tensors[0]) if ctx.saved_tensors else gradient.clone()
 
 
 @replace_gradient("dropout")
@@ -76,3 +90,19 @@ class FeatureDropout(_Dropout):
     ) -> Tensor:
         del inplace
         return FeatureDropout.run(ctx, tensor, p, training=training)
+
+
+class Dropping(Holder):
+    """Dropout off the tape: the same as on it, where CrypTen has another one. Methods of `ReplicatedTensor`."""
+
+    def dropout(self, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+        """Each element is dropped with probability p: see `Dropout`. On the tape `inplace` has no effect."""
+        return self._dropped(Dropout, p, training=training, inplace=inplace)
+
+    def _feature_dropout(self, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+        return self._dropped(FeatureDropout, p, training=training, inplace=inplace)
+
+    def _dropped(self, how: type[_Dropout], p: float, *, training: bool, inplace: bool) -> Tensor:
+        tensor: Tensor = self
+        result, _ = how.dropped(tensor, p, training=training)
+        return tensor.copy_(result) if inplace else result

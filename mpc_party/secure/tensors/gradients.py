@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from mpc_party.secure.tensors.crypten_compat import AutogradFunction, replace_gradient
+from mpc_party.secure.tensors.crypten_compat import AutogradFunction, forget_gradient, replace_gradient
 
 Tensor = Any  # ReplicatedTensor, which this module must not import
 Context = Any  # CrypTen's AutogradContext
@@ -104,7 +104,7 @@ class Sum(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
     @staticmethod
     def backward(ctx: Context, gradient: Tensor) -> Tensor:
         size, dims, keepdim = ctx.saved_tensors
-        return _restored(gradient, dims, keepdim=keepdim).expand(size)
+        return _restored(gradient, dims, keepdim=keepdim).expand(size).clone()
 
 
 @replace_gradient("mean")
@@ -121,7 +121,7 @@ class Mean(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
     def backward(ctx: Context, gradient: Tensor) -> Tensor:
         size, dims, keepdim = ctx.saved_tensors
         count = math.prod(size[d] for d in dims)
-        return _restored(gradient.div(count), dims, keepdim=keepdim).expand(size)
+        return _restored(gradient.div(count), dims, keepdim=keepdim).expand(size).clone()
 
 
 @replace_gradient("var")
@@ -209,6 +209,20 @@ class Where(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
 # Functions
 
 
+def clip_interval(low: float, high: float, names: dict[str, float]) -> tuple[float, float]:
+    """The interval of a hardtanh, also by the names that PyTorch has.
+
+    Raises:
+        TypeError: there are other names. ValueError: it is empty.
+    """
+    if unknown := set(names) - {"min_val", "max_val"}:
+        raise TypeError(f"hardtanh takes no argument {min(unknown)!r}")
+    low, high = names.get("min_val", low), names.get("max_val", high)
+    if low > high:
+        raise ValueError("hardtanh: min_value is above max_value")
+    return low, high
+
+
 @replace_gradient("sqrt")
 class SquareRoot(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
     """1 / (2 sqrt(x))."""
@@ -278,12 +292,10 @@ class Hardtanh(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
     def forward(
         ctx: Context, tensor: Tensor, min_value: float = -1, max_value: float = 1, **names: float
     ) -> Tensor:
-        low, high = names.get("min_val", min_value), names.get("max_val", max_value)
-        if low > high:
-            raise ValueError("hardtanh: min_value is above max_value")
+        low, high = clip_interval(min_value, max_value, names)
         above, below = tensor.gt(low), tensor.lt(high)
-        inside = above.add(below).sub(1)
-        ctx.save_for_backward(inside)
+        inside = above.add(below).sub(1)  # -1 at the edges of an interval of one point, which has no inside
+        ctx.save_for_backward(inside if low < high else inside.mul(0))
         return tensor.mul(inside).add(above.neg().add(1).mul(low)).add(below.neg().add(1).mul(high))
 
     @staticmethod
@@ -321,23 +333,7 @@ class PositivePower(AutogradFunction):  # type: ignore[misc] # CrypTen has no ty
         return gradient.mul(tensor.pos_pow(power - 1)).mul(power)
 
 
-@replace_gradient("polynomial")
-class Polynomial(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
-    """Sum of k c_k x^(k - 1), for public coefficients c_1, c_2, ..."""
-
-    @staticmethod
-    def forward(ctx: Context, tensor: Tensor, coeffs: Any, func: str = "mul") -> Tensor:
-        ctx.save_multiple_for_backward((tensor, torch.as_tensor(coeffs), func))
-        return tensor.polynomial(coeffs, func)
-
-    @staticmethod
-    def backward(ctx: Context, gradient: Tensor) -> Tensor:
-        tensor, coefficients, func = ctx.saved_tensors
-        slopes = coefficients * torch.arange(1, len(coefficients) + 1)
-        constant = float(slopes[0])
-        if len(slopes) == 1:
-            return gradient.mul(constant)
-        return tensor.polynomial(slopes[1:], func).add(constant).mul(gradient)
+forget_gradient("polynomial")  # it is made of functions that have one: see `Functions.polynomial`
 
 
 @replace_gradient("index_add")
@@ -352,7 +348,7 @@ class IndexAdd(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
     @staticmethod
     def backward(ctx: Context, gradient: Tensor) -> tuple[Tensor, Tensor]:
         dim, index = ctx.saved_tensors
-        return gradient, gradient.index_select(dim, index)
+        return gradient.clone(), gradient.index_select(dim, index)
 
 
 @replace_gradient("scatter_add")
@@ -369,7 +365,7 @@ class ScatterAdd(AutogradFunction):  # type: ignore[misc] # CrypTen has no types
         dim, index, size = ctx.saved_tensors
         if size != index.shape:
             raise NotImplementedError("the gradient of scatter_add is for a source of the index's shape")
-        return gradient, gradient.gather(dim, index)
+        return gradient.clone(), gradient.gather(dim, index)
 
 
 @replace_gradient("scatter")

@@ -5,7 +5,6 @@ of multiplications are brought back to the session's fraction bits at once, as C
 fewer rounds use the shares underneath (`.shares`) and the functions of `mpc_party.secure`.
 """
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn, Self
 
@@ -13,6 +12,7 @@ import torch
 
 from mpc_party.secure import comparison
 from mpc_party.secure.encoding import fixed
+from mpc_party.secure.functions import factors
 from mpc_party.secure.shares import ReplicatedShares
 from mpc_party.secure.sharing import (
     PrivateInput,
@@ -24,8 +24,8 @@ from mpc_party.secure.sharing import (
     share_many,
 )
 from mpc_party.secure.tensors import (
-    dropping,  # noqa: F401 - registers what CrypTen's autograd lacks
-    gradients,  # noqa: F401 - the same
+    gradients,  # noqa: F401 - registers what CrypTen's autograd lacks
+    losses,  # noqa: F401 - the same
     pooling_gradients,  # noqa: F401 - the same
 )
 from mpc_party.secure.tensors.choices import Choices
@@ -37,8 +37,10 @@ from mpc_party.secure.tensors.crypten_compat import (
     stack,
     where,
 )
+from mpc_party.secure.tensors.dropping import Dropping
 from mpc_party.secure.tensors.functions import Functions
 from mpc_party.secure.tensors.holder import operand
+from mpc_party.secure.tensors.writing import Writing
 
 NAME = "replicated"
 
@@ -55,11 +57,11 @@ _REFLECTED = {
 
 
 @register_cryptensor(NAME)
-class ReplicatedTensor(Functions, Choices, CrypTensor):  # type: ignore[misc] # CrypTen has no types
+class ReplicatedTensor(Functions, Choices, Dropping, Writing, CrypTensor):  # type: ignore[misc] # CrypTen has no types
     """A secret tensor on the current session.
 
-    Arithmetic and comparison are here, `Functions` has approximations, `Choices` maxima and pooling, `gradients` what
-    CrypTen's autograd lacks. The methods found in none of them are CrypTen's, built from these.
+    Arithmetic and comparison are here, `Functions` has approximations, `Choices` maxima and pooling, `Writing` what
+    changes a tensor, `gradients` what CrypTen's autograd lacks. The methods found in none of them are CrypTen's, built from these.
 
     Args:
         tensor: what is shared: values of position `src`, real or integer; elsewhere only the shape is taken from
@@ -73,6 +75,8 @@ class ReplicatedTensor(Functions, Choices, CrypTensor):  # type: ignore[misc] # 
     Collective, unless public or wrapped: one round, one word per element from `src` to the next party. Reveals nothing.
     """
 
+    __array_ufunc__ = None  # numpy arrays on the left leave the operator to us
+
     def __init__(
         self,
         tensor: Any = None,  # noqa: ANN401 - whatever CrypTen passes: tensors, lists, numbers
@@ -85,7 +89,7 @@ class ReplicatedTensor(Functions, Choices, CrypTensor):  # type: ignore[misc] # 
     ) -> None:
         super().__init__(requires_grad=_wants_gradient(tensor) if requires_grad is None else requires_grad)
         del device
-        self._owner: ReplicatedTensor | None = None  # of which this is the `data`
+        self._owner = None
         self._tensor = None  # CrypTen makes an empty instance to reach `cat` and `stack`
         if isinstance(tensor, ReplicatedShares):
             self._tensor = tensor
@@ -94,7 +98,7 @@ class ReplicatedTensor(Functions, Choices, CrypTensor):  # type: ignore[misc] # 
 
     @staticmethod
     def new(tensor: Any, **_: object) -> "ReplicatedTensor":  # noqa: ANN401 - as the constructor
-        """A tensor of values that all parties know: CrypTen's library makes its constants with it. Local."""
+        """A tensor of values that all parties know alike: CrypTen's library makes its constants with it. Local."""
         return ReplicatedTensor(tensor, src=None)
 
     @staticmethod
@@ -114,29 +118,10 @@ class ReplicatedTensor(Functions, Choices, CrypTensor):  # type: ignore[misc] # 
 
     def shallow_copy(self) -> "ReplicatedTensor":
         """Another tensor with the same shares; a clone where a gradient is wanted, which CrypTen's forgets."""
-        if self._on_tape():
+        if self.on_tape():
             copy: ReplicatedTensor = self.__getattribute__("clone")()
             return copy
         return ReplicatedTensor(self.shares)
-
-    def copy_(self, other: "ReplicatedTensor") -> Self:
-        """Take the value of another tensor, broadcast to this one's shape.
-
-        Raises:
-            ValueError: it does not fit.
-        """
-        shares = other.shares
-        if self._tensor is not None and shares.shape != self.shares.shape:
-            try:
-                shares = shares.expand(self.shares.shape)
-            except RuntimeError as error:
-                raise ValueError(
-                    f"a value of shape {tuple(shares.shape)} does not fit into one of {tuple(self.shares.shape)}"
-                ) from error
-        self._tensor = shares
-        if self._owner is not None:
-            self._owner.copy_(self)
-        return self
 
     def to(self, *_: object, **__: object) -> Self:
         """Nothing: shares stay int64 words in main memory."""
@@ -170,19 +155,30 @@ class ReplicatedTensor(Functions, Choices, CrypTensor):  # type: ignore[misc] # 
         return ReplicatedTensor(-self.shares)
 
     def mul(self, other: Any) -> "ReplicatedTensor":  # noqa: ANN401 - as add
-        """Multiply elementwise. Rounds: that of `reduce`; none by public integers."""
-        return self.closed(self.shares * operand(other))
+        """Multiply elementwise. Rounds: that of `reduce`; none by public integers.
+
+        Range: |x y| < 2^30 by secrets and public real numbers, |x y| < 2^47 by integers, at 16 fraction bits: see `factors`.
+        """
+        factor = operand(other)
+        if not isinstance(factor, ReplicatedShares | int | str | None):
+            public = torch.as_tensor(factor, dtype=torch.float64)
+            if factors.needs_grouping(public):
+                return self.closed(factors.product(self.shares, public))
+        return self.closed(self.shares * factor)
 
     def square(self) -> "ReplicatedTensor":
         """Square elementwise. Rounds: that of `reduce`."""
         return self.closed(self.shares.square())
 
     def matmul(self, other: Any) -> "ReplicatedTensor":  # noqa: ANN401 - as add
-        """Multiply matrices. Rounds as `mul`, words by the size of the result."""
+        """Multiply matrices. Rounds as `mul`, words by the size of the result.
+
+        Range: as `mul` by secrets, for the sums; public matrices and kernels have one scale, of f bits unless all integers.
+        """
         return self.closed(self.shares @ operand(other))
 
     def __rmatmul__(self, other: Any) -> "ReplicatedTensor":  # noqa: ANN401 - as add
-        if not self._on_tape():
+        if not self.on_tape():
             return self.closed(operand(other) @ self.shares)
         if min(self.dim(), other.dim()) < 2:
             raise NotImplementedError(
@@ -196,15 +192,15 @@ class ReplicatedTensor(Functions, Choices, CrypTensor):  # type: ignore[misc] # 
     def div(self, other: Any) -> "ReplicatedTensor":  # noqa: ANN401 - as add
         """Divide by a public value, through its reciprocal to f significant bits, or by a secret, through `reciprocal`.
 
-        Rounds: that of one `reduce`; by a secret also those of `reciprocal`.
+        Rounds: that of one `reduce`, of two by more than 2^(f+1); by a secret also those of `reciprocal`. Range: |x| < 2^30
+        at 16 fraction bits: see `factors`.
+
+        Raises:
+            SecureError: COMPUTATION_OUT_OF_RANGE for public divisors that are 0 or that the ring does not hold.
         """
         if isinstance(other, ReplicatedTensor):
             return self.mul(other.reciprocal())
-        divisor = torch.as_tensor(other, dtype=torch.float64)
-        scale = self.shares.session.fraction_bits
-        largest = float(divisor.abs().max()) if divisor.numel() else 1.0
-        extra = min(scale, max(0, math.ceil(math.log2(largest)))) if largest > 0 else 0
-        return self.closed(self.shares * fixed(1.0 / divisor, scale + extra))
+        return self.closed(factors.quotient(self.shares, torch.as_tensor(other, dtype=torch.float64)))
 
     def conv1d(self, kernel: Any, **options: Any) -> "ReplicatedTensor":  # noqa: ANN401 - as torch.conv1d
         """As torch.conv1d. Rounds as `mul`, words by the size of the result."""
@@ -237,7 +233,7 @@ class ReplicatedTensor(Functions, Choices, CrypTensor):  # type: ignore[misc] # 
 
     def split(self, split_size: int | Sequence[int], dim: int = 0) -> tuple["ReplicatedTensor", ...]:
         """As torch.split. Local."""
-        if not self._on_tape():
+        if not self.on_tape():
             return tuple(self.wrap(part) for part in self.shares.split(split_size, dim))
         count = self.shares.size(dim)
         if isinstance(split_size, int):
@@ -249,21 +245,18 @@ class ReplicatedTensor(Functions, Choices, CrypTensor):  # type: ignore[misc] # 
 
     def unbind(self, dim: int = 0) -> tuple["ReplicatedTensor", ...]:
         """As torch.unbind. Local."""
-        if not self._on_tape():
+        if not self.on_tape():
             return tuple(self.wrap(part) for part in self.shares.unbind(dim))
         return tuple(self.narrow(dim, i, 1).squeeze(dim) for i in range(self.shares.size(dim)))
 
     def __getitem__(self, index: Any) -> "ReplicatedTensor":  # noqa: ANN401 - whatever torch takes between brackets
-        if self._on_tape():  # brackets do not ask CrypTen's autograd by themselves
+        if self.on_tape():  # brackets do not ask CrypTen's autograd by themselves
             result: ReplicatedTensor = self.__getattribute__("__getitem__")(index)
             return result
         return self.wrap(self.shares[index])
 
     def __iter__(self) -> Iterator["ReplicatedTensor"]:
         return iter(self.unbind(0))
-
-    def _on_tape(self) -> bool:
-        return bool(CrypTensor.AUTOGRAD_ENABLED and self.requires_grad)
 
     # Comparison: 0 and 1 at scale 0
 
@@ -333,9 +326,7 @@ class ReplicatedTensor(Functions, Choices, CrypTensor):  # type: ignore[misc] # 
             raise TypeError(
                 "`.data` takes a secret tensor or shares: share a public value first, or use `set`"
             )
-        self._tensor = value
-        if self._owner is not None:
-            self._owner.data = value
+        self.hold(value)
 
     @classmethod
     def __torch_function__(
@@ -348,6 +339,8 @@ class ReplicatedTensor(Functions, Choices, CrypTensor):  # type: ignore[misc] # 
         """What torch does with a secret: operators with a public tensor on the left, joins, and what takes its shape."""
         del types
         name = func.__name__
+        if name in _REFLECTED and (kwargs or len(args) != 2):
+            raise NotImplementedError(f"torch.{name} of secret tensors takes two operands and no options")
         if name in _REFLECTED and isinstance(args[0], torch.Tensor):
             return getattr(args[1], _REFLECTED[name])(args[0])
         if func in (torch.ones_like, torch.zeros_like):

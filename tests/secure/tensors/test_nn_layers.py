@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from mpc_party.secure.tensors import crypten_compat
 from mpc_party.secure.tensors.crypten_compat import no_grad
+from mpc_party.secure.tensors.tensor import ReplicatedTensor
 from tests.support.differentials import differences, in_torch, secret, wave, weights_like
 from tests.support.secure_parties import run_secure
 
@@ -325,3 +326,40 @@ def test_no_layer_and_no_loss_of_crypten_is_left_out():
         for n in sorted(names - abstract)
         if not n.startswith("_") and f".{n}(" not in tested and f'"{n}"' not in tested
     ] == []
+
+
+CROSS_ENTROPIES = {
+    "one class vector": (4,),
+    "batch of one": (1, 4),
+    "one class each": (3, 1),
+    "rows": (2, 3, 4),
+    "one of rows": (1, 3, 4),
+    "images": (2, 3, 2, 2),
+}
+
+
+@pytest.mark.parametrize("name", CROSS_ENTROPIES)
+def test_cross_entropies_of_any_shape_are_those_of_torch(name):
+    shape = CROSS_ENTROPIES[name]
+    target = (wave(*shape, phase=2.0) * 3).softmax(1 if len(shape) > 1 else 0)
+    target = (target * 2**16).round() / 2**16
+
+    def on_shares_(x):
+        return nn.CrossEntropyLoss()(x, ReplicatedTensor(target, src=None))
+
+    result, gradient = differences(
+        on_shares_, [wave(*shape, scale=3.0)], lambda x: functional.cross_entropy(x, target)
+    )
+    assert result < 5e-4
+    assert gradient < 5e-4
+
+
+def test_cross_entropies_of_logits_that_are_far_apart():
+    target = torch.tensor([[0.0, 1.0], [0.0, 1.0]])
+
+    def on_shares_(x):
+        return nn.CrossEntropyLoss()(x, ReplicatedTensor(target, src=None))
+
+    logits = torch.tensor([[0.0, 500.0], [500.0, 0.0]])
+    plain = lambda x: functional.cross_entropy(x, target.double())  # noqa: E731
+    assert max(differences(on_shares_, [logits], plain)) < 5e-4

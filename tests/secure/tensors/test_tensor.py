@@ -33,15 +33,15 @@ EXACT = {
     "add": (lambda x, y: x + y, 2**-15), "subtract": (lambda x, y: x - y, 2**-15),
     "public": (lambda x, y: 1.5 - (2 * x + y - 0.25), 2**-14), "multiply": (lambda x, y: x * y, 2**-13),
     "multiply by a float": (lambda x, y: x * 0.3, 2**-13), "matmul": (lambda x, y: x @ y.t(), 2**-12),
-    "public matmul": (lambda x, y: x.matmul(torch.full((6, 2), 0.2).double()), 2**-12),
-    "square": (lambda x, y: x.square(), 2**-13), "power": (lambda x, y: x.pow(3), 2**-9), "neg": (lambda x, y: -x, 2**-16),
+    "public matmul": (lambda x, y: x.matmul(torch.full((6, 2), 0.2).double()), 2**-13),
+    "square": (lambda x, y: x.square(), 2**-13), "power": (lambda x, y: x.pow(3), 2**-11), "neg": (lambda x, y: -x, 2**-16),
     "divide by a power of two": (lambda x, y: x / 8, 2**-16), "divide by 1000": (lambda x, y: x / 1000, 2**-15),
     "divide by a float": (lambda x, y: x / -0.7, 2**-13),
     "divide by a tensor": (lambda x, y: x / torch.linspace(0.5, 900, 6), 2**-13),
     "mean": (lambda x, y: x.mean(), 2**-14), "mean dim": (lambda x, y: x.mean(1), 2**-14),
-    "sum": (lambda x, y: x.sum(0, keepdim=True), 2**-12),
+    "sum": (lambda x, y: x.sum(0, keepdim=True), 2**-15),
     "relu": (lambda x, y: x.relu(), 2**-16), "abs": (lambda x, y: x.abs(), 2**-16),
-    "hardtanh": (lambda x, y: torch.nn.functional.hardtanh(x) if torch.is_tensor(x) else x.hardtanh(), 2**-15),
+    "hardtanh": (lambda x, y: torch.nn.functional.hardtanh(x) if torch.is_tensor(x) else x.hardtanh(), 2**-16),
     "views": (lambda x, y: x.transpose(0, 1)[1:, None].reshape(-1).view(5, 4)[:, :2], 2**-16),
     "in place": (lambda x, y: x.clone().add_(y).mul_(2), 2**-13),
 }  # fmt: skip
@@ -106,13 +106,13 @@ def test_ties_are_broken_at_random_and_once():
 @pytest.mark.parametrize(
     ("function", "tolerance"),
     [
-        (lambda x: x.exp(), 0.4), (lambda x: x.sigmoid(), 0.01), (lambda x: x.tanh(), 0.01),
-        (lambda x: x.softmax(-1), 0.01),
+        (lambda x: x.exp(), 0.017), (lambda x: x.sigmoid(), 2.5e-4), (lambda x: x.tanh(), 4e-4),
+        (lambda x: x.softmax(-1), 3e-4),
     ],
     ids=["exp", "sigmoid", "tanh", "softmax"],
 )  # fmt: skip
 def test_approximations_of_the_library(function, tolerance):
-    # As accurate as CrypTen's limit for exp with 8 squarings: 2 % of e^3 here.
+    # As their docstrings state; 8e-4 relatively for exp, and e^3 is the largest.
     assert float((compute(function, X) - function(X.double())).abs().max()) < tolerance
 
 
@@ -179,7 +179,7 @@ INPUTS = torch.linspace(-2, 2, 32 * 8).reshape(32, 8).sin()
 
 @pytest.mark.parametrize(
     ("activation", "plain", "tolerance"),
-    [(nn.ReLU, torch.relu, 2**-10), (Squares, torch.square, 2**-7)],
+    [(nn.ReLU, torch.relu, 2**-10), (Squares, torch.square, 2**-10)],
     ids=["relu", "squares"],
 )
 @pytest.mark.parametrize("training", [False, True])
