@@ -108,6 +108,7 @@ def test_without_its_tools_the_reason_is_given(monkeypatch):
         pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signal_name", ["SIGINT", "SIGTERM", "SIGKILL"])
 def test_nothing_is_left_when_a_run_is_stopped(signal_name):
     """With latency where this machine can add it, else without: parties, relay and namespaces end with the run."""

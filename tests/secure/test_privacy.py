@@ -134,7 +134,7 @@ def test_every_word_received_is_masked_by_words_that_the_receiver_cannot_know(na
         ("multiply", Purpose.MASK_WORDS),
         ("multiply and truncate", Purpose.PRODUCT_WORDS),
         ("multiply and truncate", Purpose.MASK_WORDS),
-        ("truncate", Purpose.MASK_WORDS),
+        ("truncate", Purpose.TRUNCATED_WORDS),
         ("relu", Purpose.PRODUCT_WORDS),
         ("relu", Purpose.MASK_WORDS),
         ("sign", Purpose.PRODUCT_BITS),
