@@ -12,9 +12,12 @@ CHAIN ?=
 ARGS ?=
 PYTEST_ARGS ?=
 
+# The environments of the systems that ours is measured beside.
+PEERS := .bench
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-python test-contracts test-all contracts artifacts lint lint-contracts slither halmos \
-	gas format bench clean
+	gas format bench bench-peers bench-parts clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -76,7 +79,20 @@ format: $(READY) ## Format the code
 	$(BIN)/ruff check --fix --select I
 	$(BIN)/ruff format
 
-bench: $(READY) ## Measure the parts side by side
+bench: $(READY) ## Run our engine, SPU and CrypTen side by side (ten minutes; less with ARGS=--quick); writes bench.json
+	$(BIN)/python -m tests.benchmarks.engine $(ARGS)
+
+bench-peers: $(PEERS)/spu/.ready $(PEERS)/crypten/.ready ## Install SPU and CrypTen for it, each in an environment of its own (2 GB)
+
+$(PEERS)/spu/.ready: PACKAGES := spu==0.9.5
+$(PEERS)/crypten/.ready: PACKAGES := torch==2.13.0 torchvision==0.28.0 sklearn==0.0 crypten==0.4.1
+$(PEERS)/%/.ready:
+	@$(PYTHON) -m venv $(@D)
+	@echo "Installing $(PACKAGES) into $(@D) ..."
+	@$(@D)/bin/python -m pip --disable-pip-version-check --quiet install $(PACKAGES)
+	@touch $@
+
+bench-parts: $(READY) ## Measure the other parts, one after the other
 	$(BIN)/python -m tests.benchmarks
 
 clean: ## Remove what was built, but not the virtual environment

@@ -44,7 +44,8 @@ def create(
     name: Annotated[str, typer.Option(help="The consortium's name.")],
     broker: Annotated[str, typer.Option(help="mqtt:// or mqtts:// URL that all of them reach.")],
     threshold: Annotated[
-        int, typer.Option(help="t: how many members may be corrupt; 2t < n. Only 1 for now.")
+        int,
+        typer.Option(help="t: how many members may be corrupt; 2t < n. 2t + 1 of them compute each round."),
     ] = 1,
     max_instruments: Annotated[int | None, typer.Option(help="Instruments in one round, at most.")] = None,
     report_validity: Annotated[

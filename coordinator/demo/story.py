@@ -43,7 +43,13 @@ def run(arguments: Sequence[str]) -> None:
 
 def demo(
     *,
-    members: Annotated[int, typer.Option(min=3, max=7, help="Members of the consortium.")] = 3,
+    members: Annotated[
+        int | None,
+        typer.Option(min=3, max=7, help="Members of the consortium.", show_default="2 * threshold + 1"),
+    ] = None,
+    threshold: Annotated[
+        int, typer.Option(min=1, max=3, help="t: how many of them may be corrupt; 2t + 1 compute each round.")
+    ] = 1,
     rounds: Annotated[int, typer.Option(min=1, max=1000, help="Rounds to run.")] = 3,
     chain: Annotated[
         Path | None, typer.Option(help="A recorded option chain (CSV or .csv.gz); else a simulated market.")
@@ -62,12 +68,18 @@ def demo(
         raise DemoError(
             f"{chain}: no such file", remedy="give a recorded chain, or none for a simulated market"
         )
+    count = 2 * threshold + 1 if members is None else members
+    if count <= 2 * threshold:
+        raise DemoError(
+            f"{count} members of whom {threshold} may be corrupt: fewer than half must be",
+            remedy=f"give --members {2 * threshold + 1} or more",
+        )
     market = f"simulated:{seed}" if chain is None else f"recorded:{chain.resolve()}"
     started = time.monotonic()
     folder = _new_folder(keep)
     try:
         with Stage(folder, secrets.token_urlsafe(16)) as stage:
-            _Story(stage, NAMES[:members], market).tell(rounds, json=json)
+            _Story(stage, NAMES[:count], threshold, market).tell(rounds, json=json)
     finally:
         if keep is None:
             shutil.rmtree(folder, ignore_errors=True)
@@ -76,9 +88,10 @@ def demo(
 
 
 class _Story:
-    def __init__(self, stage: Stage, names: Sequence[str], market: str) -> None:
+    def __init__(self, stage: Stage, names: Sequence[str], threshold: int, market: str) -> None:
         self._stage = stage
         self._names = names
+        self._threshold = threshold
         self._market = market
         self._file = stage.folder / "consortium.toml"
         self._coordinator = stage.folder / "coordinator"
@@ -117,7 +130,8 @@ class _Story:
             for argument in ("--member", self._home(name) / f"{name}.member.toml")
         ]
         created = self._stage.command(
-            "coordinator", "create", "--name", "demo-desks", "--broker", self._broker_url, *cards,
+            "coordinator", "create", "--name", "demo-desks", "--broker", self._broker_url,
+            "--threshold", self._threshold, *cards,
             "--out", self._file, "--home", self._coordinator,
         )  # fmt: skip
         # A recorded market has a clock of its own, which the chain follows from its first block.

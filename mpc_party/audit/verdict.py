@@ -70,7 +70,7 @@ def judge(params: bytes, evidence: Evidence) -> Verdict:
     return compare(
         unpack_params(params),
         replayed_columns(public, table),
-        allowed_units(public, evidence.kind, evidence.weights),
+        allowed_units(public, evidence.kind, evidence.weights, len(evidence.market)),
     )
 
 
@@ -83,11 +83,11 @@ def replayed_columns(public: PublicInputs, table: Floats) -> dict[str, Words]:
 
 
 def allowed_units(
-    public: PublicInputs, kind: str = MINIMUM_VARIANCE, weights: Floats | None = None
+    public: PublicInputs, kind: str = MINIMUM_VARIANCE, weights: Floats | None = None, parties: int = 3
 ) -> dict[str, Words]:
     """By how many report units an honest report may differ from its replay, by field, int64 (n,) each.
 
-    Kind and weights as `replay.allowance` takes them.
+    Kind, weights and parties as `replay.allowance` takes them.
     """
     percent = public.program.initial_margin_percent
     root_time = np.sqrt(public.time)
@@ -104,7 +104,7 @@ def allowed_units(
     }
     # The replay's own rounding to the ring is half a unit in the last place; rounding to report units moves each side by
     # half a unit at most, so that two integers lie one further apart than the numbers they stand for.
-    table = allowance(public, kind, weights) + 0.5 * 2.0**-public.program.fraction_bits
+    table = allowance(public, kind, weights, parties) + 0.5 * 2.0**-public.program.fraction_bits
     allowed = {
         field: np.floor(table[_SOURCE[field]] * scale).astype(np.int64) + 1 for field, scale in scales.items()
     }

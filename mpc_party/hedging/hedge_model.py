@@ -8,8 +8,8 @@ from typing import Any
 from mpc_party.hedging.model import MINIMUM_VARIANCE, POLICY, policy_parts
 from mpc_party.protocol.errors import ConsortiumError, Reason
 from mpc_party.secure import ReplicatedShares
-from mpc_party.secure.crypten_compat import nn, no_grad
-from mpc_party.secure.tensor import ReplicatedTensor
+from mpc_party.secure.tensors.crypten_compat import nn, no_grad
+from mpc_party.secure.tensors.tensor import ReplicatedTensor
 
 
 class MinimumVarianceQuadratic(nn.Module):  # type: ignore[misc] # CrypTen has no types
@@ -26,7 +26,7 @@ class MinimumVarianceQuadratic(nn.Module):  # type: ignore[misc] # CrypTen has n
         self.encrypted = True  # the weights come as shares; `encrypt()` would share them anew from the clear
 
     def forward(self, delta: ReplicatedTensor, density: ReplicatedTensor) -> ReplicatedTensor:
-        """The adjustment per instrument, shape (n,). Collective: 6 rounds, 9 words per instrument in all."""
+        """The adjustment per instrument, shape (n,). Collective: 3 rounds, 9 words per instrument in all."""
         slope = self.c * delta + self.b
         result: ReplicatedTensor = (slope * delta + self.a) * density
         return result
@@ -47,7 +47,7 @@ class QuadraticPolicy(nn.Module):  # type: ignore[misc] # CrypTen has no types
         self.encrypted = True
 
     def forward(self, features: ReplicatedTensor, density: ReplicatedTensor) -> ReplicatedTensor:
-        """The adjustment per instrument, (n,), from features (n, 6). Collective: 12 rounds, 198 words per instrument."""
+        """The adjustment per instrument, (n,), from features (n, 6). Collective: 6 rounds, 198 words per instrument."""
         hidden = (features.matmul(self.first.t()) + self.first_bias).square()
         hidden = (hidden.matmul(self.second.t()) + self.second_bias).square()
         result: ReplicatedTensor = (hidden.matmul(self.last) + self.last_bias) * density

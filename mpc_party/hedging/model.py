@@ -6,7 +6,7 @@ Source: Hull, White, "Optimal delta hedging for options", Journal of Banking and
 
 `quadratic-policy-6-16-16`: hedge delta = delta + density * g, where g is a network of two layers of 16 squares over six
 features (`FEATURES`): h1 = (W1 f + b1)^2, h2 = (W2 h1 + b2)^2, g = w3 . h2 + b3. Weights in that order, matrices by
-rows. Squares cost two rounds under sharing, a ReLU ten. A desk's previous hedge is no feature: it is that desk's
+rows. Squares cost one round under sharing, a ReLU four. A desk's previous hedge is no feature: it is that desk's
 secret, and the report is one for all.
 Source: Buehler, Gonon, Teichmann, Wood, "Deep hedging", Quantitative Finance 19, 2019, section 4 (the policy as a network).
 

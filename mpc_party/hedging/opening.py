@@ -6,7 +6,7 @@ To its owner only        the net delta, gamma and vega of its own positions, and
 
 Nothing else is opened: these are the only calls in this package that open shares, and a test fails when another one
 appears. The counts come first, and where one is not zero, nothing follows: an input out of range breaks the promise that the
-median's comparisons stand on, so that the table could hold a sum or a difference of the two other parties' inputs.
+median's comparisons stand on, so that the table could hold a sum or a difference of other parties' inputs.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from mpc_party.secure.steps import Steps, collective, merged
 
 @collective
 def open_violations(inputs: Sequence[ReplicatedShares]) -> Steps[tuple[int, ...]]:
-    """Open, per position, how many of its inputs are out of range. Collective; 11 rounds, beside whatever else runs.
+    """Open, per position, how many of its inputs are out of range. Collective; 5 rounds, beside whatever else runs.
 
     Args:
         inputs: the parties' market words: see `aggregate.out_of_range`.

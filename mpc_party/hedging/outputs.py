@@ -67,7 +67,7 @@ class Opened:
 def check_range(public: PublicInputs, opened: Opened) -> None:
     """Compare what was opened with Black-76 at the opened vol: a wild truncation does not pass.
 
-    A truncation under sharing is wildly wrong (by 2^48 and more) with probability about |z| / 2^63, so such an
+    A truncation under sharing is wildly wrong (by 2^48 and more) with probability |z| / 2^64 where three compute, so such an
     error lands far outside every bound here.
 
     Raises:

@@ -7,19 +7,18 @@ Opened     what `opening` lists, in one place
 Steps, with rounds on the mesh for three parties (MV: minimum-variance quadratic, policy: the network):
 
     1. share the private inputs                                             1
-    2. aggregate market inputs: the median (`aggregate.median_input`)       9
-    3. log-vol deviation u per instrument: a public linear map              1
-    4. Chebyshev polynomials T_2 .. T_d of u, by doubling                   2 ceil(log2 d) = 8
-    5. vol ratio, greeks, time value, losses per scenario: linear           1
-    6. hedge delta: delta + density * model(features), secret weights       6 (MV), 12 (policy)
-    7. worst scenario per instrument and per portfolio, net exposures,      14
+    2. aggregate market inputs: the median (`aggregate.median_input`)       3
+    3. log-vol deviation u per instrument: a public linear map              0
+    4. Chebyshev polynomials T_2 .. T_d of u, by doubling                   ceil(log2 d) = 4
+    5. vol ratio, greeks, time value, losses per scenario: linear           0
+    6. hedge delta: delta + density * model(features), secret weights       3 (MV), 6 (policy)
+    7. worst scenario per instrument and per portfolio, net exposures,      6
        and, beside them, who put in what is out of range, which is opened
     8. open the rest, if nobody did                                         1
 
-    41 rounds with the quadratic, 47 with the network.
+    18 rounds with the quadratic, 21 with the network. Linear steps take what position 0 deals ahead (`secure.three`).
+    With five and seven parties it is 24 and 27 rounds, and before the inputs 22 and 24 more (`secure.preparing`).
 """
-
-from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -28,6 +27,7 @@ from numpy.typing import NDArray
 from mpc_party.hedging.aggregate import median_input
 from mpc_party.hedging.chebyshev import Output
 from mpc_party.hedging.hedge_model import hedge_adjustment
+from mpc_party.hedging.model import COUNTS
 from mpc_party.hedging.opening import open_round, open_violations
 from mpc_party.hedging.outputs import Opened
 from mpc_party.hedging.public import FIRST_SCENARIO, Derived, PublicInputs
@@ -36,8 +36,10 @@ from mpc_party.secure import (
     PrivateInput,
     ReplicatedShares,
     SecureSession,
+    chebyshev_series,
     constant,
     largest,
+    prepare_for,
     reduce,
     share_many,
     together,
@@ -45,13 +47,11 @@ from mpc_party.secure import (
 from mpc_party.secure.encoding import FixedPoint
 from mpc_party.secure.steps import Steps, collective
 
-PARTIES = 3
-
 
 def compute(
     session: SecureSession, public: PublicInputs, snapshot: Snapshot, kind: str, model: ReplicatedShares
 ) -> Opened:
-    """Run the program. Collective: all three committee members call it with equal `public` and `kind`.
+    """Run the program. Collective: all committee members call it with equal `public` and `kind`.
 
     Args:
         session: the committee's secure session, set up and current.
@@ -65,12 +65,36 @@ def compute(
 
     Reveals: what `opening` lists.
     """
+    prepare_for(
+        session,
+        lambda rehearsal: _run(rehearsal, public, _blank(public), kind, _no_model(rehearsal, kind)),
+        ("hedging", kind, len(public.grid.expiry), public.coefficients.shape, public.surface_map.shape),
+    )
+    return _run(session, public, snapshot, kind, model)
+
+
+def _blank(public: PublicInputs) -> Snapshot:
+    """A snapshot of zeros, of the same shapes as every party's."""
+    expiries = len(public.grid.expiry)
+    return Snapshot(
+        np.zeros((expiries, COLUMNS)), np.zeros(COLUMNS), np.zeros(public.count), public.program.fraction_bits
+    )
+
+
+def _no_model(session: SecureSession, kind: str) -> ReplicatedShares:
+    words = torch.zeros((len(session.held), COUNTS[kind]), dtype=torch.int64)
+    return ReplicatedShares(session, words, session.fraction_bits)
+
+
+def _run(
+    session: SecureSession, public: PublicInputs, snapshot: Snapshot, kind: str, model: ReplicatedShares
+) -> Opened:
     with session:
         markets, positions = _share(session, public, snapshot)
         market = median_input(markets)
         surface, flow = market[: len(public.grid.expiry)], market[len(public.grid.expiry)]
         deviation = log_vol_deviation(public, surface)
-        columns = outputs(public, chebyshev_basis(deviation, public.program.degree))
+        columns = outputs(public, deviation)
         delta = columns[Output.DELTA]
         hedge_delta = delta + hedge_adjustment(kind, model, _features(public, columns, flow))
         owned = ReplicatedShares.stack([hedge_delta, columns[Derived.GAMMA], columns[Derived.VEGA]], dim=0)
@@ -98,16 +122,16 @@ def compute(
 def _share(
     session: SecureSession, public: PublicInputs, snapshot: Snapshot
 ) -> tuple[list[ReplicatedShares], ReplicatedShares]:
-    """The parties' market inputs, (E + 1, 3) each, and their positions, (3, n). One round."""
+    """The parties' market inputs, (E + 1, 3) each, and their positions, (parties, n). One round."""
     scale = 2.0**-session.fraction_bits
     own = ((len(public.grid.expiry) + 1, COLUMNS), snapshot.market), ((public.count,), snapshot.positions)
     inputs = [
         PrivateInput(owner, shape, torch.from_numpy(words * scale) if owner == session.position else None)
         for shape, words in own
-        for owner in range(PARTIES)
+        for owner in range(session.parties)
     ]
     shared = share_many(inputs)
-    return shared[:PARTIES], ReplicatedShares.stack(shared[PARTIES:], dim=0)
+    return shared[: session.parties], ReplicatedShares.stack(shared[session.parties :], dim=0)
 
 
 def _features(
@@ -135,34 +159,15 @@ def log_vol_deviation(public: PublicInputs, surface: ReplicatedShares) -> Replic
     return reduce((rows * _public(public.surface_map, public)).sum(dim=1))
 
 
-def chebyshev_basis(u: ReplicatedShares, degree: int) -> list[ReplicatedShares]:
-    """T_1(u) .. T_degree(u), each of shape (n,): T_{a+b} = 2 T_a T_b - T_{a-b}, doubling the degree each two rounds.
-
-    T_0 = 1 is public and left out.
-    """
-    known = [u]
-    while len(known) < degree:
-        top = len(known)
-        wanted = range(top + 1, min(2 * top, degree) + 1)
-        # Split k into halves that differ by at most one, so that T_{a-b} is 1 or u.
-        pairs = [((k + 1) // 2, k // 2) for k in wanted]
-        left = ReplicatedShares.stack([known[a - 1] for a, _ in pairs], dim=0)
-        right = ReplicatedShares.stack([known[b - 1] for _, b in pairs], dim=0)
-        doubled = reduce(left * right * 2)
-        known += [doubled[i] - (u if a != b else 1.0) for i, (a, b) in enumerate(pairs)]
-    return known
-
-
-def outputs(public: PublicInputs, basis: Sequence[ReplicatedShares]) -> ReplicatedShares:
-    """The rows of `PublicInputs.coefficients`, (8 + S, n): public coefficients on T_0 .. T_d, one truncation."""
+def outputs(public: PublicInputs, u: ReplicatedShares) -> ReplicatedShares:
+    """The rows of `PublicInputs.coefficients`, (8 + S, n): polynomials in the log-vol deviation u, (n,)."""
     higher, lowest = public.coefficients[:, 1:], public.coefficients[:, 0]
-    polynomials = ReplicatedShares.stack(list(basis), dim=0)
-    return reduce((polynomials.unsqueeze(0) * _public(higher, public)).sum(dim=1) + _public(lowest, public))
+    return chebyshev_series(u, _public(higher, public), _public(lowest, public))
 
 
 @collective
 def worst_loss(losses: ReplicatedShares) -> Steps[ReplicatedShares]:
-    """The worst scenario per instrument: (S, n) to (n,), exact. Collective; 12 rounds for 8 scenarios.
+    """The worst scenario per instrument: (S, n) to (n,), exact. Collective; 5 rounds for 8 scenarios, 6 with more than three parties.
 
     A loss lies within 2 of the forward (a move is at most 1), so that differences lie within 4.
     """
@@ -173,10 +178,10 @@ def worst_loss(losses: ReplicatedShares) -> Steps[ReplicatedShares]:
 def net_exposures(
     positions: ReplicatedShares, owned: ReplicatedShares, losses: ReplicatedShares
 ) -> Steps[list[ReplicatedShares]]:
-    """What each party's positions add up to. Collective; 2 rounds more than `worst_loss`, a word per sum.
+    """What each party's positions add up to. Collective; a round more than `worst_loss`, a word per sum.
 
     Args:
-        positions: (3, n), a row per party, within 1.
+        positions: (parties, n), a row per party, within 1.
         owned: (3, n): hedge delta, gamma, vega.
         losses: (S, n) of one short option per scenario; what a long one gains.
 
@@ -188,11 +193,11 @@ def net_exposures(
     # n positions within 1, losses within 2: differences within 4 n.
     bits = losses.fraction_bits + 4 + (positions.shape[1] - 1).bit_length()
     worst = yield from largest.steps(sums[:, 3:].t(), bits=bits)
-    return [ReplicatedShares.cat([sums[p, :3], worst[p : p + 1]], dim=0) for p in range(PARTIES)]
+    return [ReplicatedShares.cat([sums[p, :3], worst[p : p + 1]], dim=0) for p in range(len(positions))]
 
 
 def _public(words: NDArray[np.int64], public: PublicInputs) -> FixedPoint:
     return FixedPoint(torch.from_numpy(np.ascontiguousarray(words)), public.program.fraction_bits)
 
 
-__all__ = ["chebyshev_basis", "compute", "log_vol_deviation", "net_exposures", "outputs", "worst_loss"]
+__all__ = ["compute", "log_vol_deviation", "net_exposures", "outputs", "worst_loss"]

@@ -72,33 +72,38 @@ def _polynomials(coefficients: Floats, u: Floats) -> Floats:
 # In units in the last place, by `Column`. Measured on four real chains of 628 to 884 options: at most 4.4, 1.2, 1.2, 1.4, 1.0,
 # 2.0 and 1.0. At the ends of the band, where the polynomials' own rounding grows: 9.7, 4.8, 11, 7.8, 1.5, 7.6 and 2.6.
 _ALLOWED = (32.0, 12.0, 24.0, 20.0, 8.0, 24.0, 8.0)
+# Of committees of five and seven, whose truncations have deviations of 0.58 and 0.65 units instead of 0.41, on six chains: at most
+# 4.2, 1.9, 1.9, 2.1, 1.8, 2.8, 1.9 and 7.5, 2.1, 2.3, 2.7, 2.0, 3.0, 2.0; at the ends of the band, 1.7 to 2.1 times as much as three.
+_WIDER = {3: 1.0, 5: 1.6, 7: 2.0}
 
 
-# Standard deviations of what reaches the network's first layer, by `model.FEATURES`, and of one truncation: measured, and
-# 1/sqrt(6) rounded up. Eight of the result's are allowed; of honest networks at most 2.5 were seen.
+# Standard deviations of what reaches the network's first layer, by `model.FEATURES`, and of one truncation, with three parties:
+# measured, and 1/sqrt(6) rounded up. Eight of the result's are allowed; of honest networks at most 2.5 were seen.
 _FEATURE_ERRORS = (2.0, 2.0, 0.3, 1.0, 0.3, 0.3)
 _TRUNCATION = 0.5
 _DEVIATIONS = 8.0
 
 
-def allowance(public: PublicInputs, kind: str = MINIMUM_VARIANCE, weights: Floats | None = None) -> Floats:
+def allowance(
+    public: PublicInputs, kind: str = MINIMUM_VARIANCE, weights: Floats | None = None, parties: int = 3
+) -> Floats:
     """How far each column (7,) of an honest opened table may lie from `replay`: truncations of the fixed point only.
 
     A network can make more of a rounding error than the quadratic does; how much is worked out from its weights, which are
-    needed for that kind only.
+    needed for that kind only. Committees of five and seven round more coarsely than those of three.
     """
-    allowed = np.array(_ALLOWED)
+    allowed = _WIDER[parties] * np.array(_ALLOWED)
     if kind == POLICY:
         if weights is None:
             raise ValueError("the allowance of a network depends on its weights")
         allowed[Column.HEDGE_DELTA] = max(
-            allowed[Column.HEDGE_DELTA], _DEVIATIONS * _network_rounding(weights)
+            allowed[Column.HEDGE_DELTA], _WIDER[parties] * _DEVIATIONS * _network_rounding(weights)
         )
     return allowed * 2.0**-public.program.fraction_bits
 
 
 def _network_rounding(weights: Floats) -> float:
-    """Standard deviation of the network's adjustment, in units in the last place, if roundings are independent."""
+    """Standard deviation of the network's adjustment, in units in the last place, if roundings are independent, with three parties."""
     parts, (first, second, last) = policy_weights(weights), policy_reaches(weights)
     variance = np.square(np.array(_FEATURE_ERRORS))
     for matrix, reach in ((parts.first, first), (parts.second, second)):

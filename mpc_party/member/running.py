@@ -84,7 +84,9 @@ def run_until_interrupted(folder: PartyHome, passphrase: Passphrase, options: Op
         )
         # Torch takes a second or two to import, which nobody waits for who is told that something is wrong.
         from mpc_party.daemon import round_job  # noqa: PLC0415
+        from mpc_party.secure.memory import keep_freed_memory  # noqa: PLC0415
 
+        keep_freed_memory()
         keys = {index: bytes.fromhex(m.signing_key) for index, m in enumerate(consortium.members)}
         party = round_job.PartyContext(
             consortium=consortium,

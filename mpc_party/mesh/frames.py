@@ -9,12 +9,13 @@
 The sequence number of a HELLO or SESSION frame is 0 and starts the count anew; every other frame carries one more
 than the frame before it. TLS already refuses replayed or reordered records; the count catches a peer whose
 program has lost its place, and a frame that was recorded inside one session and injected by its own sender in
-another. The length is bounded before anything is kept, and nothing is allocated ahead of the bytes that arrive.
+another. The length is bounded before anything is kept. Nothing is allocated ahead of the bytes that arrive, except for a
+frame of words or bits of up to 16 MiB, one per link: what follows of it can then be decrypted to where it stays.
 """
 
 import struct
 from collections import deque
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from mpc_party.mesh.exchange import FrameKind
 
@@ -26,6 +27,9 @@ MAX_SEQUENCE = 2**32 - 1
 # The mesh's own frames have fixed schemas and are small, whatever the limit for the computation's.
 CONTROL_LIMIT = 1024
 _CONTROL = frozenset({FrameKind.HELLO, FrameKind.SESSION, FrameKind.REFUSAL})
+# Frames of this many bytes are written where they stay; smaller ones are cheaper to cut out of what has arrived.
+_LARGE = range(32 * 1024, 16 * 1024 * 1024 + 1)
+_RAW = frozenset({FrameKind.WORDS, FrameKind.BITS})  # what is large, and only read as a buffer
 _RESTARTS = frozenset({FrameKind.HELLO, FrameKind.SESSION})
 _KINDS = {int(kind): kind for kind in FrameKind}
 
@@ -80,11 +84,29 @@ class FrameDecoder:
         self._held = 0  # bytes in _pieces
         self._wanted = HEADER_SIZE  # bytes until the next decision: a header, or a whole frame
         self._error: FrameError | None = None
+        self._large: Frame | None = None  # in progress, its payload not all written yet
+        self._room = memoryview(b"")  # the part of it to come
 
     @property
     def queued(self) -> int:
         """Bytes held: complete frames that nobody has taken, and the frame in progress."""
-        return self._held + sum(HEADER_SIZE + len(frame.payload) for frame in self.ready)
+        arriving = len(self._large.payload) - len(self._room) if self._large else 0
+        return self._held + arriving + sum(HEADER_SIZE + len(frame.payload) for frame in self.ready)
+
+    @property
+    def room(self) -> memoryview:
+        """Where the next bytes of the stream belong, if a large frame is arriving; else empty.
+
+        Who can write them there itself calls `wrote` then, instead of `feed`.
+        """
+        return self._room
+
+    def wrote(self, count: int) -> None:
+        """Take note that the first `count` bytes of `room` have been written."""
+        self._room = self._room[count:]
+        if not self._room and self._large is not None:
+            self.ready.append(self._large)
+            self._large = None
 
     def feed(self, data: bytes) -> None:
         """Take in the next bytes of the stream.
@@ -95,6 +117,13 @@ class FrameDecoder:
         """
         if self._error is not None:
             raise self._error
+        if self._room:
+            count = min(len(self._room), len(data))
+            self._room[:count] = data[:count]
+            self.wrote(count)
+            data = data[count:]
+            if not data:
+                return
         self._pieces.append(data)
         self._held += len(data)
         if self._held < self._wanted:
@@ -130,6 +159,16 @@ class FrameDecoder:
             if sequence != expected:
                 raise FrameError(f"{kind.name} frame with sequence number {sequence} instead of {expected}")
             end = offset + HEADER_SIZE + length
+            if end > size and length in _LARGE and kind in _RAW:
+                self._next = sequence + 1
+                payload = bytearray(length)
+                here = size - offset - HEADER_SIZE
+                payload[:here] = buffer[offset + HEADER_SIZE :]
+                # Whoever takes such a frame only reads it as a buffer, which bytes and bytearray both are.
+                self._large = Frame(kind, sequence, cast("bytes", payload))
+                self._room = memoryview(payload)[here:]
+                self._wanted = HEADER_SIZE
+                return size
             if end > size:
                 self._wanted = HEADER_SIZE + length
                 return offset

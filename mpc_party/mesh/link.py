@@ -8,7 +8,7 @@ deadline. A link belongs to one thread at a time; only `interrupt` may be called
 import socket
 import ssl
 import threading
-from typing import Final
+from typing import Final, cast
 
 from mpc_party.mesh.errors import MeshError
 from mpc_party.mesh.exchange import FrameKind
@@ -138,9 +138,16 @@ class Link:
             self._plain = view[_FIRST:]
         try:
             self._tls.write(header + first)
+            if self._plain:  # in the same system call: the peer is not woken for the first record alone
+                self._encrypt()
         except ssl.SSLError as error:
             raise self._broken(error) from error
         return self.continue_send()
+
+    def _encrypt(self) -> None:
+        # A memory buffer takes all it is given, so TLS never asks to wait here.
+        taken = self._tls.write(self._plain[:_ENCRYPT_AHEAD])
+        self._plain = self._plain[taken:]
 
     def continue_send(self) -> bool:
         """Encrypt and send until the kernel takes no more; return whether nothing is left."""
@@ -158,11 +165,9 @@ class Link:
                 self._cipher = self._cipher[sent:]
             if self._plain:
                 try:
-                    # A memory buffer takes all it is given, so TLS never asks to wait here.
-                    taken = self._tls.write(self._plain[:_ENCRYPT_AHEAD])
+                    self._encrypt()
                 except ssl.SSLError as error:
                     raise self._broken(error) from error
-                self._plain = self._plain[taken:]
             elif not self._outgoing.pending:
                 return True
 
@@ -213,12 +218,28 @@ class Link:
         self._incoming.write(self._view[:count])
         return True
 
+    def _decrypt_some(self) -> int:
+        """Decrypt one record's worth; return how many bytes that were."""
+        room = self._decoder.room
+        if room:
+            count = cast("int", self._tls.read(len(room), room))  # into a buffer: how many
+            self._decoder.wrote(count)
+            return count
+        data = self._tls.read(_RECORD)
+        self._decoder.feed(data)
+        return len(data)
+
     def _decrypt(self, *, everything: bool = False) -> bool:
         """Decrypt what TLS has, up to the first whole frame or to its end; return whether there is a frame."""
         decoder = self._decoder
         try:
             while everything or not decoder.ready:
-                decoder.feed(self._tls.read(_RECORD))
+                if self._decrypt_some():
+                    continue
+                # TLS is over (close_notify), whatever becomes of the socket: what came before it is still good
+                if decoder.ready:
+                    break
+                raise self.error("has closed its link", Reason.PEER_CLOSED)
         except ssl.SSLWantReadError:
             pass  # the rest of the record is still under way: the caller waits for it
         except FrameError as error:
@@ -304,8 +325,8 @@ class Link:
     def _explains(self) -> bool:
         """Decrypt all that is left and raise the last frame if it is a refusal."""
         try:
-            while True:
-                self._decoder.feed(self._tls.read(_RECORD))
+            while self._decrypt_some():
+                pass
         except ssl.SSLWantReadError:
             pass
         except (FrameError, ssl.SSLError):

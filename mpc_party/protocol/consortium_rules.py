@@ -61,8 +61,6 @@ def _check_threshold(consortium: Consortium) -> None:
         raise ConfigError(f"members: {n} of them, must be {MIN_MEMBERS} to {MAX_MEMBERS}")
     if t < 1 or 2 * t >= n:
         raise ConfigError(f"threshold: must be at least 1 and less than half of the {n} members, not {t}")
-    if t != 1:
-        raise ConfigError(f"threshold: this version supports 1 only, not {t}")
 
 
 def check_member(member: Member, field: str) -> None:

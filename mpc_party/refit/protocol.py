@@ -4,8 +4,8 @@
     agree on parameters    all            2
     seeds                  committee      1
     inputs                 all            1 (3 with members outside of the committee)
-    check of the inputs    committee      12, opens a count per desk
-    solve                  committee      42 + 2 squarings, opens a verdict
+    check of the inputs    committee      6, opens a count per desk
+    solve                  committee      19 + squarings, opens a verdict
     shares at rest         all            3
     attestations           all            1, by the caller, after its share is on its disk
 

@@ -15,8 +15,8 @@ MIT, 1964), and w from iterative refinement, w += X (R'(q - R w) - n (ridge / 3)
 Algebraic Processes", 1963, ch. 3). X need only be roughly right, and the last residual is checked against the inputs
 themselves, so that a truncation gone wild anywhere is found out.
 
-Rounds after the seeds: 1 for the inputs, 12 for their check, 42 + 2 `squarings` for the rest; 71 in all at a ridge of 1/32
-with three desks, 14 kB sent by a party at most. The weights differ from the pooled solution in float64 by at most 1e-4 each
+Rounds after the seeds: 1 for the inputs, 6 for their check, 19 + `squarings` for the rest; 34 in all at a ridge of 1/32
+with three desks, 16 kB sent by a party at most. The weights differ from the pooled solution in float64 by at most 1e-4 each
 at a ridge of 1/32 and more (8e-5 was the greatest of 500 random systems, well and badly conditioned; a unit of 16 bits is
 1.5e-5). Words that are truncated were below 2^42.5 for all inputs in range that were tried, so that one of the 240 at
 most goes wild once in 2^13 refits. That is found out, and all run it again.
@@ -90,7 +90,7 @@ class Scheme:
 
 
 def require_inputs_in_range(inputs: Sequence[ReplicatedShares], names: Sequence[str]) -> None:
-    """Open how many bounds each input breaks, and refuse to go on if one does. Collective; 12 rounds.
+    """Open how many bounds each input breaks, and refuse to go on if one does. Collective; 6 rounds.
 
     The bounds: each entry of R within +-1, of q within +-1/2; |R|^2 = 1 and |q|^2 <= 1/4, up to rounding.
 
@@ -164,7 +164,7 @@ def solve(inputs: Sequence[ReplicatedShares], ridge: float, weight_bits: int) ->
 
 
 def _inverse(root: ReplicatedShares, scheme: Scheme) -> ReplicatedShares:
-    """X, (3, 3) at about 16 bits, with |I - M X| <= 1/128 but for rounding. 2 (squarings + 2) rounds."""
+    """X, (3, 3) at about 16 bits, with |I - M X| <= 1/128 but for rounding. squarings + 2 rounds."""
     session, identity = root.session, torch.eye(SIZE, dtype=torch.int64)
     # c is a power of two, so that multiplying by it is reading the point elsewhere.
     squares = root.t() @ root
@@ -186,7 +186,7 @@ def _inverse(root: ReplicatedShares, scheme: Scheme) -> ReplicatedShares:
 def _residual(
     root: ReplicatedShares, explained: ReplicatedShares, weights: ReplicatedShares, scheme: Scheme
 ) -> ReplicatedShares:
-    """R'(q - R w) - shift w, (3, 1) at 26 bits. 4 rounds. The differences are truncated, which are small."""
+    """R'(q - R w) - shift w, (3, 1) at 26 bits. 2 rounds. The differences are truncated, which are small."""
     rest = reduce(explained - root @ weights, _RESIDUAL_BITS)
     return reduce(root.t() @ rest - weights * scheme.shift, _RESIDUAL_BITS)
 

@@ -17,14 +17,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from mpc_party.mesh import Exchange, FrameKind
 from mpc_party.protocol.errors import Reason
 from mpc_party.protocol.model_share import ModelHeader, component_leaf, model_commitment, seal_share
 from mpc_party.protocol.secret import Secret
-from mpc_party.secure import ReplicatedShares, SecureError, reduce
+from mpc_party.secure import ReplicatedShares, SecureError
 from mpc_party.secure.randomness import Purpose
+from mpc_party.secure.steps import run
+from mpc_party.secure.three import rerandomize
 
 Words = NDArray[np.int64]
 COMMITTEE = 3
@@ -84,7 +87,7 @@ def to_rest(
         )
     own_parts: dict[int, dict[int, bytes]] = {}
     if weights is not None:
-        own_parts = _split(reduce(weights.additive(), header.fraction_bits), header)
+        own_parts = _split(_rerandomized(weights), header)
     parts = own_parts | _received(links, header, committee, own_parts, names)
     held: dict[tuple[int, ...], tuple[bytes, bytes]] = {}
     for lacking in everybody:
@@ -95,16 +98,21 @@ def to_rest(
     return SharesAtRest(header, links.own, leaves, held)
 
 
+def _rerandomized(weights: ReplicatedShares) -> ReplicatedShares:
+    words = run(rerandomize(weights.session, weights.words.numpy()))
+    return ReplicatedShares(weights.session, torch.from_numpy(words), weights.fraction_bits)
+
+
 def _split(weights: ReplicatedShares, header: ModelHeader) -> dict[int, dict[int, bytes]]:
     """Per component that this party holds, per member: the part that this member must not have, words then salt.
 
-    `weights` come freshly reshared: their components are uniform, whatever the last operation on them was.
+    `weights` come rerandomized: their components are uniform, whatever the last operation on them was.
     """
     session, count = weights.session, header.count
     result = {}
     for slot in range(2):
-        drawn = session.seeds.words(slot, Purpose.RANDOM_WORDS, (header.members - 1, count))
-        salts = session.seeds.words(slot, Purpose.RANDOM_WORDS, (header.members, _SALT_WORDS))
+        drawn = session.words(session.held[slot], Purpose.RANDOM_WORDS, (header.members - 1, count))
+        salts = session.words(session.held[slot], Purpose.RANDOM_WORDS, (header.members, _SALT_WORDS))
         last = weights.words[slot].reshape(1, count).numpy() - drawn.sum(axis=0, keepdims=True)  # wraps
         words = np.concatenate([drawn, last]).astype("<i8")
         result[(session.position + slot) % COMMITTEE] = {

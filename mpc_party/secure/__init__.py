@@ -1,9 +1,9 @@
-"""Arithmetic on secret-shared tensors between three parties, of which at most one pries: replicated shares in Z_2^64.
+"""Arithmetic on secret-shared tensors between 2t + 1 parties, of which at most t pry: replicated shares in Z_2^64.
 
 Operators on shares are local; named functions communicate, and all parties call them in the same order with the
 same shapes. `session` says who computes and holds the shared seeds; `sharing` brings values in and out;
 `arithmetic` closes products; `comparison` decides signs; `together` lets independent operations share rounds.
-`ReplicatedTensor`, which runs CrypTen's library and `crypten.nn` on this, is in `mpc_party.secure.tensor`: import it
+`ReplicatedTensor`, which runs CrypTen's library and `crypten.nn` on this, is in `mpc_party.secure.tensors.tensor`: import it
 from there, because importing it imports CrypTen.
 
 Secure against parties that follow the protocol but pry. A party that deviates can spoil the result unseen.
@@ -14,6 +14,7 @@ from mpc_party.secure.arithmetic import (
     matmul,
     multiply,
     multiply_many,
+    open_product,
     reduce,
     reduce_many,
     square,
@@ -35,8 +36,11 @@ from mpc_party.secure.comparison import (
     sign,
     where,
 )
-from mpc_party.secure.errors import SecureError
-from mpc_party.secure.extremes import largest, median_of_three
+from mpc_party.secure.errors import OutOfRangeError, SecureError
+from mpc_party.secure.extremes import largest, median, median_of_three
+from mpc_party.secure.functions.polynomials import chebyshev_basis, chebyshev_series
+from mpc_party.secure.preparing import prepare_for
+from mpc_party.secure.ranges import require_in_range, until_in_range
 from mpc_party.secure.session import SecureSession, SessionContext, Traffic, current_session
 from mpc_party.secure.shares import AdditiveShares, ReplicatedShares
 from mpc_party.secure.sharing import (
@@ -46,8 +50,8 @@ from mpc_party.secure.sharing import (
     open_shares,
     open_to,
     open_words_many,
+    random_fractions,
     random_shares,
-    require_in_range,
     share,
     share_from_each,
     share_many,
@@ -56,6 +60,7 @@ from mpc_party.secure.steps import together
 
 __all__ = [
     "AdditiveShares",
+    "OutOfRangeError",
     "PrivateInput",
     "ReplicatedShares",
     "SecureError",
@@ -63,6 +68,8 @@ __all__ = [
     "SessionContext",
     "Traffic",
     "absolute",
+    "chebyshev_basis",
+    "chebyshev_series",
     "constant",
     "current_session",
     "equal",
@@ -75,15 +82,19 @@ __all__ = [
     "linear_map",
     "matmul",
     "maximum",
+    "median",
     "median_of_three",
     "minimum",
     "multiply",
     "multiply_many",
     "not_equal",
     "open_many",
+    "open_product",
     "open_shares",
     "open_to",
     "open_words_many",
+    "prepare_for",
+    "random_fractions",
     "random_shares",
     "reduce",
     "reduce_many",
@@ -97,5 +108,6 @@ __all__ = [
     "sum_of_products",
     "together",
     "truncate",
+    "until_in_range",
     "where",
 ]

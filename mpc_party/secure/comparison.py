@@ -6,22 +6,22 @@ word of what is compared with zero lies in [-2^(bits-1), 2^(bits-1)). A broken p
 
 Results of comparisons are numbers 0 and 1 at scale 0: multiplying by them needs no truncation and adds no error.
 
-Cost with the full 64 bits, for N elements (N rounded up to a multiple of 64 in the bits):
-    sign         8 rounds, 8 bytes per element from position 0, 23 from each party
-    to a number  2 rounds, 8 bytes per element from position 0, 8 from each party
-    to select    2 rounds, 8 bytes per element from position 0, 16 from each party
-so 10 rounds for a comparison or a ReLU, and at most 55 bytes per element sent by one party for a ReLU.
-Nothing is revealed.
+Cost where t = 1, with the full 64 bits (a round less up to 26 bits, two less up to 6):
+    sign         3 rounds; per element 5 bytes from positions 1 and 2 to each other, 41 that 0 sends to 1 ahead
+    to a number  1 round; 8 bytes, and 8 ahead
+    to select    1 round; 8 bytes, and 16 ahead
+so 4 rounds for a comparison or a ReLU, and 57 bytes per element sent by position 0 for a ReLU, 13 by the others.
+Fewer bits cost fewer bytes, except that what saves a round costs some more: 26 bits deal 193 bits ahead, and 27 bits 86.
+Where t > 1, see `general`. Nothing is revealed.
 """
 
 import torch
 
 from mpc_party.secure.arithmetic import reduce
-from mpc_party.secure.binary import sign_plane, zero_plane
-from mpc_party.secure.conversion import lift, select
+from mpc_party.secure.bits import require_width
 from mpc_party.secure.encoding import RING_BITS, Public
 from mpc_party.secure.randomness import Words
-from mpc_party.secure.session import SecureSession
+from mpc_party.secure.scheme import scheme_of
 from mpc_party.secure.shares import ReplicatedShares
 from mpc_party.secure.steps import Steps, collective
 
@@ -29,28 +29,37 @@ Operand = ReplicatedShares | Public
 
 
 def _sign(x: ReplicatedShares, bits: int) -> Steps[Words]:
-    if not 2 <= bits <= RING_BITS:
-        raise ValueError(f"bits is {bits}, not within 2..{RING_BITS}")
-    return (yield from sign_plane(x.session, _flat(x), bits))
+    require_width(bits, 2)
+    return (yield from scheme_of(x.session).sign_plane(x.session, _flat(x), bits))
 
 
 def _flat(x: ReplicatedShares) -> Words:
-    words: Words = x.words.reshape(2, -1).numpy()
+    words: Words = x.words.reshape(x.words.shape[0], -1).numpy()
     return words
+
+
+def _lifted(x: ReplicatedShares, plane: Words, *, negate: bool = False) -> Steps[ReplicatedShares]:
+    words = yield from scheme_of(x.session).lift(x.session, plane, tuple(x.shape), negate=negate)
+    return ReplicatedShares(x.session, torch.from_numpy(words), 0)
+
+
+def _selected(x: ReplicatedShares, plane: Words, *, negate: bool = False) -> Steps[ReplicatedShares]:
+    words = yield from scheme_of(x.session).select(x.session, x.words.numpy(), plane, negate=negate)
+    return ReplicatedShares(x.session, torch.from_numpy(words), x.fraction_bits)
 
 
 @collective
 def less_than_zero(x: ReplicatedShares, *, bits: int = RING_BITS) -> Steps[ReplicatedShares]:
     """1 where x < 0, else 0."""
     plane = yield from _sign(x, bits)
-    return (yield from lift(x.session, plane, x.shape))
+    return (yield from _lifted(x, plane))
 
 
 @collective
 def not_less_than_zero(x: ReplicatedShares, *, bits: int = RING_BITS) -> Steps[ReplicatedShares]:
     """1 where x >= 0, else 0."""
     plane = yield from _sign(x, bits)
-    return (yield from lift(x.session, plane, x.shape, negate=True))
+    return (yield from _lifted(x, plane, negate=True))
 
 
 @collective
@@ -79,7 +88,7 @@ def greater_equal(x: ReplicatedShares, y: Operand, *, bits: int = RING_BITS) -> 
 
 @collective
 def equal(x: ReplicatedShares, y: Operand, *, bits: int = RING_BITS) -> Steps[ReplicatedShares]:
-    """1 where x = y, else 0. No adder is needed: 9 rounds, and 8 bytes per element and party in the circuit.
+    """1 where x = y, else 0. No adder is needed: as many rounds as a comparison, and fewer bytes.
 
     `bits`: x - y is compared with zero modulo 2^bits.
     """
@@ -93,26 +102,25 @@ def not_equal(x: ReplicatedShares, y: Operand, *, bits: int = RING_BITS) -> Step
 
 
 def _equal(x: ReplicatedShares, y: Operand, bits: int, *, negate: bool) -> Steps[ReplicatedShares]:
-    if not 1 <= bits <= RING_BITS:
-        raise ValueError(f"bits is {bits}, not within 1..{RING_BITS}")
+    require_width(bits, 1)
     difference: ReplicatedShares = x - y
-    session: SecureSession = difference.session
-    plane = yield from zero_plane(session, _flat(difference), bits)
-    return (yield from lift(session, plane, difference.shape, negate=negate))
+    session = difference.session
+    plane = yield from scheme_of(session).zero_plane(session, _flat(difference), bits)
+    return (yield from _lifted(difference, plane, negate=negate))
 
 
 @collective
 def relu(x: ReplicatedShares, *, bits: int = RING_BITS) -> Steps[ReplicatedShares]:
     """max(x, 0), exact, at the scale of x."""
     plane = yield from _sign(x, bits)
-    return (yield from select(x.session, x, plane, negate=True))
+    return (yield from _selected(x, plane, negate=True))
 
 
 @collective
 def absolute(x: ReplicatedShares, *, bits: int = RING_BITS) -> Steps[ReplicatedShares]:
     """|x|, exact, at the scale of x."""
     plane = yield from _sign(x, bits)
-    return x + (yield from select(x.session, -2 * x, plane))
+    return x + (yield from _selected(-2 * x, plane))
 
 
 @collective
@@ -134,9 +142,7 @@ def minimum(x: ReplicatedShares, y: Operand, *, bits: int = RING_BITS) -> Steps[
 
 
 @collective
-def where(
-    condition: ReplicatedShares | torch.Tensor, x: ReplicatedShares, y: Operand
-) -> Steps[ReplicatedShares]:
+def where(condition: Operand, x: ReplicatedShares, y: Operand) -> Steps[ReplicatedShares]:
     """X where the condition is 1, y where it is 0: exact for secrets.
 
     Args:
@@ -144,11 +150,17 @@ def where(
         x: shares.
         y: shares or a public value.
 
-    Cost: one round, one word per element and party, for a secret condition.
+    Cost: that of a product without truncation (`reduce`), for a secret condition.
+
+    Raises:
+        ValueError: a public condition is something else than 0 or 1, or a secret one has fraction bits.
     """
     difference = x - y
-    if isinstance(condition, torch.Tensor):
-        return difference * condition.to(torch.int64) + y
+    if not isinstance(condition, ReplicatedShares):
+        public = torch.as_tensor(condition)
+        if not bool(((public == 0) | (public == 1)).all()):
+            raise ValueError("a public condition is 0 or 1")
+        return difference * public.to(torch.int64) + y
     if condition.fraction_bits:
         raise ValueError("a condition is 0 or 1 at scale 0, as comparisons give it")
     return (yield from reduce.steps(difference * condition, difference.fraction_bits)) + y

@@ -23,12 +23,21 @@ class FixedPoint:
     fraction_bits: int
 
     def aligned(self, fraction_bits: int) -> torch.Tensor | int:
-        """The words at a scale that is not smaller, wrapped into the ring."""
+        """The words at a scale that is not smaller.
+
+        Raises:
+            SecureError: COMPUTATION_OUT_OF_RANGE where the ring does not hold them there.
+        """
         shift = fraction_bits - self.fraction_bits
         if isinstance(self.words, int):
-            half = 1 << (RING_BITS - 1)
-            return ((self.words << shift) + half) % (2 * half) - half
-        return self.words << shift
+            aligned = self.words << shift
+            if not -(1 << (RING_BITS - 1)) <= aligned < 1 << (RING_BITS - 1):
+                raise _out_of_range(fraction_bits)
+            return aligned
+        shifted = self.words << shift
+        if shift >= RING_BITS or not torch.equal(shifted >> shift, self.words):
+            raise _out_of_range(fraction_bits)
+        return shifted
 
 
 def encode(values: torch.Tensor, fraction_bits: int) -> torch.Tensor:

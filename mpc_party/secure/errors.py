@@ -1,4 +1,4 @@
-"""The error that ends a computation on shares."""
+"""The errors that end a computation on shares."""
 
 from mpc_party.protocol.errors import Reason, RoundError
 
@@ -8,5 +8,11 @@ class SecureError(RoundError):
 
     Messages name shapes, operations and members, never a value or a share.
     """
+
+    default_reason = Reason.COMPUTATION_OUT_OF_RANGE
+
+
+class OutOfRangeError(SecureError):
+    """Opened values are outside of the range that the program has for them."""
 
     default_reason = Reason.COMPUTATION_OUT_OF_RANGE

@@ -1,8 +1,8 @@
-"""Randomness of the computation: AES-256-CTR streams from seeds that two parties share, and how those seeds come about.
+"""Randomness of the computation: AES-256-CTR streams from seeds that t + 1 parties share, and how those seeds come about.
 
-Component x_j of a replicated sharing (t = 1) is known to parties j and j-1, so each seed s_j is known to the
-same two: the parties outside the subset {j+1}. Both put 32 bytes of their own into it, which are hashed
-together, so that neither chooses it alone. Every purpose gets a stream with a key of its own.
+Each component of a replicated sharing has a seed that the component's holders know, and nobody else. Each of them puts
+32 bytes of its own into it, which are hashed together, so that none chooses it alone. Every purpose gets a stream with
+a key of its own.
 
 Source: Cramer, Damgard, Ishai, "Share conversion, pseudorandom secret-sharing and applications to secure
 computation", TCC 2005 (pseudo-random shares of random values and of zero without communication); HKDF is RFC 5869.
@@ -10,7 +10,7 @@ computation", TCC 2005 (pseudo-random shares of random values and of zero withou
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 import numpy as np
@@ -25,6 +25,7 @@ SEED_BYTES = 32
 WORD_BYTES = 8
 _AES_BLOCK = 16
 _BUFFER_WORDS = 8192  # one call of the cipher fills 64 KiB; small draws then cost a slice
+_PUBLIC = -1  # no component
 _ZEROS = bytes(_BUFFER_WORDS * WORD_BYTES)
 _DOMAIN = b"mpc-hedge/secure/v1/"
 
@@ -37,11 +38,18 @@ if sys.byteorder != "little":  # pragma: no cover - words go to the wire as they
 class Purpose(StrEnum):
     """What a stream's words are used for. Part of the key derivation: renaming one changes every stream."""
 
-    ZERO_WORDS = "zero-words"  # sharings of zero in Z_2^64 that mask local products
+    PRODUCT_WORDS = (
+        "product-words"  # what hides position 0's part of a product, or a factor that it deals, from 1
+    )
+    PRODUCT_BITS = "product-bits"  # the same for bits
+    MASK_WORDS = "mask-words"  # the two components of a new sharing that position 0 knows
+    TRUNCATED_WORDS = "truncated-words"  # the same for what position 0 shares anew when shares are truncated
+    MASK_BITS = "mask-bits"  # the same for bits
+    ZERO_WORDS = "zero-words"  # sharings of zero in Z_2^64
     ZERO_BITS = "zero-bits"  # the same for bits, under exclusive or
-    INPUT_WORDS = "input-words"  # one component of a private input
+    TRUNCATION = "truncation"  # public words that make the summands of what is truncated uniform
+    INPUT_WORDS = "input-words"  # all but one component of a private input
     INPUT_BITS = "input-bits"  # the same for bits
-    TRUNCATION = "truncation"  # the mask r of a truncated product
     RANDOM_WORDS = "random-words"  # uniform words that nobody knows
     RANDOM_BITS = "random-bits"  # uniform bits that nobody knows
 
@@ -79,14 +87,24 @@ class SeedStream:
     def words(self, shape: Sequence[int]) -> Words:
         """The next prod(shape) words as int64, uniform in Z_2^64. The array is the caller's to overwrite."""
         count = math.prod(shape)
-        left = len(self._buffer) - self._next
-        if count <= left:
+        if count <= len(self._buffer) - self._next:
             result = self._buffer[self._next : self._next + count]
             self._next += count
             return result.reshape(tuple(shape))
-        result = np.empty(count, dtype=np.int64)
-        result[:left] = self._buffer[self._next :]
+        result = np.empty(tuple(shape), dtype=np.int64)
+        self.fill(result)
+        return result
+
+    def fill(self, target: Words) -> None:
+        """Write the next words into a contiguous array."""
+        result = target.reshape(-1)
+        count = result.size
+        left = min(count, len(self._buffer) - self._next)
+        result[:left] = self._buffer[self._next : self._next + left]
+        self._next += left
         missing = count - left
+        if not missing:
+            return
         direct = missing - missing % _BUFFER_WORDS  # whole buffers go straight to where they are wanted
         if direct:
             self._fill(result[left : left + direct])
@@ -94,7 +112,6 @@ class SeedStream:
         self._fill(self._buffer)
         self._next = missing - direct
         result[left + direct :] = self._buffer[: self._next]
-        return result.reshape(tuple(shape))
 
     def _fill(self, target: Words) -> None:
         view = target.view(np.uint8).data
@@ -109,43 +126,48 @@ class SeedStream:
         raise TypeError("a seed stream is secret and is not serialised")
 
 
-class SeedRing:
-    """The streams of one party: of its own component (slot 0) and of the next one (slot 1), by purpose."""
+class SeedSet:
+    """One party's seeds, by component, and the streams made from them by purpose."""
 
     __slots__ = ("_context", "_seeds", "_streams", "_subsets")
 
-    def __init__(self, seeds: tuple[bytes, bytes], subsets: tuple[int, int], context: bytes) -> None:
-        self._seeds = seeds
-        self._subsets = subsets
+    def __init__(
+        self, seeds: Mapping[int, bytes], subsets: Mapping[int, Sequence[int]], context: bytes
+    ) -> None:
+        self._seeds = dict(seeds)
+        self._subsets = dict(subsets)
         self._context = context
         self._streams: dict[tuple[int, Purpose], SeedStream] = {}
 
-    def words(self, slot: int, purpose: Purpose, shape: Sequence[int]) -> Words:
-        """The next words of the seed in `slot`; the other holder of that seed draws the same ones."""
-        stream = self._streams.get((slot, purpose))
+    def words(self, component: int, purpose: Purpose, shape: Sequence[int]) -> Words:
+        """The next words of a component's seed; its other holders draw the same ones.
+
+        Raises:
+            KeyError: this party does not hold the component.
+        """
+        return self._stream(component, purpose).words(shape)
+
+    def public_words(self, purpose: Purpose, shape: Sequence[int]) -> Words:
+        """The next words of a stream that everybody knows, parties or not: for statistics, never to hide anything."""
+        stream = self._streams.get((_PUBLIC, purpose))
         if stream is None:
-            key = derive_key(self._seeds[slot], self._context, purpose, (self._subsets[slot],))
-            stream = self._streams[slot, purpose] = SeedStream(key)
+            key = derive_key(bytes(SEED_BYTES), self._context, f"public/{purpose}", ())
+            stream = self._streams[_PUBLIC, purpose] = SeedStream(key)
         return stream.words(shape)
 
-    def zero_words(self, shape: Sequence[int]) -> Words:
-        """This party's share F(s_i) - F(s_{i+1}) of zero in Z_2^64.
+    def fill(self, component: int, purpose: Purpose, target: Words) -> None:
+        """The same as `words`, into a contiguous array."""
+        self._stream(component, purpose).fill(target)
 
-        Party i-1 knows s_i but not s_{i+1}, party i+1 the reverse: to each of them alone the share is uniform.
-        Both together know it, but any two parties also hold all three components: that is beyond t = 1.
-        """
-        share = self.words(0, Purpose.ZERO_WORDS, shape)
-        share -= self.words(1, Purpose.ZERO_WORDS, shape)
-        return share
-
-    def zero_bits(self, shape: Sequence[int]) -> Words:
-        """The same under exclusive or, 64 bits a word."""
-        share = self.words(0, Purpose.ZERO_BITS, shape)
-        share ^= self.words(1, Purpose.ZERO_BITS, shape)
-        return share
+    def _stream(self, component: int, purpose: Purpose) -> SeedStream:
+        stream = self._streams.get((component, purpose))
+        if stream is None:
+            key = derive_key(self._seeds[component], self._context, purpose, self._subsets[component])
+            stream = self._streams[component, purpose] = SeedStream(key)
+        return stream
 
     def __repr__(self) -> str:
-        return "SeedRing(hidden)"
+        return "SeedSet(hidden)"
 
     def __reduce__(self) -> tuple[object, ...]:
         raise TypeError("seeds are secret and are not serialised")

@@ -43,12 +43,12 @@ class Shares(Views):
 
     __slots__ = ("fraction_bits", "session", "words")
 
-    components: ClassVar[int]
     __array_ufunc__: ClassVar[None] = None  # numpy arrays on the left leave the operator to us
 
     def __init__(self, session: SecureSession, words: torch.Tensor, fraction_bits: int) -> None:
-        if words.dtype != torch.int64 or words.dim() < 1 or words.shape[0] != self.components:
-            raise ValueError(f"{type(self).__name__} needs int64 words of shape ({self.components}, ...)")
+        components = self._components(session)
+        if words.dtype != torch.int64 or words.dim() < 1 or words.shape[0] != components:
+            raise ValueError(f"{type(self).__name__} needs int64 words of shape ({components}, ...)")
         if not 0 <= fraction_bits <= _SCALE_LIMIT:
             raise SecureError(
                 f"a scale of {fraction_bits} fraction bits leaves no room for the value",
@@ -57,6 +57,11 @@ class Shares(Views):
         self.session = session
         self.words = words
         self.fraction_bits = fraction_bits
+
+    @staticmethod
+    def _components(session: SecureSession) -> int:
+        """How many words a party holds per element."""
+        raise NotImplementedError
 
     def _like(self, words: torch.Tensor, fraction_bits: int | None = None) -> Self:
         return type(self)(self.session, words, self.fraction_bits if fraction_bits is None else fraction_bits)
@@ -139,7 +144,7 @@ class Shares(Views):
             x, y = _factors(self, other)
             return AdditiveShares(
                 self.session,
-                local_product(*_aligned(x, y)).unsqueeze(0),
+                local_product(self.session.terms, *_aligned(x, y)).unsqueeze(0),
                 self.fraction_bits + other.fraction_bits,
             )
         return self.__rmul__(other)
@@ -151,7 +156,7 @@ class Shares(Views):
     def __matmul__(self, other: Shares | Public | FixedPoint) -> Shares:
         if isinstance(other, Shares):
             x, y = _factors(self, other)
-            product = local_matmul(x.words, y.words)
+            product = local_matmul(self.session.terms, x.words, y.words)
             return AdditiveShares(
                 self.session, product.unsqueeze(0), self.fraction_bits + other.fraction_bits
             )
@@ -184,13 +189,16 @@ class Shares(Views):
 
 
 class ReplicatedShares(Shares):
-    """A replicated sharing, t = 1: at position i the components x_i and x_{i+1} of x = x_0 + x_1 + x_2."""
+    """A replicated sharing: the components of `Layout.held`, so x_i and x_{i+1} at position i where t = 1."""
 
     __slots__ = ()
-    components = 2
+
+    @staticmethod
+    def _components(session: SecureSession) -> int:
+        return len(session.held)
 
     def _slot_of_public(self) -> int | None:
-        return {0: 0, 2: 1, 1: None}[self.session.position]
+        return self.session.carrier
 
     @overload
     def __add__(self, other: ReplicatedShares | Public | FixedPoint) -> ReplicatedShares: ...
@@ -208,27 +216,41 @@ class ReplicatedShares(Shares):
 
     def square(self) -> AdditiveShares:
         """The elementwise square, not reduced."""
-        return AdditiveShares(self.session, local_square(self.words).unsqueeze(0), 2 * self.fraction_bits)
+        return AdditiveShares(
+            self.session, local_square(self.session.terms, self.words).unsqueeze(0), 2 * self.fraction_bits
+        )
 
     def bilinear(self, function: Bilinear, other: ReplicatedShares) -> AdditiveShares:
         """A bilinear function of this and another secret, a convolution for instance, not reduced."""
         same_session((self, other))
-        words = local_bilinear(function, self.words, other.words)
+        words = local_bilinear(function, self.session.terms, self.words, other.words)
         return AdditiveShares(self.session, words.unsqueeze(0), self.fraction_bits + other.fraction_bits)
 
     def additive(self) -> AdditiveShares:
-        """The same value as an additive sharing: this party's part is x_i."""
-        return AdditiveShares(self.session, self.words[:1], self.fraction_bits)
+        """The same value as an additive sharing: this party's part are the components of which it is the first holder.
+
+        With t = 1 that is x_i at position i.
+        """
+        session = self.session
+        if session.threshold == 1:
+            return AdditiveShares(session, self.words[:1], self.fraction_bits)
+        own = [s for s, c in enumerate(session.held) if session.layout.holders(c)[0] == session.position]
+        part = self.words[own].sum(0, keepdim=True) if own else torch.zeros_like(self.words[:1])
+        return AdditiveShares(session, part, self.fraction_bits)
 
 
 class AdditiveShares(Shares):
-    """A product that is not reduced yet: at position i one word z_i per element, with z = z_0 + z_1 + z_2.
+    """A product that is not reduced yet: at each position one word per element, and z is the sum of them all.
 
-    It is not masked, and so must not leave the party: `reduce` masks it with a share of zero first.
+    It is not masked, and so must not leave the party: `reduce` masks it first.
     """
 
     __slots__ = ()
-    components = 1
+
+    @staticmethod
+    def _components(session: SecureSession) -> int:
+        del session
+        return 1
 
     def __add__(self, other: Shares | Public | FixedPoint) -> AdditiveShares:
         return self._plus(other)  # type: ignore[no-any-return] # always additive

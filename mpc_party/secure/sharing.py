@@ -6,12 +6,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from mpc_party.mesh.exchange import FrameKind
-from mpc_party.protocol.errors import Reason
 from mpc_party.secure.encoding import FixedPoint, Public, decode, encode, fixed
-from mpc_party.secure.errors import SecureError
 from mpc_party.secure.randomness import Purpose, Words
-from mpc_party.secure.session import PARTIES, Messages, SecureSession, current_session
+from mpc_party.secure.scheme import scheme_of
+from mpc_party.secure.session import SecureSession, current_session
 from mpc_party.secure.shares import ReplicatedShares, same_session
 from mpc_party.secure.steps import Steps, collective
 
@@ -21,7 +19,7 @@ class PrivateInput:
     """One tensor that its owner puts into the computation.
 
     Args:
-        owner: position (0..2) of the party whose value it is.
+        owner: position (0..2t) of the party whose value it is.
         shape: public; all parties give the same.
         value: the tensor, at its owner; None elsewhere. Real or integer, encoded at `fraction_bits`.
         fraction_bits: scale of the shares, the session's where None.
@@ -37,9 +35,9 @@ class PrivateInput:
 def share_many(inputs: Sequence[PrivateInput]) -> Steps[list[ReplicatedShares]]:
     """Share several private tensors of any owners at once, in the current session. Collective.
 
-    Cost: one round; one word per element, from the owner to the next party only.
-    Revealed: nothing. The owner p draws x_p from the seed that it shares with p-1 and sends x_{p+1} = value - x_p
-    to p+1, which does not know that seed; x_{p+2} is zero.
+    Cost: one round; per element t words from the owner, one to each party that holds the one component which is not
+    drawn from a seed.
+    Revealed: nothing. Every party but the owner lacks a component that the owner's seeds mask; any t of them do.
 
     Raises:
         ValueError: at an owner, if its value is missing or of another shape than announced.
@@ -48,37 +46,11 @@ def share_many(inputs: Sequence[PrivateInput]) -> Steps[list[ReplicatedShares]]:
     session = current_session()
     own = [_encoded(session, item) for item in inputs]  # raises before anything is sent
     pieces = [(item.owner, tuple(item.shape), words) for item, words in zip(inputs, own, strict=True)]
-    arrays = yield from share_words(session, pieces)
+    arrays = yield from scheme_of(session).share_words(session, pieces)
     return [
         ReplicatedShares(session, torch.from_numpy(words), _scale(session, item))
         for item, words in zip(inputs, arrays, strict=True)
     ]
-
-
-def share_words(
-    session: SecureSession,
-    pieces: Sequence[tuple[int, tuple[int, ...], Words | None]],
-    operation: str = "share",
-) -> Steps[list[Words]]:
-    """The protocol of `share_many` on ring words: (owner, shape, the words at the owner) to (2, *shape) each."""
-    arrays: list[Words] = []
-    send: list[tuple[int, Words]] = []
-    receive: list[tuple[int, Words]] = []
-    for owner, shape, value in pieces:
-        words = np.zeros((2, *shape), dtype=np.int64)
-        arrays.append(words)
-        if session.position == owner:  # components p, p+1
-            if value is None:
-                raise ValueError("the owner gives the words to share")
-            words[0] = session.words(owner, Purpose.INPUT_WORDS, shape)
-            np.subtract(value, words[0], out=words[1, ...])
-            send.append((session.next, words[1, ...]))
-        elif session.previous == owner:  # components p+1, p+2
-            receive.append((owner, words[0, ...]))
-        else:  # components p+2, p
-            words[1] = session.words(owner, Purpose.INPUT_WORDS, shape)
-    yield [Messages(session, FrameKind.WORDS, operation, send, receive)]
-    return arrays
 
 
 def _scale(session: SecureSession, item: PrivateInput) -> int:
@@ -86,8 +58,8 @@ def _scale(session: SecureSession, item: PrivateInput) -> int:
 
 
 def _encoded(session: SecureSession, item: PrivateInput) -> Words | None:
-    if item.owner not in range(PARTIES):
-        raise ValueError(f"an owner is a position 0..{PARTIES - 1}, not {item.owner}")
+    if item.owner not in range(session.parties):
+        raise ValueError(f"an owner is a position 0..{session.parties - 1}, not {item.owner}")
     if item.owner != session.position:
         return None
     if item.value is None or tuple(item.value.shape) != tuple(item.shape):
@@ -104,13 +76,16 @@ def share(owner: int, shape: Sequence[int], value: torch.Tensor | None = None) -
 
 @collective
 def share_from_each(value: torch.Tensor) -> Steps[list[ReplicatedShares]]:
-    """Every party shares a tensor of the same shape: see `share_many`. Collective; one round for all three.
+    """Every party shares a tensor of the same shape: see `share_many`. Collective; one round for all of them.
 
     Returns:
-        the shares of position 0's, 1's and 2's value.
+        the shares of each position's value.
     """
-    position = current_session().position
-    inputs = [PrivateInput(p, tuple(value.shape), value if p == position else None) for p in range(PARTIES)]
+    session = current_session()
+    inputs = [
+        PrivateInput(p, tuple(value.shape), value if p == session.position else None)
+        for p in range(session.parties)
+    ]
     return (yield from share_many.steps(inputs))
 
 
@@ -125,95 +100,69 @@ def constant(value: Public | FixedPoint, fraction_bits: int | None = None) -> Re
     point = fixed(value, session.fraction_bits if fraction_bits is None else fraction_bits)
     scale = point.fraction_bits if fraction_bits is None else fraction_bits
     public = torch.as_tensor(point.aligned(scale), dtype=torch.int64)
-    words = torch.zeros((2, *public.shape), dtype=torch.int64)
+    words = torch.zeros((len(session.held), *public.shape), dtype=torch.int64)
     shares = ReplicatedShares(session, words, scale)
-    slot = shares._slot_of_public()  # noqa: SLF001 - the convention of this package
-    if slot is not None:
-        words[slot] = public
+    if session.carrier is not None:
+        words[session.carrier] = public
     return shares
 
 
 def random_shares(shape: Sequence[int], fraction_bits: int = 0) -> ReplicatedShares:
     """A sharing of words uniform in Z_2^64 that no party knows, as x_j = F(s_j). Local, but in step at all parties."""
     session = current_session()
-    words = np.stack([session.seeds.words(slot, Purpose.RANDOM_WORDS, shape) for slot in range(2)])
+    words = np.stack([session.words(component, Purpose.RANDOM_WORDS, shape) for component in session.held])
     return ReplicatedShares(session, torch.from_numpy(words), fraction_bits)
 
 
 @collective
-def open_words_many(shares: Sequence[ReplicatedShares]) -> Steps[list[torch.Tensor]]:
-    """Open several values to all three parties, as ring words (int64). Collective.
+def random_fractions(shape: Sequence[int]) -> Steps[ReplicatedShares]:
+    """Values uniform in [0, 1) at the session's scale f, which nobody knows: multiples of 2^-f. Collective.
 
-    Cost: one round, one word per element and party: each sends the component that the next party lacks.
-    Revealed: the values, to everybody, and nothing more: the missing component is the value less the other two.
+    Cost where t = 1: 1 round; per element a word between 1 and 2 each way, and f words that 0 sends to 1 ahead. Where t > 1, see
+    `general`. Needs the current session.
+    """
+    session = current_session()
+    words = yield from scheme_of(session).random_fractions(session, tuple(shape), session.fraction_bits)
+    return ReplicatedShares(session, torch.from_numpy(words), session.fraction_bits)
+
+
+@collective
+def open_words_many(shares: Sequence[ReplicatedShares]) -> Steps[list[torch.Tensor]]:
+    """Open several values to all parties, as ring words (int64). Collective.
+
+    Cost: one round. One word per element and party where t = 1: each sends the component that the next party lacks.
+        Where t > 1 a party is sent t words, the sums of the components that it lacks and their senders hold.
+    Revealed: the values, to everybody, and nothing more: a party's missing components sum up to the value less its own.
     """
     if not shares:
         return []
     session = same_session(shares)
-    missing = [np.empty(tuple(x.shape), dtype=np.int64) for x in shares]
-    yield [
-        Messages(
-            session,
-            FrameKind.WORDS,
-            "open",
-            [(session.next, x.words[0].numpy()) for x in shares],
-            [(session.previous, words) for words in missing],
-        )
-    ]
-    return [_sum_of_components(x, words) for x, words in zip(shares, missing, strict=True)]
+    opened = yield from scheme_of(session).open_words(session, [x.words.numpy() for x in shares])
+    return [torch.from_numpy(words) for words in opened]
 
 
 @collective
 def open_many(shares: Sequence[ReplicatedShares]) -> Steps[list[torch.Tensor]]:
-    """Open several values to all three parties, decoded in float64. Cost and disclosure: see `open_words_many`."""
+    """Open several values to all parties, decoded in float64. Cost and disclosure: see `open_words_many`."""
     words = yield from open_words_many.steps(shares)
     return [decode(w, x.fraction_bits) for w, x in zip(words, shares, strict=True)]
 
 
 @collective
 def open_shares(shares: ReplicatedShares) -> Steps[torch.Tensor]:
-    """Open one value to all three parties, decoded in float64. Cost and disclosure: see `open_words_many`."""
+    """Open one value to all parties, decoded in float64. Cost and disclosure: see `open_words_many`."""
     return (yield from open_many.steps([shares]))[0]
 
 
 @collective
 def open_to(position: int, shares: ReplicatedShares) -> Steps[torch.Tensor | None]:
-    """Open one value to one party only. Collective; one round, one word per element from its predecessor.
+    """Open one value to one party only. Collective; one round: it is sent what it lacks.
 
     Returns:
         the value in float64 at `position`, None elsewhere.
     """
-    if position not in range(PARTIES):
-        raise ValueError(f"a position is 0..{PARTIES - 1}, not {position}")
     session = shares.session
-    missing = np.empty(tuple(shares.shape), dtype=np.int64)
-    send = [(session.next, shares.words[0].numpy())] if session.next == position else []
-    receive = [(session.previous, missing)] if session.position == position else []
-    yield [Messages(session, FrameKind.WORDS, "open", send, receive)]
-    if session.position != position:
-        return None
-    return decode(_sum_of_components(shares, missing), shares.fraction_bits)
-
-
-def _sum_of_components(shares: ReplicatedShares, missing: Words) -> torch.Tensor:
-    return shares.words[0] + shares.words[1] + torch.from_numpy(missing)
-
-
-def require_in_range(values: torch.Tensor, low: float, high: float, what: str) -> torch.Tensor:
-    """Check opened values, so that a truncation gone wild (see `reduce`) ends the round instead of being published.
-
-    Returns:
-        the values.
-
-    Raises:
-        SecureError: COMPUTATION_OUT_OF_RANGE, with how many are out of range, and not which or what they are.
-    """
-    inside = (values >= low) & (values <= high)  # false for NaN
-    if not bool(inside.all()):
-        wrong = int((~inside).sum())
-        raise SecureError(
-            f"{wrong} of {values.numel()} opened values of {what} are outside of [{low:g}, {high:g}]",
-            reason=Reason.COMPUTATION_OUT_OF_RANGE,
-            remedy="run the round again with fresh randomness",
-        )
-    return values
+    if position not in range(session.parties):
+        raise ValueError(f"a position is 0..{session.parties - 1}, not {position}")
+    opened = yield from scheme_of(session).open_words_to(session, position, [shares.words.numpy()])
+    return None if opened is None else decode(torch.from_numpy(opened[0]), shares.fraction_bits)

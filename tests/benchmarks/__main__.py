@@ -1,4 +1,4 @@
-"""All benchmarks, one after the other: `make bench`."""
+"""The benchmarks of single parts, one after the other: `make bench-parts`. The engine has its own, `make bench`."""
 
 # ruff: noqa: T201 - it prints what it runs
 from __future__ import annotations

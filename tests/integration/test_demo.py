@@ -43,6 +43,27 @@ def processes_using(folder: Path) -> list[str]:
     return found
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("threshold", "members"), [(2, 5), (3, 7)])
+def test_larger_committees(threshold, members, tmp_path):
+    running = demo("--threshold", str(threshold), "--rounds", "1", "--json", temporary=tmp_path)
+    output, said = running.communicate(timeout=DEADLINE)
+    assert running.returncode == 0, said[-2000:]
+    (summary,) = [json.loads(line) for line in output.splitlines()]
+    assert summary["state"] == "settled"
+    assert summary["instruments"] >= 500
+    assert summary["max_delta_error"] < 1e-3
+    assert said.count("mpc-party run") >= 1
+    assert ", ".join(("alice", "bob", "carol", "dave", "erin", "frank", "grace")[:members]) in said
+
+
+def test_too_few_members_for_the_threshold(tmp_path):
+    running = demo("--threshold", "2", "--members", "4", temporary=tmp_path)
+    _, said = running.communicate(timeout=DEADLINE)
+    assert running.returncode != 0
+    assert "--members 5" in said
+
+
 def test_four_members_two_rounds(tmp_path):
     running = demo("--members", "4", "--rounds", "2", "--json", temporary=tmp_path)
     output, said = running.communicate(timeout=DEADLINE)

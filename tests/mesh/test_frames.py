@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mpc_party.mesh.exchange import FrameKind
@@ -137,6 +137,40 @@ def test_the_encoder_keeps_the_same_bounds():
     encoder.header(FrameKind.WORDS, 0)
     with pytest.raises(FrameError, match="used up"):
         encoder.header(FrameKind.WORDS, 0)
+
+
+@given(st.data())
+@settings(max_examples=40, deadline=None)
+def test_large_frames_are_written_where_they_stay(data):
+    """Frames below and above the size from which that is done, in pieces of any size, some written by the caller itself."""
+    sizes = data.draw(
+        st.lists(st.sampled_from([0, 5, 32_767, 32_768, 50_000, 100_000]), min_size=1, max_size=5)
+    )
+    kinds = data.draw(
+        st.lists(st.sampled_from([FrameKind.WORDS, FrameKind.BITS, FrameKind.CEREMONY]), min_size=5)
+    )
+    payloads = [bytes([n + 1]) * size for n, size in enumerate(sizes)]
+    encoder, decoder = FrameEncoder(), FrameDecoder()
+    stream = b"".join(
+        encoder.header(kind, len(payload)) + payload for kind, payload in zip(kinds, payloads, strict=False)
+    )
+    offset = 0
+    while offset < len(stream):
+        piece = stream[offset : offset + data.draw(st.sampled_from([1, 9, 1000, 16_384, 60_000]))]
+        room = decoder.room
+        if room and data.draw(st.booleans()):
+            piece = piece[: len(room)]
+            room[: len(piece)] = piece
+            decoder.wrote(len(piece))
+        else:
+            decoder.feed(piece)
+        offset += len(piece)
+        complete = sum(HEADER_SIZE + len(frame.payload) for frame in decoder.ready)
+        assert complete <= decoder.queued <= offset
+    assert [(frame.kind, bytes(frame.payload)) for frame in decoder.ready] == list(
+        zip(kinds, payloads, strict=False)
+    )
+    assert [frame.sequence for frame in decoder.ready] == list(range(len(payloads)))
 
 
 def test_a_huge_announced_length_allocates_nothing():

@@ -1,6 +1,7 @@
 """Exchanges: what arrives, what a broken, silent or hostile peer gets, and what is counted."""
 
 import array
+import ssl
 import threading
 from contextlib import contextmanager, suppress
 
@@ -71,6 +72,27 @@ def test_each_sends_to_the_one_before_and_receives_from_the_one_after(size):
 
     with parties(3) as meshes:
         assert together(meshes, ring) == [(1, 2), (0, 2), (0, 1)]
+
+
+@pytest.mark.parametrize("sent", [None, 0, 1000, 40_000])
+def test_a_peer_that_ends_tls_and_keeps_the_socket_is_gone_at_once(sent):
+    """A close_notify, alone or in the middle of a large frame: nothing more can come, and nobody waits for it."""
+    with against() as (anna, session):
+        if sent is not None:
+            anna.send(FrameKind.WORDS, 1, b"x" * sent, length=MIB)
+        anna.sock.settimeout(DEADLINE)
+        in_threads(lambda: end_tls(anna), lambda: fails_with_closed(session))
+
+
+def end_tls(peer):
+    with pytest.raises(ssl.SSLError):  # what comes back is no close_notify but the session's own last words
+        peer.sock.unwrap()
+
+
+def fails_with_closed(session):
+    with pytest.raises(MeshError) as caught:
+        session.exchange(FrameKind.WORDS, {}, [0])
+    assert (caught.value.reason, caught.value.culprit) == (Reason.PEER_CLOSED, "anna")
 
 
 def test_any_contiguous_buffer_can_be_sent():

@@ -118,10 +118,10 @@ def test_rounds_of_a_refit(members):
     run = run_refit([desk_equations(seed) for seed in range(members)])
     assert len({share.commitment for share in run.shares}) == 1
     squarings = Scheme(members, PARAMETERS.ridge).squarings
-    # Position 0 has nothing to send or await in some rounds; 1 takes part in all. Agreement, seeds, inputs, check,
-    # solve, shares at rest.
+    # 2 takes part in all rounds, and has no part in what 0 deals to 1 ahead. Agreement, seeds, inputs, check, solve, shares
+    # at rest.
     outside = 2 if members > 3 else 0
-    assert run.links[1].rounds == 2 + 1 + 1 + outside + 12 + 42 + 2 * squarings + 3
+    assert run.links[2].rounds == 2 + 1 + 1 + outside + 6 + 19 + squarings + 3
     for link in run.links[3:]:
         assert link.rounds == 2 + 1 + 2
     assert max(link.sent_bytes for link in run.links) < 20_000

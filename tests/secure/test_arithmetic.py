@@ -18,6 +18,7 @@ from mpc_party.secure import (
     multiply,
     multiply_many,
     open_many,
+    open_product,
     open_shares,
     open_words_many,
     reduce,
@@ -86,6 +87,18 @@ def test_a_matrix_product_is_truncated_once(rows, inner, columns, seed):
 def test_truncation_divides_by_any_power_of_two(seed, bits):
     x = values(generator_of(seed), (20,), 2.0**10)
     assert units(compute(lambda a: truncate(a, bits), x, seed=seed), x / 2**bits) < 1
+
+
+def test_truncation_at_any_scale_and_by_no_bits():
+    def program(session):
+        x = give(session, 1, torch.tensor([2**60, -(2**60) + 5, 0]), 0)
+        fine = ReplicatedShares(session, x.words, 30)
+        with pytest.raises(ValueError, match="drops 0 to 62"):
+            truncate(x, 63)
+        assert truncate(x, 0) is x
+        return open_words_many([truncate(fine, 62), truncate(fine, 50)])[1]
+
+    assert (same(run_secure(program).results) - torch.tensor([2**10, -(2**10), 0])).abs().max() <= 1
 
 
 @given(st.integers(0, 2**32))
@@ -171,15 +184,15 @@ N = 128
 COSTS = {
     # rounds, bytes per element sent by positions 0, 1, 2
     "multiply integers": (lambda x, y, b: multiply(x, b), 1, (8, 8, 8)),
-    "multiply": (lambda x, y, b: multiply(x, y), 2, (8, 8, 8)),
-    "square": (lambda x, y, b: square(x), 2, (8, 8, 8)),
-    "sum of products": (lambda x, y, b: sum_of_products([(x, y), (y, y), (x, x)]), 2, (8, 8, 8)),
-    "two products": (lambda x, y, b: multiply_many([(x, y), (y, y)]), 2, (16, 16, 16)),
+    "multiply": (lambda x, y, b: multiply(x, y), 1, (8, 8, 8)),
+    "square": (lambda x, y, b: square(x), 1, (8, 8, 8)),
+    "sum of products": (lambda x, y, b: sum_of_products([(x, y), (y, y), (x, x)]), 1, (8, 8, 8)),
+    "two products": (lambda x, y, b: multiply_many([(x, y), (y, y)]), 1, (16, 16, 16)),
     "product kept at scale 32": (lambda x, y, b: multiply(x, y, fraction_bits=32), 1, (8, 8, 8)),
-    "truncate": (lambda x, y, b: truncate(x, 3), 1, (0, 8, 0)),
-    "public factor": (lambda x, y, b: reduce(x * 0.3), 1, (0, 8, 0)),
+    "truncate": (lambda x, y, b: truncate(x, 3), 0, (8, 0, 0)),
+    "public factor": (lambda x, y, b: reduce(x * 0.3), 0, (8, 0, 0)),
     "public integer": (lambda x, y, b: reduce(x * 3), 0, (0, 0, 0)),
-    "a mixture": (lambda x, y, b: reduce_many([x * y, x * b, 0.3 * x, x]), 2, (16, 24, 16)),
+    "a mixture": (lambda x, y, b: reduce_many([x * y, x * b, 0.3 * x, x]), 1, (24, 16, 16)),
 }
 
 
@@ -205,6 +218,26 @@ def test_a_matrix_product_sends_words_of_the_result_only():
         return session.traffic.bytes_sent - before
 
     assert run_secure(program).results == [8 * 8] * 3
+
+
+@given(st.integers(1, 5), st.integers(1, 40), st.integers(1, 5), st.integers(0, 2**32))
+@settings(max_examples=20, deadline=None, derandomize=True)
+def test_a_product_is_opened_in_the_round_that_closes_it(rows, inner, columns, seed):
+    generator = generator_of(seed)
+    x, y = values(generator, (rows, inner), 8.0), values(generator, (inner, columns), 8.0)
+
+    def program(session):
+        a, b = give(session, 0, x), give(session, 1, y)
+        before = session.traffic.rounds, session.traffic.bytes_sent
+        opened = open_product(a @ b - 0.5)
+        cost = session.traffic.rounds - before[0], (session.traffic.bytes_sent - before[1]) // 8
+        assert cost == (1, (1 if session.position == 0 else 2) * rows * columns)
+        exact = open_shares(a).double() @ open_shares(b).double() - 0.5
+        assert open_product(a @ b, 4).shape == (rows, columns)
+        return torch.stack([opened, exact])
+
+    opened, exact = same(run_secure(program, seed=seed).results)
+    assert units(opened, exact) < 1
 
 
 def test_the_session_decides_the_scale_of_results():

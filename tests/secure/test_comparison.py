@@ -135,14 +135,16 @@ def test_any_shape(shape):
 
 
 COSTS = {
-    # rounds, bytes per element from position 0 and from each of the others, for 64 elements
-    "less_than_zero": (less_than_zero, 10, 8 + 181 / 8 + 16, 181 / 8 + 8),
-    "relu": (relu, 10, 8 + 181 / 8 + 24, 181 / 8 + 16),
-    "absolute": (absolute, 10, 8 + 181 / 8 + 24, 181 / 8 + 16),
-    "maximum": (lambda x: maximum(x, x), 10, 8 + 181 / 8 + 24, 181 / 8 + 16),
-    "equal": (lambda x: equal(x, 1), 9, 8 + 63 / 8 + 16, 63 / 8 + 8),
-    "relu of 33 bits": (lambda x: relu(x, bits=33), 9, 33 / 8 + 89 / 8 + 24, 89 / 8 + 16),
-    "relu of 17 bits": (lambda x: relu(x, bits=17), 8, 17 / 8 + 42 / 8 + 24, 42 / 8 + 16),
+    # rounds; bits per element from position 0 and from each of the others, for 64 elements
+    "less_than_zero": (less_than_zero, 4, 329 + 64, 39 + 64),
+    "relu": (relu, 4, 329 + 128, 39 + 64),
+    "absolute": (absolute, 4, 329 + 128, 39 + 64),
+    "maximum": (lambda x: maximum(x, x), 4, 329 + 128, 39 + 64),
+    "equal": (lambda x: equal(x, 1), 4, 279 + 64, 28 + 64),
+    "relu of 33 bits": (lambda x: relu(x, bits=33), 4, 114 + 128, 29 + 64),
+    "relu of 26 bits": (lambda x: relu(x, bits=26), 3, 193 + 128, 10 + 64),
+    "relu of 17 bits": (lambda x: relu(x, bits=17), 3, 76 + 128, 8 + 64),
+    "relu of 6 bits": (lambda x: relu(x, bits=6), 2, 32 + 128, 1 + 64),
 }
 
 
@@ -154,7 +156,7 @@ def test_rounds_and_bytes(name):
         x = give(session, 1, torch.ones(64))
         before = session.traffic.rounds, session.traffic.bytes_sent
         function(x)
-        return session.traffic.rounds - before[0], (session.traffic.bytes_sent - before[1]) / 64
+        return session.traffic.rounds - before[0], (session.traffic.bytes_sent - before[1]) / 8
 
     assert run_secure(program).results == [(rounds, first), (rounds, others), (rounds, others)]
-    assert first <= 60  # bytes per element and party
+    assert first <= 60 * 8  # bytes per element and party

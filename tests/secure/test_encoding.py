@@ -77,6 +77,17 @@ def test_public_values_out_of_range_are_refused(value):
         fixed(value, 16)
 
 
-def test_alignment_wraps_in_the_ring():
-    assert FixedPoint(3, 0).aligned(63) == -(2**63)
-    assert FixedPoint(torch.tensor([3]), 0).aligned(63).tolist() == [-(2**63)]
+@pytest.mark.parametrize(
+    ("word", "shift"), [(2**50, 16), (-(2**50), 16), (3, 63), (1, 63), (1, 64), (2**62, 1)]
+)
+def test_what_does_not_fit_at_another_scale_is_refused_instead_of_wrapped(word, shift):
+    for words in (word, torch.tensor([1, word])):
+        with pytest.raises(SecureError) as caught:
+            FixedPoint(words, 0).aligned(shift)
+        assert caught.value.reason is Reason.COMPUTATION_OUT_OF_RANGE
+
+
+def test_alignment_reaches_to_the_edge_of_the_ring():
+    assert FixedPoint(-1, 0).aligned(63) == -(2**63)
+    assert FixedPoint(torch.tensor([-1, 0]), 0).aligned(63).tolist() == [-(2**63), 0]
+    assert FixedPoint(2**46, 0).aligned(16) == 2**62

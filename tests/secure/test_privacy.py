@@ -1,6 +1,6 @@
 """What one party sees tells it nothing about what it lacks.
 
-Party p lacks component x_{p+2} and the seed s_{p+2} that belongs to it. The first test fixes all inputs, and all
+Position p lacks component x_{p+2} and the seed s_{p+2} that belongs to it. The first test fixes all inputs, and all
 that p knows, and changes only that seed: every word that p receives must then change by a uniform amount, and the
 changes of different words must be independent of each other. So, whatever p receives is masked by words that it
 cannot know, each used once, and is consistent with any value of the component that it lacks. The others look at
@@ -17,11 +17,20 @@ import torch
 from scipy.stats import chi2
 
 from mpc_party.mesh.exchange import FrameKind
-from mpc_party.secure import ReplicatedShares, multiply, open_shares, reduce, share_many, square, truncate
+from mpc_party.secure import (
+    ReplicatedShares,
+    multiply,
+    open_product,
+    open_shares,
+    reduce,
+    share_many,
+    square,
+    truncate,
+)
 from mpc_party.secure.comparison import equal, less_than_zero, relu
-from mpc_party.secure.conversion import random_fractions
-from mpc_party.secure.randomness import Purpose, SeedRing
-from mpc_party.secure.sharing import PrivateInput
+from mpc_party.secure.extremes import largest
+from mpc_party.secure.randomness import Purpose, SeedSet
+from mpc_party.secure.sharing import PrivateInput, random_fractions
 from tests.support.secure_parties import generator_of, give, run_secure
 
 N = 8192
@@ -65,7 +74,8 @@ def received(operation, inputs, all_seeds, observer):
 
     def program(session):
         i, j = session.position, session.next
-        session._seeds = SeedRing((all_seeds[i], all_seeds[j]), (j, (j + 1) % 3), bytes(32))
+        lacking = {c: ((c + 1) % 3,) for c in (i, j)}
+        session._seeds = SeedSet({c: all_seeds[c] for c in (i, j)}, lacking, bytes(32))
         operation(*[ReplicatedShares(session, torch.stack([c[i], c[j]]), 16) for c in inputs])
 
     frames = run_secure(program).links[observer].received
@@ -81,8 +91,12 @@ MASKED = {
     "sign of few bits": lambda x, y: less_than_zero(x, bits=20),
     "relu": lambda x, y: relu(x),
     "equality": equal,
+    "equality of few bits": lambda x, y: equal(x, y, bits=21),
+    "largest": lambda x, y: largest(ReplicatedShares.stack([x[:1024], y[:1024], -y[:1024]], dim=0)),
     "random fractions": lambda x, y: random_fractions((N,)),
 }
+# What the operations send one another: 0 nothing at all, and 2 nothing where only 0 has something to say.
+RECEIVES = {name: {1} if name == "truncate" else {1, 2} for name in MASKED}
 
 
 def changes(operation, observer, value=77):
@@ -99,12 +113,7 @@ def changes(operation, observer, value=77):
 
 def worst_change(operation, observer):
     arrays = changes(operation, observer)
-    worst = 1.0
-    for _, change in arrays:
-        p = uniformity(change)
-        # v = (z_1 + z_2) >> f, the one word that is not of full width, has copies of its sign on top.
-        full = 6 if operation is MASKED["multiply and truncate"] or operation is MASKED["square"] else 8
-        worst = min(worst, float(p[:full].min()) if observer == 2 else float(p.min()))
+    worst = min((float(uniformity(change).min()) for _, change in arrays), default=1.0)
     for (_, a), (_, b) in itertools.combinations(arrays, 2):
         if len(a) == len(b):  # reused masks would cancel
             worst = min(worst, *(float(uniformity(c)[:6].min()) for c in (a - b, a + b, a ^ b)))
@@ -114,29 +123,47 @@ def worst_change(operation, observer):
 @pytest.mark.parametrize("observer", [0, 1, 2])
 @pytest.mark.parametrize("name", MASKED)
 def test_every_word_received_is_masked_by_words_that_the_receiver_cannot_know(name, observer):
-    arrays = changes(MASKED[name], observer)
+    assert bool(changes(MASKED[name], observer)) == (observer in RECEIVES[name])
     assert worst_change(MASKED[name], observer) > SURE
-    if name not in {"truncate", "multiply and truncate", "square"}:
-        assert arrays  # in those, some parties only send
 
 
-@pytest.mark.parametrize("name", ["multiply", "multiply and truncate", "relu", "sign"])
-def test_the_test_sees_a_missing_mask(name, monkeypatch):
-    monkeypatch.setattr(SeedRing, "zero_words", lambda _, shape: np.zeros(shape, dtype=np.int64))
+@pytest.mark.parametrize(
+    ("name", "purpose"),
+    [
+        ("multiply", Purpose.PRODUCT_WORDS),
+        ("multiply", Purpose.MASK_WORDS),
+        ("multiply and truncate", Purpose.PRODUCT_WORDS),
+        ("multiply and truncate", Purpose.MASK_WORDS),
+        ("truncate", Purpose.TRUNCATED_WORDS),
+        ("relu", Purpose.PRODUCT_WORDS),
+        ("relu", Purpose.MASK_WORDS),
+        ("sign", Purpose.PRODUCT_BITS),
+        ("sign", Purpose.MASK_BITS),
+        ("equality", Purpose.PRODUCT_BITS),
+        ("largest", Purpose.MASK_BITS),
+        ("random fractions", Purpose.PRODUCT_WORDS),
+    ],
+)
+@pytest.mark.parametrize("kind", ["missing", "used twice"])
+def test_the_test_sees_a_mask_that_is_missing_or_used_twice(name, purpose, kind, monkeypatch):
+    fill, draw = SeedSet.fill, SeedSet.words
+
+    def spoiled(words):
+        words[...] = 0 if kind == "missing" else words.flat[0]
+        return words
+
+    def bad_fill(self, component, wanted, target):
+        fill(self, component, wanted, target)
+        if wanted is purpose:
+            spoiled(target)
+
+    def bad_words(self, component, wanted, shape):
+        words = draw(self, component, wanted, shape)
+        return spoiled(words) if wanted is purpose else words
+
+    monkeypatch.setattr(SeedSet, "fill", bad_fill)
+    monkeypatch.setattr(SeedSet, "words", bad_words)
     assert min(worst_change(MASKED[name], observer) for observer in range(3)) < SURE
-
-
-@pytest.mark.parametrize("purpose", [Purpose.TRUNCATION, Purpose.INPUT_BITS, Purpose.INPUT_WORDS])
-def test_the_test_sees_a_mask_that_is_used_twice(purpose, monkeypatch):
-    draw = SeedRing.words
-
-    def constant_words(self, slot, wanted, shape):
-        words = draw(self, slot, wanted, shape)
-        return np.full(shape, words.flat[0]) if wanted is purpose else words
-
-    monkeypatch.setattr(SeedRing, "words", constant_words)
-    operation = MASKED["multiply and truncate" if purpose is Purpose.TRUNCATION else "relu"]
-    assert min(worst_change(operation, observer) for observer in range(3)) < SURE
 
 
 def view(session, owner, value, operation):
@@ -169,8 +196,8 @@ def test_views_of_different_inputs_are_distributed_alike(owner, operation):
 
 
 def test_the_owner_itself_would_be_told_apart():
-    low = run_secure(lambda s: view(s, 0, 0.0, square), seed="low").results[0]
-    high = run_secure(lambda s: view(s, 0, -1234.56, square), seed="high").results[0]
+    low = run_secure(lambda s: view(s, 1, 0.0, square), seed="low").results[1]
+    high = run_secure(lambda s: view(s, 1, -1234.56, square), seed="high").results[1]
     held = slice(-4, -2)  # the two components that make up its input
     assert same_distribution(sum(low[held]), sum(high[held])) < SURE
 
@@ -207,8 +234,9 @@ def test_the_missing_component_of_a_result_is_uniform(name):
         return np.frombuffer(link.received[-1][2], dtype="<i8")  # what the party lacked until now
 
     for observer, missing in enumerate(run_secure(program).results):
-        # A truncated share is 48 bits wide: position 0 lacks v, and after a plain truncation 1 lacks x_0 >> f.
-        lanes = 5 if (name, observer) in {("multiply and truncate", 0), ("truncate", 1)} else 8
+        # Position 1 lacks r_0, 2 lacks r_1, and 0 what is left of the result. After a plain truncation that is x_2 / 2^f,
+        # which 1 and 2 know as it stands: a word of fewer bits, but not fewer than the mask that 0 knows of it has.
+        lanes = 7 if (name, observer) == ("truncate", 0) else 8
         assert uniformity(missing)[:lanes].min() > SURE
 
 
@@ -223,3 +251,36 @@ def test_opening_tells_no_more_than_the_value():
         return data == words.numpy().tobytes()
 
     assert run_secure(program).results == [True] * 3
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_opening_a_product_tells_no_more_than_the_value(seed):
+    inputs = [components(1, 77), components(2, 99)]
+
+    def frames(all_seeds):
+        """What each position is sent last: by 1 and 2 at 0, and by each other."""
+
+        def program(session):
+            i, j = session.position, session.next
+            session._seeds = SeedSet(
+                {c: all_seeds[c] for c in (i, j)}, {c: ((c + 1) % 3,) for c in (i, j)}, bytes(32)
+            )
+            x, y = (ReplicatedShares(session, torch.stack([c[i], c[j]]), 16) for c in inputs)
+            value = open_product(x * y)
+            received = session._exchange.received[-2 if i == 0 else -1 :]
+            return value, [np.frombuffer(data, dtype="<i8") for _, _, data in received]
+
+        return run_secure(program, seed=seed).results
+
+    base, other = frames(seeds()), frames(seeds(changed=2))
+    for (value, _), (again, _) in zip(base, other, strict=True):
+        words = (value * 2**16).long().numpy()
+        assert np.abs(words - 77 * 99 / 2**16).max() <= 1
+        assert torch.equal(value, again)  # component 2's seed masks, and changes nothing
+    words = (base[0][0] * 2**16).long().numpy()
+    # To 0, one of the two is uniform, whatever was multiplied; both add up to the value.
+    assert np.array_equal(sum(base[0][1]), words)
+    for first, second in zip(base[0][1], other[0][1], strict=True):
+        assert uniformity(first - second).min() > SURE
+    # What 1 and 2 send each other is the value less what the other has itself.
+    assert np.array_equal(base[1][1][0] + base[2][1][0], words)

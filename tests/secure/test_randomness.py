@@ -1,4 +1,4 @@
-"""Streams, zero shares and key derivation."""
+"""Streams, seeds and key derivation."""
 
 import copy
 
@@ -7,15 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mpc_party.secure.randomness import Purpose, SeedRing, SeedStream, derive_key
+from mpc_party.secure.randomness import Purpose, SeedSet, SeedStream, derive_key
 
 KEY = bytes(range(32))
 CONTEXT = bytes(32)
 
 
-def rings(context=CONTEXT):
+def sets(context=CONTEXT):
     seeds = [bytes([i]) * 32 for i in range(3)]  # s_i, known to parties i and i-1; lacked by party i+1
-    return [SeedRing((seeds[i], seeds[(i + 1) % 3]), ((i + 1) % 3, (i + 2) % 3), context) for i in range(3)]
+    return [
+        SeedSet({c: seeds[c] for c in (i, (i + 1) % 3)}, {c: ((c + 1) % 3,) for c in range(3)}, context)
+        for i in range(3)
+    ]
 
 
 def test_the_keystream_is_aes_256_in_counter_mode_from_zero():
@@ -72,24 +75,39 @@ def test_keys_differ_by_seed_context_purpose_and_subset():
     assert derive_key(KEY, CONTEXT, "seed", (2, 1)) == derive_key(KEY, CONTEXT, "seed", (1, 2))
 
 
-def test_zero_shares_add_up_to_zero_and_none_of_them_is_zero():
-    words = [ring.zero_words((500,)) for ring in rings()]
-    assert not np.any(words[0] + words[1] + words[2])
-    bits = [ring.zero_bits((500,)) for ring in rings()]
-    assert not np.any(bits[0] ^ bits[1] ^ bits[2])
-    assert all(np.count_nonzero(share) == 500 for share in words + bits)
-
-
 def test_both_holders_of_a_seed_draw_the_same_words_and_purposes_are_apart():
-    r0, r1, r2 = rings()
+    r0, r1, r2 = sets()
     for purpose in Purpose:
-        assert np.array_equal(r0.words(1, purpose, (50,)), r1.words(0, purpose, (50,)))
-        assert np.array_equal(r2.words(1, purpose, (50,)), r0.words(0, purpose, (50,)))
-    drawn = np.concatenate([ring.words(0, purpose, (50,)) for ring in rings() for purpose in Purpose])
+        assert np.array_equal(r0.words(1, purpose, (50,)), r1.words(1, purpose, (50,)))
+        assert np.array_equal(r2.words(0, purpose, (50,)), r0.words(0, purpose, (50,)))
+    drawn = np.concatenate(
+        [held.words(i, purpose, (50,)) for i, held in enumerate(sets()) for purpose in Purpose]
+    )
     assert len(np.unique(drawn)) == len(drawn)
 
 
-@pytest.mark.parametrize("secret", [SeedStream(KEY), rings()[0]])
+def test_a_component_that_is_not_held_has_no_words():
+    with pytest.raises(KeyError):
+        sets()[0].words(2, Purpose.MASK_WORDS, (1,))
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 20_000)), min_size=1, max_size=6))
+@settings(max_examples=40, deadline=None)
+def test_filling_an_array_and_drawing_one_take_from_the_same_stream(draws):
+    whole = SeedStream(KEY).words((sum(count for _, count in draws),))
+    stream = SeedStream(KEY)
+    parts = []
+    for into, count in draws:
+        part = np.empty(count, dtype=np.int64)
+        if into:
+            stream.fill(part)
+        else:
+            part = stream.words((count,))
+        parts.append(part)
+    assert np.array_equal(np.concatenate(parts), whole)
+
+
+@pytest.mark.parametrize("secret", [SeedStream(KEY), sets()[0]])
 def test_seeds_hide_and_are_not_serialised(secret):
     assert "hidden" in repr(secret)
     assert KEY.hex() not in repr(secret)

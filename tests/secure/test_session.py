@@ -16,9 +16,13 @@ from mpc_party.secure import (
     constant,
     current_session,
     multiply,
+    open_many,
     open_shares,
+    relu,
 )
+from mpc_party.secure import session as session_module
 from mpc_party.secure.randomness import Purpose
+from mpc_party.secure.session import Messages
 from tests.support.local_mesh import local_mesh, run_parties
 from tests.support.secure_parties import CONTEXT, give, run_secure, same
 
@@ -35,8 +39,8 @@ def test_a_context_is_bound_to_all_its_parts():
     assert len(digests) == 6
     assert (
         CONTEXT.digest((0, 1, 2), 16).hex()
-        == "2239dd8baf40b18cdb225506fbe0fd6123b75af9efcdb770eb413215ef1b18f5"
-    )  # version 1 of the format
+        == "e6fcc1aa8d675cc8aff416fed7805b523534eec67dcc70ad4317bfc7ba76829a"
+    )  # version 2 of the format: 1 was of engines in which position 0 does not deal
 
 
 @pytest.mark.parametrize(
@@ -47,8 +51,10 @@ def test_a_context_out_of_range_is_refused(arguments):
         SessionContext(*arguments)
 
 
-@pytest.mark.parametrize("committee", [(0, 1), (0, 1, 2, 3), (0, 2, 1), (0, 0, 1), (1, 2, 3), (0, 1, 5), ()])
-def test_a_committee_is_three_linked_members_in_order(committee):
+@pytest.mark.parametrize(
+    "committee", [(0, 1), (0, 1, 2, 3), (0, 2, 1), (0, 0, 1), (1, 2, 3), (0, 1, 5), (), (0,)]
+)
+def test_a_committee_is_an_odd_number_of_linked_members_in_order(committee):
     link = local_mesh((0, 1, 2, 3))[0]
     with pytest.raises(SecureError) as caught:
         SecureSession(link, committee, CONTEXT)
@@ -236,13 +242,60 @@ def test_traffic_is_counted_by_operation():
         return session.traffic
 
     traffic = run_secure(program).results
-    assert [t.rounds for t in traffic] == [5, 5, 5]  # setup, share, multiply and truncate, open
+    assert [t.rounds for t in traffic] == [4, 4, 4]  # setup, share, multiply and truncate, open
+    assert [t.ahead for t in traffic] == [1, 1, 1]  # what position 0 deals for the product
     assert [t.by_operation["setup"].bytes_sent for t in traffic] == [128, 128, 128]
     assert [t.by_operation["share"].bytes_sent for t in traffic] == [0, 80, 0]
     assert [t.by_operation["multiply-truncate"].bytes_sent for t in traffic] == [80, 80, 80]
-    assert [t.by_operation["multiply-truncate"].rounds for t in traffic] == [2, 2, 2]
+    assert [t.by_operation["multiply-truncate"].rounds for t in traffic] == [1, 1, 1]
     assert [t.by_operation["open"].bytes_sent for t in traffic] == [80, 80, 80]
     assert sum(t.bytes_sent for t in traffic) == sum(t.bytes_received for t in traffic)
+
+
+def test_large_messages_travel_in_pieces(monkeypatch):
+    monkeypatch.setattr(session_module, "_FRAME_BYTES", 64)
+    x = torch.linspace(-5, 5, 21)  # 168 bytes: two pieces of 64, and one of 40
+
+    def program(session):
+        shares = [give(session, owner, x) for owner in range(3)]
+        link = session._exchange
+        link.received.clear()
+        opened = open_many([*shares, shares[0][:3]])  # 528 bytes, in 9 pieces
+        assert {len(data) for _, _, data in link.received} == {64, 16}
+        assert session.traffic.by_operation["open"].rounds == 1
+        return torch.cat([*opened, open_shares(relu(shares[1]))])
+
+    opened = same(run_secure(program).results)
+    expected = torch.cat([x, x, x, x[:3], x.relu()]).double()
+    assert torch.allclose(opened, expected, atol=2**-16)
+
+
+def test_an_empty_message_beside_a_large_one_to_another_peer(monkeypatch):
+    monkeypatch.setattr(session_module, "_FRAME_BYTES", 64)
+
+    def program(session):
+        send = {0: [(1, np.arange(100)), (2, np.arange(0))], 1: [(2, np.arange(0))]}.get(session.position, [])
+        large, first, second = np.zeros(100, dtype=np.int64), np.arange(0), np.arange(0)
+        receive = {1: [(0, large)], 2: [(0, first), (1, second)]}.get(session.position, [])
+        session.exchange([Messages(session, FrameKind.WORDS, "test", send, receive)])
+        return large.sum()
+
+    assert run_secure(program).results == [0, 4950, 0]
+
+
+def test_a_piece_of_the_wrong_length_names_its_sender(monkeypatch):
+    monkeypatch.setattr(session_module, "_FRAME_BYTES", 64)
+
+    def program(session):
+        x = give(session, 0, torch.ones(21))
+        try:
+            open_shares(x)
+        except SecureError as error:
+            return error.reason, error.culprit
+        return None
+
+    outcome = run_secure(program, tamper={1: lambda _p, _k, data: data[:-8] if len(data) == 40 else data})
+    assert outcome.results == [None, None, (Reason.FRAME_MALFORMED, "member 1")]
 
 
 def test_words_travel_as_little_endian_64_bit():
@@ -253,6 +306,11 @@ def test_words_travel_as_little_endian_64_bit():
     ]  # x_0, which carries the public value, goes from 0 to 1
     assert (sender, kind) == (0, FrameKind.WORDS)
     assert data == np.array([1, -2], dtype="<i8").tobytes()
+
+
+def test_messages_show_no_words():
+    messages = Messages(None, FrameKind.WORDS, "open", [(0, np.array([1234567]))])
+    assert "1234567" not in repr(messages)
 
 
 def test_a_session_hides_and_is_not_serialised():

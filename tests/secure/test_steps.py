@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mpc_party.secure import multiply, multiply_many, open_many, open_shares, together
+from mpc_party.secure import multiply, multiply_many, open_many, open_shares, together, truncate
 from mpc_party.secure.comparison import relu
 from mpc_party.secure.steps import merged, run
 from tests.support.secure_parties import give, run_secure, same
@@ -18,7 +18,7 @@ def test_merged_operations_take_the_rounds_of_the_longest_and_give_the_same_resu
         product, positive, opened = together(
             multiply.steps(a, a), relu.steps(b - 1.0), open_many.steps([a, b])
         )
-        assert session.traffic.rounds - before == 10
+        assert session.traffic.rounds - before == 4
         return [open_shares(product), open_shares(positive), *opened]
 
     outcome = run_secure(program)
@@ -44,10 +44,24 @@ def test_merging_nests():
         inner = merged([multiply.steps(x, x), multiply.steps(x, x)])
         before = session.traffic.rounds
         (first, _), many = together(inner, multiply_many.steps([(x, x), (x, x)]))
-        assert session.traffic.rounds - before == 2
+        assert session.traffic.rounds - before == 1
         return open_shares(first + many[0])
 
     assert same(run_secure(program).results).tolist() == [8.0]
+
+
+def test_what_is_dealt_ahead_does_not_keep_others_from_sharing_a_round():
+    def program(session):
+        x = give(session, 0, torch.tensor([2.0, 3.0]))
+        before = session.traffic.rounds, session.traffic.ahead
+        # A product deals first and opening does not: they meet in one round, and so do products behind a truncation.
+        product, opened = together(multiply.steps(x, x), open_shares.steps(x))
+        assert (session.traffic.rounds - before[0], session.traffic.ahead - before[1]) == (1, 1)
+        half, again, _ = together(truncate.steps(x, 1), multiply.steps(x, product), open_shares.steps(x))
+        assert (session.traffic.rounds - before[0], session.traffic.ahead - before[1]) == (2, 2)
+        return opened + open_shares(half + again)
+
+    assert same(run_secure(program).results).tolist() == [2 + 1 + 8, 3 + 1.5 + 27]
 
 
 def test_nothing_together_is_nothing():

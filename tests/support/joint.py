@@ -1,4 +1,4 @@
-"""A small joint computation for tests: a simulated market, three desks' snapshots, a dealt model, a local mesh."""
+"""A small joint computation for tests: a simulated market, desks' snapshots, a dealt model, a local mesh."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from mpc_party.market.streams import normal, uniform
 from mpc_party.protocol.consortium import Program
 from mpc_party.protocol.messages import Expiry, Instrument, Proposal
 from mpc_party.secure import ReplicatedShares, SecureSession, SessionContext, Traffic
+from mpc_party.secure.layout import layout_of
 from tests.support.local_mesh import LocalExchange, local_mesh, run_parties
 
 MOMENT = 1_795_000_000
@@ -60,7 +61,7 @@ def make_proposal(
 
 @dataclass
 class Joint:
-    """Three desks over one public book."""
+    """Desks over one public book, three or more."""
 
     public: PublicInputs
     fits: list[SurfaceFit]
@@ -73,18 +74,20 @@ class Joint:
 
     def run(self, number: int = 1, attack: Callable[[LocalExchange], None] | None = None) -> list[Opened]:
         """Run the program once over a fresh local mesh; keeps exchanges, sessions and traffic for inspection."""
-        components = model_components(self.weights, self.public.program.fraction_bits)
-        self.exchanges = local_mesh((0, 1, 2))
+        threshold = len(self.snapshots) // 2
+        components = model_components(self.weights, self.public.program.fraction_bits, threshold)
+        committee = tuple(range(len(self.snapshots)))
+        self.exchanges = local_mesh(committee)
 
         def party(exchange: LocalExchange) -> tuple[Opened, SecureSession]:
             if attack is not None:
                 attack(exchange)
             context = SessionContext(consortium=b"c" * 32, epoch=1, round=number)
             bits = self.public.program.fraction_bits
-            session = SecureSession(exchange, committee=(0, 1, 2), context=context, fraction_bits=bits)
+            session = SecureSession(exchange, committee=committee, context=context, fraction_bits=bits)
             session.setup()
             i = session.position
-            own = torch.from_numpy(np.stack([components[i], components[(i + 1) % 3]]))
+            own = torch.from_numpy(np.stack([components[component] for component in session.held]))
             return compute(
                 session, self.public, self.snapshots[i], self.kind, ReplicatedShares(session, own, bits)
             ), session
@@ -95,10 +98,11 @@ class Joint:
         return [opened for opened, _ in results]
 
 
-def model_components(weights: tuple[float, ...], bits: int) -> list[np.ndarray]:
-    """Components x_0, x_1, x_2 of the weights; which masks are used does not matter to a test."""
-    masks = np.frombuffer(secrets.token_bytes(16 * len(weights)), dtype="<i8").reshape(2, -1)
-    return [masks[0], masks[1], to_ring(np.array(weights), bits) - masks[0] - masks[1]]
+def model_components(weights: tuple[float, ...], bits: int, threshold: int = 1) -> list[np.ndarray]:
+    """All components of the weights; which masks are used does not matter to a test."""
+    count = len(layout_of(threshold).subsets) - 1
+    masks = np.frombuffer(secrets.token_bytes(8 * count * len(weights)), dtype="<i8").reshape(count, -1)
+    return [*masks, to_ring(np.array(weights), bits) - masks.sum(axis=0)]
 
 
 def make_joint(
@@ -107,6 +111,7 @@ def make_joint(
     most: int = 60,
     program: Program | None = None,
     kind: str = MINIMUM_VARIANCE,
+    desks: str = "abc",
 ) -> Joint:
     source = source or SimulatedMarket(3)
     program = program or Program()
@@ -114,10 +119,10 @@ def make_joint(
     public = public_inputs(proposal, program)
     forwards = dict(zip(public.grid.expiry.tolist(), public.grid.forward.tolist(), strict=True))
     fits = []
-    for seed in ("a", "b", "c"):
+    for seed in desks:
         vols, _ = clean(DeskView(source, seed).at(moment), forwards, moment, program.max_quote_age)
         fits.append(fit_surface(public.grid, vols, program.band))
-    snapshots = [make_snapshot(public, fit, seed) for fit, seed in zip(fits, "abc", strict=True)]
+    snapshots = [make_snapshot(public, fit, seed) for fit, seed in zip(fits, desks, strict=True)]
     return Joint(public, fits, snapshots, WEIGHTS if kind == MINIMUM_VARIANCE else network_weights(), kind)
 
 

@@ -1,4 +1,4 @@
-"""Three parties in threads that run one program on shares, with repeatable randomness; and what each of them saw."""
+"""Parties in threads that run one program on shares, with repeatable randomness; and what each of them saw."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def run_secure(
             return program(session)
 
     results = run_parties(links, party)
-    return Outcome(results, [sessions[p] for p in range(3)], links)
+    return Outcome(results, [sessions[p] for p in range(len(committee))], links)
 
 
 def give(
@@ -74,7 +74,7 @@ def give(
 
 
 def same(results: Sequence[torch.Tensor]) -> torch.Tensor:
-    """The value that all three parties have opened."""
+    """The value that all parties have opened."""
     first, *others = results
     assert all(torch.equal(first, other) for other in others)
     return first
