@@ -3,8 +3,9 @@
 Operators on shares are local; named functions communicate, and all parties call them in the same order with the
 same shapes. `session` says who computes and holds the shared seeds; `sharing` brings values in and out;
 `arithmetic` closes products; `comparison` decides signs; `together` lets independent operations share rounds.
-`ReplicatedTensor`, which runs CrypTen's library and `crypten.nn` on this, is in `mpc_party.secure.tensors.tensor`: import it
-from there, because importing it imports CrypTen.
+How sharings are held and closed is in `three` and in `general`, for committees of three and of five and seven; what is no sum
+or product in `functions`. `ReplicatedTensor`, which runs CrypTen's library and `crypten.nn` on this, is in
+`mpc_party.secure.tensors`: import it from there, because importing it imports CrypTen.
 
 Secure against parties that follow the protocol but pry. A party that deviates can spoil the result unseen.
 """
