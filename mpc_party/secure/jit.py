@@ -2,7 +2,7 @@
 
 Kernels are compiled when their module is imported, for the one signature that they state, never inside a round. The
 machine code is kept beside the module (`__pycache__`, or where NUMBA_CACHE_DIR says), so that only the first import after an
-installation compiles. Whoever can write there can write the modules too.
+installation compiles; where it cannot be kept or read, every start does. Whoever can write there can write the modules too.
 
 They release the interpreter lock, and run in the calling thread.
 """
@@ -30,7 +30,7 @@ def kernel(signature: str) -> Callable[[F], F]:
 
         try:
             return compiled(cache=True)
-        except RuntimeError:  # no folder to keep the machine code in: compile at every start
-            return compiled(cache=False)
+        except Exception:  # noqa: BLE001 - nowhere to keep the code, a full disk, a truncated file: all do without it
+            return compiled(cache=False)  # and an error of the kernel's own is raised again
 
     return compile_now

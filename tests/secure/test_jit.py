@@ -1,5 +1,10 @@
 """Kernels: compiled when defined, for one signature, also where the machine code cannot be kept."""
 
+import errno
+import os
+import subprocess
+import sys
+
 import numba
 import numpy as np
 import pytest
@@ -12,20 +17,28 @@ def double(words, out):
         out[index] = 2 * words[index]
 
 
-@pytest.mark.parametrize("writable", [True, False])
-def test_a_kernel_is_compiled_with_or_without_a_place_for_its_code(writable, monkeypatch):
+@pytest.mark.parametrize(
+    "fault",
+    [
+        None,
+        RuntimeError("cannot cache function: no locator available"),
+        OSError(errno.ENOSPC, "full"),
+        EOFError(),
+    ],
+)
+def test_a_kernel_is_compiled_with_or_without_a_place_for_its_code(fault, monkeypatch):
     asked = []
     compile_now = numba.njit
 
     def njit(signature, *, cache, **options):
         asked.append(cache)
-        if cache and not writable:
-            raise RuntimeError("cannot cache function: no locator available")
+        if cache and fault is not None:
+            raise fault
         return compile_now(signature, cache=False, **options)
 
     monkeypatch.setattr(numba, "njit", njit)
     compiled = kernel("void(i8[::1], i8[::1])")(double)
-    assert asked == ([True] if writable else [True, False])
+    assert asked == ([True] if fault is None else [True, False])
     words = np.array([1, -(2**62), 2**63 - 1])
     out = np.empty_like(words)
     compiled(words, out)
@@ -37,3 +50,32 @@ def test_arrays_of_other_types_are_refused():
     compiled = kernel("void(i8[::1], i8[::1])")(double)
     with pytest.raises(TypeError, match="No matching definition"):
         compiled(np.zeros(3), np.zeros(3))
+
+
+def test_kept_code_that_is_cut_off_is_compiled_again(tmp_path):
+    """As a full disk or a crash may leave it: the party starts all the same."""
+    command = [
+        sys.executable,
+        "-c",
+        "from mpc_party.secure.bits import from_plane as f; import numpy as n; print(f(n.array([5]), 3))",
+    ]
+
+    def start():
+        environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=120, env=environment, check=False
+        )
+        assert done.returncode == 0, done.stderr[-500:]
+        return done.stdout
+
+    assert start() == "[1 0 1]\n"
+    kept = [path for path in tmp_path.rglob("*.nb?") if path.is_file()]
+    assert kept
+    for path in kept:
+        os.truncate(path, 20)
+    assert start() == "[1 0 1]\n"
+
+
+def test_an_error_of_the_kernel_is_raised():
+    with pytest.raises(numba.TypingError):
+        kernel("void(i8[::1], i8[::1])")(lambda words, out: out.append(words))
