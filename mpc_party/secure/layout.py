@@ -26,12 +26,15 @@ class Layout:
         held: by position, the components that it holds, in the order in which shares store them (their slots).
         products: by position, the local product as terms (slots of x, slots of y): the party adds up
             (sum of x over the first) * (sum of y over the second). Over all positions every pair of components occurs once.
+        counted: by position, the slots of the components of which it is the first holder: it stands for them when all
+            positions add up a value.
     """
 
     threshold: int
     subsets: tuple[Slots, ...]
     held: tuple[Slots, ...]
     products: tuple[tuple[tuple[Slots, Slots], ...], ...]
+    counted: tuple[Slots, ...]
 
     @property
     def parties(self) -> int:
@@ -55,12 +58,20 @@ def layout_of(threshold: int) -> Layout:
     With t = 1 position i holds x_i and x_{i+1}, in this order. Position 0 then knows x_0 + x_1, and the two others
     x_2: the protocols of `three` rest on that. With t > 1 components are in lexicographic order of their subsets.
     """
-    if threshold == 1:
-        return Layout(1, ((1,), (2,), (0,)), ((0, 1), (1, 2), (2, 0)), _products_of_three())
     parties = 2 * threshold + 1
-    subsets = tuple(itertools.combinations(range(parties), threshold))
-    held = tuple(tuple(c for c, lacking in enumerate(subsets) if p not in lacking) for p in range(parties))
-    return Layout(threshold, subsets, held, _spread_products(parties, subsets, held))
+    if threshold == 1:
+        subsets: tuple[Slots, ...] = ((1,), (2,), (0,))
+        held: tuple[Slots, ...] = ((0, 1), (1, 2), (2, 0))
+        products = _products_of_three()
+    else:
+        subsets = tuple(itertools.combinations(range(parties), threshold))
+        held = tuple(
+            tuple(c for c, lacking in enumerate(subsets) if p not in lacking) for p in range(parties)
+        )
+        products = _spread_products(parties, subsets, held)
+    first = [next(p for p in range(parties) if p not in lacking) for lacking in subsets]
+    counted = tuple(tuple(slot for slot, c in enumerate(held[p]) if first[c] == p) for p in range(parties))
+    return Layout(threshold, subsets, held, products, counted)
 
 
 def _products_of_three() -> tuple[tuple[tuple[Slots, Slots], ...], ...]:

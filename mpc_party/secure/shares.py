@@ -227,15 +227,9 @@ class ReplicatedShares(Shares):
         return AdditiveShares(self.session, words.unsqueeze(0), self.fraction_bits + other.fraction_bits)
 
     def additive(self) -> AdditiveShares:
-        """The same value as an additive sharing: this party's part are the components of which it is the first holder.
-
-        With t = 1 that is x_i at position i.
-        """
+        """The same value as an additive sharing: this party's part are the components of which it is the first holder."""
         session = self.session
-        if session.threshold == 1:
-            return AdditiveShares(session, self.words[:1], self.fraction_bits)
-        own = [s for s, c in enumerate(session.held) if session.layout.holders(c)[0] == session.position]
-        part = self.words[own].sum(0, keepdim=True) if own else torch.zeros_like(self.words[:1])
+        part = self.words[list(session.layout.counted[session.position])].sum(0, keepdim=True)
         return AdditiveShares(session, part, self.fraction_bits)
 
 

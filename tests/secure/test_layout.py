@@ -63,3 +63,10 @@ def test_products_are_spread_over_the_parties(threshold, most):
 
 def test_with_three_parties_position_i_holds_x_i_and_the_next():
     assert layout_of(1).held == ((0, 1), (1, 2), (2, 0))
+
+
+@pytest.mark.parametrize("threshold", [1, 2, 3])
+def test_every_component_is_counted_once_by_who_holds_it(threshold):
+    layout = layout_of(threshold)
+    counted = [layout.held[p][slot] for p in range(layout.parties) for slot in layout.counted[p]]
+    assert sorted(counted) == list(range(len(layout.subsets)))

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from mpc_party.mesh.exchange import FrameKind
-from mpc_party.secure.general.placement import counted
 from mpc_party.secure.randomness import Purpose, Words
 from mpc_party.secure.session import SecureSession
 
@@ -57,7 +56,7 @@ def random_words(session: SecureSession, domain: Domain, count: int) -> Words:
 def summand(session: SecureSession, domain: Domain, shares: Words) -> Words:
     """This position's part of the value, (N,): the parts of all positions add up to it. A new array."""
     part = np.zeros(shares.shape[1], dtype=np.int64)
-    for slot in counted(session.threshold, session.position):
+    for slot in session.layout.counted[session.position]:
         domain.add(part, shares[slot], out=part)
     return part
 

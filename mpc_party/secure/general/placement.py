@@ -53,10 +53,3 @@ def openers(threshold: int, position: int) -> tuple[tuple[int, Slots], ...]:
         left = [c for c in left if c not in given]
         result.append((sender, given))
     return tuple(result)
-
-
-@functools.cache
-def counted(threshold: int, position: int) -> Slots:
-    """The slots of the components that a position stands for when all positions add up a value: as its first holder."""
-    layout = layout_of(threshold)
-    return tuple(s for s, c in enumerate(layout.held[position]) if layout.holders(c)[0] == position)

@@ -27,6 +27,7 @@ from mpc_party.secure.three.gates import (
     node_rows,
     rows_of,
 )
+from mpc_party.secure.three.products import dealt
 
 
 class Level(NamedTuple):
@@ -183,38 +184,31 @@ def _level(
     """
     rows, results, width = size
     operation = "compare"
-    shape = (rows + (top is not None), width)
-    if session.position == 0:
-        # "0 shares products of bits between 1 and 2": 2 draws its part from the seed of both, 1 is sent the other
-        table = session.words(0, Purpose.PRODUCT_BITS, shape)
-        deal(table)
+
+    def hide(drawn: Words) -> None:
+        deal(drawn)
         if top is not None:
-            table[rows] ^= top
-        yield [Messages(session, FrameKind.BITS, operation, [(1, table)], ahead=True)]
-        masks = np.empty((2, results, width), dtype=np.int64)
+            drawn[rows] ^= top
+
+    # "0 shares products of bits between 1 and 2"
+    table = yield from dealt(session, operation, (rows + (top is not None), width), hide, FrameKind.BITS)
+    words = np.empty((2, results, width), dtype=np.int64)
+    if session.position == 0:
         session.seeds.fill(
-            0, Purpose.MASK_BITS, masks[0]
+            0, Purpose.MASK_BITS, words[0]
         )  # in the step in which the others draw theirs: see `steps`
-        session.seeds.fill(1, Purpose.MASK_BITS, masks[1])
+        session.seeds.fill(1, Purpose.MASK_BITS, words[1])
         yield [Messages(session, FrameKind.BITS, operation)]
-        return masks
-    if session.position == 1:
-        table = np.empty(shape, dtype=np.int64)
-        yield [Messages(session, FrameKind.BITS, operation, receive=[(0, table)], ahead=True)]
-    else:
-        table = session.words(0, Purpose.PRODUCT_BITS, shape)
-        yield [Messages(session, FrameKind.BITS, operation, ahead=True)]
-    mask = session.words(1 if session.position == 1 else 0, Purpose.MASK_BITS, (results, width))
-    share = mask.copy()
+        return words
+    slot, peer = session.position % 2, 3 - session.position
+    session.seeds.fill(1 if session.position == 1 else 0, Purpose.MASK_BITS, words[1 - slot])
+    share = words[1 - slot].copy()
     fold(table, share)
     if top is not None:
         share[0] ^= table[rows]
         if session.position == 1:
             share[0] ^= top
-    words = np.empty((2, results, width), dtype=np.int64)
-    slot, peer = session.position % 2, 3 - session.position
     # 1 sends its share ^ l_1, 2 sends its share ^ l_0: both then know m = result ^ l_0 ^ l_1
     yield [Messages(session, FrameKind.BITS, operation, [(peer, share)], [(peer, words[slot])])]
     words[slot] ^= share
-    words[1 - slot] = mask
     return words

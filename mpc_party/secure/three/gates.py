@@ -11,8 +11,8 @@ the 2^s - 1 products of bits of a between them, and both evaluate them by themse
 (G, P) of the group is a polynomial again, in the bits l, of which products of two or more are shared by 0; the bits
 themselves are shared as they stand. With P alone, a level is a conjunction of up to five bits.
 
-In both, what 1 and 2 have then is an exclusive-or sharing of the result, which `Messages` of one plane each make
-replicated. Gates of many inputs: Patra, Schneider, Suresh, Yalame, "ABY2.0", USENIX Security 2021, section 3.1.4; the
+In both, 1 and 2 then have an exclusive-or sharing of the results, which one message of each to the other makes
+replicated (`carry`). Gates of many inputs: Patra, Schneider, Suresh, Yalame, "ABY2.0", USENIX Security 2021, section 3.1.4; the
 tables of a group of positions are ours.
 
 The kernels work on 32 words of a plane at once, so that the tables of a group, of up to 2^5 planes, stay in the cache.
@@ -27,9 +27,6 @@ from mpc_party.secure.jit import kernel
 from mpc_party.secure.randomness import Words
 
 MAX_RADIX = 5
-_LANES = (
-    32  # words of a plane that are worked on at once: the tables of a group stay in the first-level cache
-)
 
 
 def rows_of(groups: int, *, carry: bool) -> int:

@@ -18,7 +18,7 @@ Truncation of a two-party sharing, each part by itself: Mohassel, Zhang, "Secure
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -38,9 +38,8 @@ def share_words(
 
     Components that position 0 knows are masks, whoever owns the value, so that 0 does not have to wait for inputs.
     """
-    arrays: list[
-        Words
-    ] = []  # (2, N): numpy warns of wrapping in arrays without a dimension, which are scalars to it
+    # Flat, (2, N): to numpy an array without a dimension is a scalar, of whose wrapping it warns.
+    arrays: list[Words] = []
     send: list[tuple[int, Words]] = []
     receive: list[tuple[int, Words]] = []
     for owner, shape, value in pieces:
@@ -104,17 +103,17 @@ def _opened(words: Words, missing: Words) -> Words:
 
 def reshare(session: SecureSession, product: Words, bits: int) -> Steps[Words]:
     """Close a product and divide it by 2^bits. One round: a word per element between 1 and 2; one from 0 ahead."""
-    shape, count = product.shape, product.size
     operation = "multiply-truncate" if bits else "multiply"
     summand = yield from _summand(session, operation, product)
-    if session.position == 0:
-        words = masks(session, shape)  # in the step in which the others draw theirs: see `steps`
-        yield [Messages(session, FrameKind.WORDS, operation)]
-        return words
-    mask = own_mask(session, count)
-    message = np.empty(count, dtype=np.int64)
-    _close(summand, mask, bits, int(session.position == 1), message)
-    return (yield from exchanged(session, operation, message, mask)).reshape(2, *shape)
+    up = int(session.position == 1)
+    return (
+        yield from closed(
+            session,
+            operation,
+            product.shape,
+            lambda mask, message: _close(summand, mask, bits, up, message),
+        )
+    )
 
 
 def open_product(session: SecureSession, product: Words, bits: int) -> Steps[Words]:
@@ -142,22 +141,79 @@ def open_product(session: SecureSession, product: Words, bits: int) -> Steps[Wor
 
 
 def _summand(session: SecureSession, operation: str, product: Words) -> Steps[Words]:
-    """What position 0 deals for a product: 1 and 2 then know z^1 and z^2, (N,). At 0, what it sent."""
-    count = product.size
+    """What 1 and 2 know of a product, z^1 and z^2, (N,), after position 0 has dealt its summand."""
     product = np.ascontiguousarray(product).reshape(-1)
-    if session.position == 1:
-        part = np.empty(count, dtype=np.int64)
-        yield [Messages(session, FrameKind.WORDS, operation, receive=[(0, part)], ahead=True)]
+    part = yield from dealt(
+        session, operation, (product.size,), lambda drawn: np.subtract(product, drawn, out=drawn)
+    )
+    if session.position:
         part += product
-        return part
-    part = session.words(0, Purpose.PRODUCT_WORDS, (count,))
-    if session.position == 0:
-        np.subtract(product, part, out=part)
-        yield [Messages(session, FrameKind.WORDS, operation, [(1, part)], ahead=True)]
-        return part
-    part += product
-    yield [Messages(session, FrameKind.WORDS, operation, ahead=True)]
     return part
+
+
+def dealt(
+    session: SecureSession,
+    operation: str,
+    shape: tuple[int, ...],
+    hide: Callable[[Words], object],
+    kind: FrameKind = FrameKind.WORDS,
+) -> Steps[Words]:
+    """Position 0 shares words that it knows between 1 and 2, ahead: 2 draws its part, and 1 is sent the other.
+
+    Args:
+        session: the computation.
+        operation: for the traffic count.
+        shape: of the words.
+        hide: at position 0, turns the drawn part in place into what is left of the words without it.
+        kind: WORDS, or BITS whose parts add up under exclusive or.
+
+    Returns:
+        the part of this position; at 0, what it sent.
+    """
+    if session.position == 1:
+        part = np.empty(shape, dtype=np.int64)
+        yield [Messages(session, kind, operation, receive=[(0, part)], ahead=True)]
+        return part
+    purpose = Purpose.PRODUCT_WORDS if kind is FrameKind.WORDS else Purpose.PRODUCT_BITS
+    part = session.words(0, purpose, shape)
+    if session.position == 2:
+        yield [Messages(session, kind, operation, ahead=True)]
+        return part
+    hide(part)
+    yield [Messages(session, kind, operation, [(1, part)], ahead=True)]
+    return part
+
+
+def closed(
+    session: SecureSession, operation: str, shape: tuple[int, ...], form: Callable[[Words, Words], object]
+) -> Steps[Words]:
+    """From summands of 1 and 2 to shares (2, *shape). One round, in which both exchange them masked; their sum is x_2.
+
+    Args:
+        session: the computation.
+        operation: for the traffic count.
+        shape: of the result.
+        form: at 1 and 2, writes the summand less the mask, its first argument, to the second; both (N,).
+    """
+    if session.position == 0:
+        masks = np.empty((2, *shape), dtype=np.int64)
+        # Drawn in the step in which the others draw theirs: see `steps`.
+        session.seeds.fill(0, Purpose.MASK_WORDS, masks[0, ...])
+        session.seeds.fill(1, Purpose.MASK_WORDS, masks[1, ...])
+        yield [Messages(session, FrameKind.WORDS, operation)]
+        return masks
+    slot, peer = (
+        session.position % 2,
+        3 - session.position,
+    )  # x_2 is in slot 1 at position 1, in slot 0 at position 2
+    message = np.empty(math.prod(shape), dtype=np.int64)
+    words = np.empty((2, message.size), dtype=np.int64)
+    # r_1 at position 1, and r_0 at position 2: the component that it shares with position 0
+    session.seeds.fill(1 if session.position == 1 else 0, Purpose.MASK_WORDS, words[1 - slot])
+    form(words[1 - slot], message)
+    yield [Messages(session, FrameKind.WORDS, operation, [(peer, message)], [(peer, words[slot])])]
+    words[slot] += message
+    return words.reshape(2, *shape)
 
 
 def rerandomize(session: SecureSession, words: Words) -> Steps[Words]:
@@ -175,31 +231,6 @@ def rerandomize(session: SecureSession, words: Words) -> Steps[Words]:
     send, receive = [(session.previous, fresh[0])], [(session.next, fresh[1])]
     yield [Messages(session, FrameKind.WORDS, "rerandomize", send, receive)]
     return fresh.reshape(words.shape)
-
-
-def masks(session: SecureSession, shape: tuple[int, ...]) -> Words:
-    """At position 0, the two components that it knows of a new sharing."""
-    words = np.empty((2, *shape), dtype=np.int64)
-    session.seeds.fill(0, Purpose.MASK_WORDS, words[0, ...])
-    session.seeds.fill(1, Purpose.MASK_WORDS, words[1, ...])
-    return words
-
-
-def own_mask(session: SecureSession, count: int) -> Words:
-    """At positions 1 and 2, the component of a new sharing that this party shares with position 0: r_1, and r_0."""
-    return session.words(1 if session.position == 1 else 0, Purpose.MASK_WORDS, (count,))
-
-
-def exchanged(session: SecureSession, operation: str, message: Words, mask: Words) -> Steps[Words]:
-    """Positions 1 and 2 exchange their masked summands, whose sum is the component x_2, to shares (2, N). One round."""
-    peer = 3 - session.position
-    words = np.empty((2, message.size), dtype=np.int64)
-    slot = session.position % 2  # of x_2: 1 at position 1, 0 at position 2
-    arriving = words[slot]
-    yield [Messages(session, FrameKind.WORDS, operation, [(peer, message)], [(peer, arriving)])]
-    arriving += message
-    words[1 - slot] = mask
-    return words
 
 
 def truncate(session: SecureSession, words: Words, bits: int) -> Steps[Words]:

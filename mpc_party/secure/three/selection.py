@@ -9,53 +9,52 @@ import math
 
 import numpy as np
 
-from mpc_party.mesh.exchange import FrameKind
 from mpc_party.secure.jit import kernel
 from mpc_party.secure.randomness import Purpose, Words
-from mpc_party.secure.session import Messages, SecureSession
+from mpc_party.secure.session import SecureSession
 from mpc_party.secure.steps import Steps
-from mpc_party.secure.three.products import exchanged, masks, own_mask
+from mpc_party.secure.three.products import closed, dealt
 
 
 def lift(
     session: SecureSession, plane: Words, shape: tuple[int, ...], *, negate: bool = False
 ) -> Steps[Words]:
     """A shared bit per element as the number 0 or 1, (2, *shape). One round: a word between 1 and 2, one from 0 ahead."""
-    count = math.prod(shape)
-    dealt = session.words(0, Purpose.PRODUCT_WORDS, (1, count)) if session.position != 1 else None
-    if dealt is not None and session.position == 0:
-        _deal_bits(plane[0] ^ plane[1], int(negate), dealt[0])
-    dealt = yield from _dealt(session, "lift", dealt, (1, count))
-    if session.position == 0:
-        words = masks(session, shape)
-        yield [Messages(session, FrameKind.WORDS, "lift")]
-        return words
-    mask = own_mask(session, count)
-    message = np.empty(count, dtype=np.int64)
-    _lift(plane[session.position % 2], dealt[0], mask, int(session.position == 1), message)
-    return (yield from exchanged(session, "lift", message, mask)).reshape(2, *shape)
+    part = yield from dealt(
+        session,
+        "lift",
+        (math.prod(shape),),
+        lambda drawn: _deal_bits(plane[0] ^ plane[1], int(negate), drawn),
+    )
+    known, first = plane[session.position % 2], int(session.position == 1)
+    return (
+        yield from closed(
+            session, "lift", shape, lambda mask, message: _lift(known, part, mask, first, message)
+        )
+    )
 
 
 def select(session: SecureSession, values: Words, plane: Words, *, negate: bool = False) -> Steps[Words]:
     """Values (2, *shape) where the bit is 1, else 0. One round: a word between 1 and 2, two words from 0 ahead."""
     shape = values.shape[1:]
     values = np.ascontiguousarray(values).reshape(2, -1)
-    count = values.shape[1]
-    dealt = session.words(0, Purpose.PRODUCT_WORDS, (2, count)) if session.position != 1 else None
-    if dealt is not None and session.position == 0:
-        _deal_selection(plane[0] ^ plane[1], values, int(negate), dealt)
-    dealt = yield from _dealt(session, "select", dealt, (2, count))
-    if session.position == 0:
-        words = masks(session, shape)
-        yield [Messages(session, FrameKind.WORDS, "select")]
-        return words
-    mask = own_mask(session, count)
-    message = np.empty(count, dtype=np.int64)
-    if session.position == 1:  # its components are x_1 and x_2, both its own to select
-        _select(plane[1], values[0] + values[1], values[1], dealt, mask, message)
-    else:  # x_2 and x_0: 1 selects x_2
-        _select(plane[0], values[1], values[0], dealt, mask, message)
-    return (yield from exchanged(session, "select", message, mask)).reshape(2, *shape)
+    parts = yield from dealt(
+        session,
+        "select",
+        values.shape,
+        lambda drawn: _deal_selection(plane[0] ^ plane[1], values, int(negate), drawn),
+    )
+    slot = session.position % 2  # of x_2, and of the bits that 1 and 2 know
+    # 1 selects x_2, besides its own x_1; 2 its own x_0.
+    own = values[0] + values[1] if session.position == 1 else values[1]
+    return (
+        yield from closed(
+            session,
+            "select",
+            shape,
+            lambda mask, message: _select(plane[slot], own, values[slot], parts, mask, message),
+        )
+    )
 
 
 def random_fractions(session: SecureSession, shape: tuple[int, ...], scale: int) -> Steps[Words]:
@@ -65,40 +64,24 @@ def random_fractions(session: SecureSession, shape: tuple[int, ...], scale: int)
     """
     count = math.prod(shape)
     bits = {c: session.words(c, Purpose.RANDOM_BITS, (count,)) & ((1 << scale) - 1) for c in session.held}
-    dealt = session.words(0, Purpose.PRODUCT_WORDS, (scale, count)) if session.position != 1 else None
-    if dealt is not None and session.position == 0:
-        known = bits[0] ^ bits[1]
+
+    def hide(drawn: Words) -> None:
         for bit in range(scale):
-            np.subtract((known >> bit) & 1, dealt[bit], out=dealt[bit])
-    dealt = yield from _dealt(session, "random-fractions", dealt, (scale, count))
-    if session.position == 0:
-        words = masks(session, shape)
-        yield [Messages(session, FrameKind.WORDS, "random-fractions")]
-        return words
-    message = bits[2].copy() if session.position == 1 else np.zeros(count, dtype=np.int64)
-    for bit in range(scale):  # 2^i (1 - 2 c_i) w_i, and C once
-        message += (1 - 2 * ((bits[2] >> bit) & 1)) * dealt[bit] << bit
-    mask = own_mask(session, count)
-    message -= mask
-    return (yield from exchanged(session, "random-fractions", message, mask)).reshape(2, *shape)
+            np.subtract(((bits[0] ^ bits[1]) >> bit) & 1, drawn[bit], out=drawn[bit])
 
+    parts = yield from dealt(session, "random-fractions", (scale, count), hide)
 
-def _dealt(session: SecureSession, operation: str, own: Words | None, shape: tuple[int, ...]) -> Steps[Words]:
-    """Position 0 sends its part to 1; 2 has drawn the other part from the seed of 0 and 2."""
-    if session.position == 0 and own is not None:
-        yield [Messages(session, FrameKind.WORDS, operation, [(1, own)], ahead=True)]
-        return own
-    if own is not None:
-        yield [Messages(session, FrameKind.WORDS, operation, ahead=True)]
-        return own
-    part = np.empty(shape, dtype=np.int64)
-    yield [Messages(session, FrameKind.WORDS, operation, receive=[(0, part)], ahead=True)]
-    return part
+    def form(mask: Words, message: Words) -> None:
+        np.subtract(bits[2] if session.position == 1 else 0, mask, out=message)
+        for bit in range(scale):  # 2^i (1 - 2 c_i) w_i, and C once
+            message += (1 - 2 * ((bits[2] >> bit) & 1)) * parts[bit] << bit
+
+    return (yield from closed(session, "random-fractions", shape, form))
 
 
 @kernel("void(i8[::1], i8, i8[::1])")
 def _deal_bits(plane: Words, negate: int, part: Words) -> None:
-    """W - part, in place."""
+    """Turn `part` into w - part."""
     width = plane.size
     for row in range(64):
         for lane in range(min(width, part.size - row * width)):
@@ -107,7 +90,7 @@ def _deal_bits(plane: Words, negate: int, part: Words) -> None:
 
 @kernel("void(i8[::1], i8[::1], i8[::1], i8, i8[::1])")
 def _lift(plane: Words, dealt: Words, mask: Words, first: int, message: Words) -> None:
-    """(first * c) + (1 - 2c) w - mask."""
+    """Form (first * c) + (1 - 2c) w - mask."""
     width = plane.size
     for row in range(64):
         for lane in range(min(width, message.size - row * width)):
@@ -118,7 +101,7 @@ def _lift(plane: Words, dealt: Words, mask: Words, first: int, message: Words) -
 
 @kernel("void(i8[::1], i8[:, ::1], i8, i8[:, ::1])")
 def _deal_selection(plane: Words, values: Words, negate: int, parts: Words) -> None:
-    """W - part and w (x_0 + x_1) - part, in place."""
+    """Turn `parts` into w and w (x_0 + x_1), each less its part."""
     width = plane.size
     count = parts.shape[1]
     for row in range(64):
@@ -131,7 +114,7 @@ def _deal_selection(plane: Words, values: Words, negate: int, parts: Words) -> N
 
 @kernel("void(i8[::1], i8[::1], i8[::1], i8[:, ::1], i8[::1], i8[::1])")
 def _select(plane: Words, own: Words, known: Words, dealt: Words, mask: Words, message: Words) -> None:
-    """C own + (1 - 2c)(w a + w x_2) - mask, of which `dealt` has this party's parts of w and of w a; `known` is x_2."""
+    """Form c own + (1 - 2c)(w a + w x_2) - mask, of which `dealt` has this party's parts of w and of w a; `known` is x_2."""
     width = plane.size
     for row in range(64):
         for lane in range(min(width, message.size - row * width)):
