@@ -98,6 +98,7 @@ class Stage:
         """
         process = self._programs[name]
         timer = threading.Timer(seconds, process.kill)
+        timer.daemon = True  # an interrupt may come before the next line: it must not keep the program from ending
         timer.start()
         try:
             line = process.stdout.readline() if process.stdout else b""
