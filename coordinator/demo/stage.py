@@ -98,7 +98,8 @@ class Stage:
         """
         process = self._programs[name]
         timer = threading.Timer(seconds, process.kill)
-        timer.daemon = True  # an interrupt may come before the next line: it must not keep the program from ending
+        # An interrupt may come before the timer is cancelled: it must not keep the program from ending.
+        timer.daemon = True
         timer.start()
         try:
             line = process.stdout.readline() if process.stdout else b""
