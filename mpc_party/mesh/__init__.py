@@ -14,13 +14,14 @@ a session), `dispute`, `session`, `mesh`.
 
 from mpc_party.mesh.config import MeshConfig, MeshLimits, mesh_config
 from mpc_party.mesh.errors import MeshError, PeerDisputes
-from mpc_party.mesh.exchange import Exchange, FrameKind
+from mpc_party.mesh.exchange import DisputableExchange, Exchange, FrameKind
 from mpc_party.mesh.mesh import Mesh
 from mpc_party.mesh.session import MeshSession
 from mpc_party.mesh.stats import MeshStats, PeerStats
 from mpc_party.mesh.waiting import deadline_in
 
 __all__ = [
+    "DisputableExchange",
     "Exchange",
     "FrameKind",
     "Mesh",

@@ -50,6 +50,10 @@ class Exchange(Protocol):
             MeshError: a peer is silent past the deadline, has closed, or sent a frame of another kind.
         """
 
+
+class DisputableExchange(Exchange, Protocol):
+    """A network whose sessions can end in a dispute: what signing needs."""
+
     def dispute(self, payload: bytes, seconds: float) -> dict[int, bytes]:
         """Tell every peer, in place of what is due, what this party has to say in a dispute, and hear each peer.
 

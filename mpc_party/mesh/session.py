@@ -21,7 +21,7 @@ from mpc_party.protocol.errors import Reason
 
 
 class MeshSession:
-    """An `Exchange` over live links. Made by `Mesh.session`; used by one thread; a context manager.
+    """A `DisputableExchange` over live links. Made by `Mesh.session`; used by one thread; a context manager.
 
     A clean end leaves the links for the next session. Leaving the block by any exception, or any `MeshError`
     inside `exchange`, tells the peers that this party gives the session up and closes the links, so that nothing
@@ -133,7 +133,7 @@ class MeshSession:
             raise failure from None
 
     def dispute(self, payload: bytes, seconds: float) -> dict[int, bytes]:
-        """See `Exchange.dispute`. Ends early where `Mesh.abort` ends the session.
+        """See `DisputableExchange.dispute`. Ends early where `Mesh.abort` ends the session.
 
         Raises:
             MeshError: the session is over.

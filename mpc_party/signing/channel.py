@@ -22,7 +22,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import Meta
 
-from mpc_party.mesh.exchange import Exchange, FrameKind
+from mpc_party.mesh.exchange import DisputableExchange, FrameKind
 from mpc_party.protocol.errors import Reason
 from mpc_party.protocol.secret import Secret
 from mpc_party.signing.errors import SigningError
@@ -84,9 +84,9 @@ def _statement(session: bytes, step: str, sender: int, receiver: int, body: byte
 
 @dataclass(repr=False)
 class Channel(Secret):
-    """Carries the signed messages of one session over an `Exchange`, and keeps them all. Not for several threads."""
+    """Carries the signed messages of one session over an exchange, and keeps them all. Not for several threads."""
 
-    links: Exchange
+    links: DisputableExchange
     session: bytes
     keys: MessageKeys
     names: tuple[str, ...]
