@@ -45,6 +45,8 @@ class Reason(StrEnum):
     INTERNAL = "internal"  # a bug; the log of the party named has the details
     # Signing
     KEYGEN_FAILED = "keygen-failed"  # a check of key generation failed
+    RESHARE_FAILED = "reshare-failed"  # a check of resharing failed; the old shares are as they were
+    RECOVERY_FAILED = "recovery-failed"  # a check of the recovery of a share failed; nothing has changed
     NONCE_INVALID = "nonce-invalid"  # a check of nonce generation failed
     NONCE_SPENT = "nonce-spent"  # the journal says that this nonce has been used
     SIGNATURE_INVALID = "signature-invalid"  # the combined signature does not verify

@@ -117,6 +117,65 @@ class SignatureShare(
     share: ScalarBytes
 
 
+class ReshareCommit(_Message, frozen=True, array_like=True, forbid_unknown_fields=True, tag="reshare-commit"):
+    """Step 1, of a dealer to all: hash of the Feldman vector."""
+
+    commitment: Bytes32
+
+
+class ReshareOpen(_Message, frozen=True, array_like=True, forbid_unknown_fields=True, tag="reshare-open"):
+    """Step 2, of a dealer to all: the Feldman vector. Its constant term is known to all: lambda_i X_i."""
+
+    coefficients: Annotated[tuple[PointBytes, ...], Meta(min_length=1, max_length=256)]
+
+
+class ReshareDeal(
+    _PrivateMessage, frozen=True, array_like=True, forbid_unknown_fields=True, tag="reshare-deal"
+):
+    """Step 3, of a dealer to one new member: its share of the dealer's polynomial."""
+
+    share: ScalarBytes
+
+
+class ReshareConfirm(
+    _Message, frozen=True, array_like=True, forbid_unknown_fields=True, tag="reshare-confirm"
+):
+    """Step 4, to all: the echo of steps 1 and 2 (a hash per dealer, ascending), and the hash of all and of the result."""
+
+    echo: Hashes
+    result: Bytes32
+
+
+class RecoverSplit(_Message, frozen=True, array_like=True, forbid_unknown_fields=True, tag="recover-split"):
+    """Step 1, to all: a helper's commitments to its pieces, by helper, ascending (none of a witness), and its last round."""
+
+    commitments: Annotated[tuple[PointBytes, ...], Meta(max_length=128)]
+    last_round: Annotated[int, Meta(ge=0, le=2**63 - 1)]
+
+
+class RecoverPiece(
+    _PrivateMessage, frozen=True, array_like=True, forbid_unknown_fields=True, tag="recover-piece"
+):
+    """Step 2, of a helper to another: its piece."""
+
+    piece: ScalarBytes
+
+
+class RecoverSum(
+    _PrivateMessage, frozen=True, array_like=True, forbid_unknown_fields=True, tag="recover-sum"
+):
+    """Step 3, of a helper to the recovering member: the sum of its pieces, and the echo of step 1."""
+
+    total: ScalarBytes
+    echo: Hashes
+
+
+class RecoverDone(_Message, frozen=True, array_like=True, forbid_unknown_fields=True, tag="recover-done"):
+    """Step 4, of the recovering member to all: the share fits, and this is what I heard in step 1."""
+
+    echo: Hashes
+
+
 M = TypeVar("M", bound=_Message)
 
 _encoder = msgspec.msgpack.Encoder()
@@ -124,6 +183,7 @@ _decoders: dict[type[_Message], msgspec.msgpack.Decoder[_Message]] = {
     kind: msgspec.msgpack.Decoder(kind)
     for kind in (
         KeygenCommit, KeygenOpen, KeygenDeal, KeygenConfirm, NonceDeal, NonceOpen, NonceCheck, Approval, SignatureShare,
+        ReshareCommit, ReshareOpen, ReshareDeal, ReshareConfirm, RecoverSplit, RecoverPiece, RecoverSum, RecoverDone,
     )
 }  # fmt: skip
 
