@@ -6,6 +6,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pyrage
@@ -158,7 +159,11 @@ def weights(shares: Sequence[ModelShare]) -> tuple[int, ...]:
 _SEAT = threading.local()
 
 
-def repeatable_seed(size: int) -> bytes:
-    """In place of `secrets.token_bytes`: what a seat draws is the same in every run."""
+def _repeatable_bytes(size: int) -> bytes:
     _SEAT.drawn += 1
     return filler(f"seed {_SEAT.value} {_SEAT.drawn}", size)
+
+
+REPEATABLE = SimpleNamespace(
+    token_bytes=_repeatable_bytes
+)  # in place of `secrets`: a seat draws the same in every run
