@@ -51,8 +51,8 @@ def test_the_database_of_another_program_is_refused(path):
 def test_a_later_version_is_refused(path):
     open_journal(path).close()
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA user_version = 3")
-    assert "has version 3" in unusable(path).message
+        connection.execute("PRAGMA user_version = 4")
+    assert "has version 4" in unusable(path).message
 
 
 def test_the_journal_of_another_consortium_is_refused(path):
