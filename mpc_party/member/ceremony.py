@@ -19,7 +19,7 @@ No key of a first ceremony is lost in a second one: it takes all members, and wh
 import hashlib
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 import msgspec
@@ -148,7 +148,11 @@ def wait_for_members(
     Raises:
         MeshError: PEER_UNREACHABLE naming who did not come.
     """
-    members = [m for m in range(len(consortium.members)) if m != own]
+    wait_for(mesh, [m for m in range(len(consortium.members)) if m != own], wait, say)
+
+
+def wait_for(mesh: Mesh, members: Collection[int], wait: float, say: Callable[[str], None]) -> None:
+    """Connect to these members of the mesh, saying whom we wait for; raises as `wait_for_members`."""
     end = time.monotonic() + wait
     while (left := end - time.monotonic()) > POLL_SECONDS:
         try:
@@ -205,4 +209,11 @@ def _share_is_kept() -> Iterator[None]:
         ) from None
 
 
-__all__ = ["REMEDY_UNFINISHED", "attest", "generate_group_key", "run_ceremony", "wait_for_members"]
+__all__ = [
+    "REMEDY_UNFINISHED",
+    "attest",
+    "generate_group_key",
+    "run_ceremony",
+    "wait_for",
+    "wait_for_members",
+]

@@ -1,7 +1,8 @@
-"""Who takes part in a ceremony: the old members that are there, in the order of the old file, then the joiners.
+"""Who meets in a ceremony: the members of the old file in its order, then those that join, in the order of the new file.
 
 A *seat* is a place in this list, and the index of the member in the ceremony's session. The Shamir coordinate of a member is
 one more than its index in the file, so a member that is in both files can have two, and neither has to do with its seat.
+Old members may be absent; all new members take part.
 """
 
 import hashlib
@@ -22,19 +23,19 @@ _MEETING: Final = b"mpc-hedge/reshare-meeting/v1"
 
 @dataclass(frozen=True)
 class Cast:
-    """The members of one ceremony by seat, with their indices in both files; None where a member is not in one.
+    """The members of both epochs by seat, with their indices in both files; None where a member is not in one.
 
     Args:
         members: entries; of a member in both files, that of the new one.
         old_index: by seat.
         new_index: by seat.
-        old_count: number of members in the old file.
+        participants: the seats of those that take part, ascending.
     """
 
     members: tuple[Member, ...]
     old_index: tuple[int | None, ...]
     new_index: tuple[int | None, ...]
-    old_count: int
+    participants: tuple[int, ...]
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -47,31 +48,27 @@ class Cast:
         return {seat: bytes.fromhex(member.signing_key) for seat, member in enumerate(self.members)}
 
     @cached_property
-    def old_seats(self) -> tuple[int | None, ...]:
-        """The seat of each member of the old file; None for who is absent."""
-        return tuple(
-            self.old_index.index(index) if index in self.old_index else None
-            for index in range(self.old_count)
-        )
+    def absent(self) -> tuple[str, ...]:
+        """The names of the old members that are not there."""
+        return tuple(name for seat, name in enumerate(self.names) if seat not in self.participants)
 
     @cached_property
-    def new_seats(self) -> tuple[int, ...]:
-        """The seat of each member of the new file."""
-        count = sum(index is not None for index in self.new_index)
-        return tuple(self.new_index.index(index) for index in range(count))
+    def present_old(self) -> tuple[int, ...]:
+        """The seats of the old members that take part."""
+        return tuple(seat for seat in self.participants if self.old_index[seat] is not None)
 
     def dealers(self, threshold: int) -> tuple[int, ...]:
         """The seats of the first t+1 old members that take part."""
-        return tuple(seat for seat in self.old_seats if seat is not None)[: threshold + 1]
+        return self.present_old[: threshold + 1]
 
     def seat_of(self, member: Member) -> int:
-        """The seat of a member, by its name and signing key.
+        """The seat of a member that takes part, by its name and signing key.
 
         Raises:
-            ConfigError: KEY_UNKNOWN, it does not take part.
+            ConfigError: KEY_UNKNOWN, it does not.
         """
-        for seat, entry in enumerate(self.members):
-            if is_same(entry, member):
+        for seat in self.participants:
+            if is_same(self.members[seat], member):
                 return seat
         raise ConfigError(
             f"{member.name} takes no part in this ceremony",
@@ -81,12 +78,12 @@ class Cast:
 
     def meeting(self, old: Consortium, new: Consortium) -> bytes:
         """32 bytes on which all ends of the ceremony's mesh must agree: both files, and who takes part."""
-        present = msgspec.msgpack.encode((self.names, tuple(self.keys.values())))
+        present = msgspec.msgpack.encode(self.participants)
         return hashlib.sha256(_MEETING + old.hash + new.roster_hash + present).digest()
 
 
 def cast_of(old: Consortium, new: Consortium, without: Collection[str] = ()) -> Cast:
-    """Check both files against each other, and seat who takes part.
+    """Check both files against each other, and seat all.
 
     Args:
         old: the file in force.
@@ -94,8 +91,8 @@ def cast_of(old: Consortium, new: Consortium, without: Collection[str] = ()) -> 
         without: names of old members that are absent.
 
     Raises:
-        ConfigError: the files do not follow each other; an absent member is in the new file or in none; too few old members
-            are left; two of those that meet share an address or a certificate.
+        ConfigError: the files do not follow each other; an absent member is in the new file or not in the old one; too few old
+            members are left; two of those that meet share an address or a certificate.
     """
     check_successor(old, new)
     absent = set(without)
@@ -106,40 +103,40 @@ def cast_of(old: Consortium, new: Consortium, without: Collection[str] = ()) -> 
                 f"{name} is in the next file, so it must take part",
                 remedy="leave it out of the next file, or out of --without",
             )
-    joiners = [m for m in new.members if not any(is_same(m, before) for before in old.members)]
     staying = {member.name: member for member in new.members}
-    present = [
-        (index, staying.get(m.name, m)) for index, m in enumerate(old.members) if m.name not in absent
-    ]
-    if len(present) < fewest_old(old):
+    joiners = [m for m in new.members if not any(is_same(m, before) for before in old.members)]
+    members = (*(staying.get(member.name, member) for member in old.members), *joiners)
+    count = len(old.members)
+    participants = tuple(seat for seat, member in enumerate(members) if member.name not in absent)
+    present = sum(seat < count for seat in participants)
+    if present < fewest_old(old):
         raise ConfigError(
-            f"{len(present)} members of epoch {old.epoch} take part, at least {fewest_old(old)} of {len(old.members)} must:"
-            f" those who are absent could sign on with the old key",
+            f"{present} members of epoch {old.epoch} take part, at least {fewest_old(old)} of {count} must: those who are"
+            " absent could sign on with the old key",
             remedy="bring back some of those named with --without",
         )
-    members = (*(member for _, member in present), *joiners)
-    _require_meeting(members)
+    _require_meeting(members, participants)
+    indices = {member.name: index for index, member in enumerate(new.members)}
     return Cast(
         members=members,
-        old_index=(*(index for index, _ in present), *(None for _ in joiners)),
-        new_index=tuple(next((i for i, m in enumerate(new.members) if is_same(m, member)), None) for member in members),
-        old_count=len(old.members),
-    )  # fmt: skip
+        old_index=tuple(seat if seat < count else None for seat in range(len(members))),
+        new_index=tuple(indices.get(member.name) for member in members),
+        participants=participants,
+    )
 
 
-def _require_meeting(members: tuple[Member, ...]) -> None:
+def _require_meeting(members: tuple[Member, ...], participants: tuple[int, ...]) -> None:
     """Leavers and joiners are in no common file, and yet they meet."""
     for what, values in {
-        "mesh_address": [str(parse_address(member.mesh_address)).lower() for member in members],
+        "mesh_address": [str(parse_address(members[s].mesh_address)).lower() for s in participants],
         "certificate": [member.certificate for member in members],
     }.items():
-        for place, value in enumerate(values):
-            if value in values[:place]:
-                other = members[values.index(value)].name
-                raise ConfigError(
-                    f"members.{what}: {other} and {members[place].name} have the same one, and both take part",
-                    remedy="a joiner needs an address and a certificate of its own until the leaver has left",
-                )
+        if len(set(values)) < len(values):
+            twice = next(value for value in values if values.count(value) > 1)
+            raise ConfigError(
+                f"members.{what}: a joiner and a leaver have the same one: {twice[:60]!a}",
+                remedy="a joiner needs an address and a certificate of its own until the leaver has left",
+            )
 
 
 __all__ = ["Cast", "cast_of"]

@@ -120,7 +120,7 @@ class Handover:
         phase, actions = step
         signed = self.signed | {self.own} if event is Event.ATTESTED else self.signed
         after = replace(self, phase=phase, signed=signed)
-        return after, (*actions, *after._due(event))
+        return after, (*actions, *after.due(event))
 
     def with_signatures(self, seats: Collection[int]) -> tuple["Handover", tuple[Action, ...]]:
         """Take note of valid signatures over this member's own transcript. With the last one, it is decided.
@@ -140,7 +140,7 @@ class Handover:
             )
         was = self.complete
         after = replace(self, signed=self.signed | (frozenset(seats) & frozenset(self.seats)))
-        return after, () if was else after._due(None)
+        return after, () if was else after.due(None)
 
     @property
     def complete(self) -> bool:
@@ -157,7 +157,8 @@ class Handover:
         """Whether this member may take part in rounds of the new epoch."""
         return self.phase is Phase.NEW
 
-    def _due(self, event: Event | None) -> tuple[Action, ...]:
+    def due(self, event: Event | None) -> tuple[Action, ...]:
+        """What the state itself asks for after an event, or after a signature (None): the record, when all have signed."""
         ready = self.phase is Phase.PREPARED and self.complete
         return (Action.RECORD,) if ready and event in {None, Event.ATTESTED} else ()
 

@@ -41,7 +41,6 @@ class Standing(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fiel
     """
 
     body: Annotated[bytes, Meta(max_length=MAX_FILE)] | None
-    certificate: Annotated[bytes, Meta(max_length=MAX_FILE)] | None
     last_round: Annotated[int, Meta(ge=0, lt=2**48)] | None
 
 
@@ -80,7 +79,8 @@ class Verdict:
 
 
 def verdict(
-    took_part: tuple[str, ...],
+    names: tuple[str, ...],
+    participants: tuple[int, ...],
     *,
     certified: bool,
     signed: Mapping[int, bool],
@@ -89,7 +89,8 @@ def verdict(
     """What follows from the answers about one ceremony.
 
     Args:
-        took_part: names of those that took part in it, by seat in it.
+        names: of its cast, by seat in it.
+        participants: the seats of those that took part.
         certified: a valid certificate was heard of, in time.
         signed: by seat, of those that answered: True with a valid signature over the transcript, False with a refusal.
         may_be_missing: how many of those that took part may stay away for ever, because the operators say that they do, and
@@ -99,14 +100,16 @@ def verdict(
         return Verdict(Decision.COMMIT, "its certificate is here")
     refused = sorted(seat for seat, has in signed.items() if not has)
     if refused:
-        return Verdict(Decision.GIVE_UP, f"{took_part[refused[0]]} never signed it")
-    missing = tuple(seat for seat in range(len(took_part)) if seat not in signed)
+        return Verdict(Decision.GIVE_UP, f"{names[refused[0]]} never signed it")
+    missing = tuple(seat for seat in participants if seat not in signed)
     if not missing:
         return Verdict(Decision.COMMIT, "all have signed it")
-    names = ", ".join(took_part[seat] for seat in missing)
+    away = ", ".join(names[seat] for seat in missing)
     if len(missing) <= may_be_missing:
-        return Verdict(Decision.GIVE_UP, f"{names} stays away, and nobody else has its certificate", missing)
-    return Verdict(Decision.UNDECIDED, f"{names} took part, is not here, and may have its certificate", missing)
+        return Verdict(Decision.GIVE_UP, f"{away} stays away, and nobody else has its certificate", missing)
+    return Verdict(
+        Decision.UNDECIDED, f"{away} took part, is not here, and may have its certificate", missing
+    )
 
 
 def refusal_statement(ceremony: bytes) -> bytes:

@@ -3,7 +3,7 @@
 File, canonical MessagePack (one encoding only, structs as arrays): ["transcript", body, signatures, attestations].
 
     hash       = SHA-256("mpc-hedge/transcript/v1" || msgpack(body))
-    signatures   of each member of the cast, by seat: Ed25519 over "mpc-hedge/transcript-signature/v1" || hash
+    signatures   of each that took part, ascending by seat: Ed25519 over "mpc-hedge/transcript-signature/v1" || hash
     attestations of each member of the new epoch, by index: Ed25519 over the group key (`protocol.group_key`)
 
 A transcript with all signatures is the *certificate* of its ceremony: each signer has its new share on its disk, and no other
@@ -59,7 +59,9 @@ class TranscriptBody(msgspec.Struct, frozen=True, array_like=True, forbid_unknow
     """What is signed. Everything in it is public.
 
     `old_hash` and `old_epoch` are those of the file before, and absent for a first key. `broadcasts` are the protocol's
-    messages to all, ordered by step and sender. `floor`: rounds of the new epoch begin above it.
+    messages to all, ordered by step and sender. `threshold`: of the new epoch, as
+    are the key's shares. `floor`: its rounds begin above it. `participants` and `dealers`
+    are seats, places in the cast, ascending; who is in the cast and not among the participants was absent.
     """
 
     version: Literal[1]
@@ -71,8 +73,10 @@ class TranscriptBody(msgspec.Struct, frozen=True, array_like=True, forbid_unknow
     new_roster: Bytes32
     new_epoch: Epoch
     cast: Annotated[tuple[CastMember, ...], Meta(min_length=2, max_length=14)]
+    participants: Annotated[tuple[MemberIndex, ...], Meta(min_length=2, max_length=14)]
     dealers: Annotated[tuple[MemberIndex, ...], Meta(min_length=1, max_length=14)]
     broadcasts: Annotated[tuple[SignedMessage, ...], Meta(max_length=512)]
+    threshold: Annotated[int, Meta(ge=1, le=3)]
     public_key: PointBytes
     public_shares: Annotated[tuple[PointBytes, ...], Meta(min_length=3, max_length=7)]
     old_model: Bytes32 | None
@@ -116,9 +120,7 @@ class TranscriptBody(msgspec.Struct, frozen=True, array_like=True, forbid_unknow
         return group_key_statement(self.new_roster, self.public_key, self.public_shares)
 
 
-class Transcript(
-    msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="transcript"
-):
+class Transcript(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="transcript"):
     """A body with the signatures of all: a certificate. See `certificate` and `decode`, which check it."""
 
     body: TranscriptBody
@@ -169,7 +171,7 @@ def certificate(
     """
     transcript = Transcript(
         body,
-        tuple(signatures.get(seat, b"") for seat in range(len(body.cast))),
+        tuple(signatures.get(seat, b"") for seat in body.participants),
         tuple(attestations.get(seat, b"") for seat in body.attesting),
     )
     check_certificate(transcript)
@@ -184,13 +186,13 @@ def check_certificate(transcript: Transcript) -> None:
     """
     body = transcript.body
     check_cast(body)
-    if len(transcript.signatures) != len(body.cast):
-        raise TranscriptError(f"{len(transcript.signatures)} signatures for {len(body.cast)} members")
+    if len(transcript.signatures) != len(body.participants):
+        raise TranscriptError(f"{len(transcript.signatures)} signatures of {len(body.participants)} members")
     if len(transcript.attestations) != len(body.attesting):
         raise TranscriptError(
             f"{len(transcript.attestations)} attestations for {len(body.attesting)} members"
         )
-    for seat, signature in enumerate(transcript.signatures):
+    for seat, signature in zip(body.participants, transcript.signatures, strict=True):
         if not signed_by(body, seat, signature):
             raise TranscriptError(
                 "a signature does not verify over this transcript", culprit=body.names[seat]
@@ -214,9 +216,12 @@ def check_cast(body: TranscriptBody) -> None:
     """
     new = [member.new_index for member in body.cast if member.new_index is not None]
     old = [member.old_index for member in body.cast if member.old_index is not None]
-    outside = any(seat >= len(body.cast) for seat in body.dealers)
-    whole = body.kind == "recover" or sorted(new) == list(range(len(body.public_shares)))
-    if not whole or len(set(new)) < len(new) or len(set(old)) < len(old) or outside:
+    present = body.participants
+    whole = sorted(new) == list(range(len(body.public_shares))) and len(set(old)) == len(old)
+    seated = _ascending(present, len(body.cast)) and _ascending(body.dealers, len(body.cast))
+    # In a recovery, nobody joins or leaves, and not all need be there.
+    complete = body.kind == "recover" or set(body.new_seats) <= set(present)
+    if not (whole and seated and complete and set(body.dealers) <= set(present)):
         raise TranscriptError("the lists of those who took part do not fit each other")
     if len(set(body.names)) < len(body.cast) or body.broadcasts != ordered_broadcasts(body.broadcasts):
         raise TranscriptError("a name stands there twice, or the messages are out of order")
@@ -224,6 +229,10 @@ def check_cast(body: TranscriptBody) -> None:
         body.old_epoch is None
     ):
         raise TranscriptError("a first key has no epoch before it, and any other ceremony has one")
+
+
+def _ascending(seats: tuple[int, ...], count: int) -> bool:
+    return seats == tuple(sorted(set(seats))) and all(seat < count for seat in seats)
 
 
 def decode_transcript(data: bytes, what: str = _WHAT) -> Transcript:
@@ -236,14 +245,17 @@ def decode_transcript(data: bytes, what: str = _WHAT) -> Transcript:
         transcript = _decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as failure:
         raise TranscriptError(
-            f"{what}: not a transcript of version {VERSION}, or damaged", remedy="ask another member for its copy"
+            f"{what}: not a transcript of version {VERSION}, or damaged",
+            remedy="ask another member for its copy",
         ) from failure
     if _encoder.encode(transcript) != data:
         raise TranscriptError(f"{what}: in a second encoding", remedy="ask another member for its copy")
     try:
         check_certificate(transcript)
     except TranscriptError as error:
-        raise TranscriptError(f"{what}: {error.message}", culprit=error.culprit, remedy=error.remedy) from None
+        raise TranscriptError(
+            f"{what}: {error.message}", culprit=error.culprit, remedy=error.remedy
+        ) from None
     return transcript
 
 

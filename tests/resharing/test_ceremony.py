@@ -155,7 +155,7 @@ class TwoPhases(RuleBasedStateMachine):
             signed[seat] = actor.machine.phase not in {Phase.GIVEN_UP}
             if certified and actor.machine.phase in {Phase.OLD, Phase.STORED}:
                 raise AssertionError("a certificate, and somebody that has not signed")
-        found = verdict(tuple(map(str, self.seats)), certified=certified, signed=signed)
+        found = verdict(tuple(map(str, self.seats)), self.seats, certified=certified, signed=signed)
         assert found.decision is not Decision.UNDECIDED
         for seat in order:
             if seat in dead:
