@@ -7,7 +7,7 @@ import pytest
 from mpc_party.journal import Journal
 from mpc_party.member.epoch_switch import pending_folders
 from mpc_party.protocol.errors import ConsortiumError, Reason
-from mpc_party.resharing.transcript import load_transcript
+from tests.support.party_homes import SECRET
 from tests.support.reshares import desks
 
 
@@ -33,7 +33,7 @@ def check_changed(scene, outcomes, names):
             journal.require_ready()
     for index, name in enumerate(names):
         home = scene.home(name)
-        home.key_share(outcomes and __import__("tests.support.party_homes", fromlist=["SECRET"]).SECRET, new, index)
+        home.key_share(SECRET, new, index)
         home.model_share(scene.identities[name], new, index)
     return new
 

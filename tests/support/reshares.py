@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from models.deal import share_file
+from mpc_party.journal import read_standing
 from mpc_party.member.home import PartyHome
 from mpc_party.member.resharing import run_refresh_command, run_reshare_command
 from mpc_party.protocol.consortium import Consortium
@@ -47,7 +48,9 @@ class Desks:
         save_consortium(path, new)
         return path
 
-    def reshare(self, file: Path, *names: str, without: Sequence[str] = (), wait: float = 20.0) -> dict[str, object]:
+    def reshare(
+        self, file: Path, *names: str, without: Sequence[str] = (), wait: float = 20.0
+    ) -> dict[str, object]:
         """`mpc-party reshare` by these members at once; what each got."""
 
         def run(name: str) -> object:
@@ -82,7 +85,7 @@ class Desks:
             except BaseException as failure:  # noqa: BLE001 - looked at by the test
                 outcomes[name] = failure
 
-        threads = [threading.Thread(target=work, args=(name,), daemon=True) for name in names]
+        threads = [threading.Thread(target=work, args=(name,), daemon=True, name=name) for name in names]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -92,6 +95,18 @@ class Desks:
 
     def key_shares(self, consortium: Consortium, names: Sequence[str]) -> list[KeyShare]:
         return [self.home(name).key_share(SECRET, consortium, consortium.index_of(name)) for name in names]
+
+    def standing(self, name: str, old_epoch: int) -> str:
+        """What a folder lets its party sign in: "old", "new" or "neither"."""
+        home = self.home(name)
+        if not home.journal_file.exists():
+            return "old" if name in self.old.names else "neither"
+        found = read_standing(home.journal_file)
+        if found is None or found.obstacle is not None:
+            return "neither"
+        if found.epoch > old_epoch:
+            return "new"
+        return "old" if name in self.old.names else "neither"
 
     def secret_key(self, consortium: Consortium) -> int:
         """The group's key itself, from t+1 members' folders, as nobody can have it in earnest."""
