@@ -12,7 +12,7 @@ from mpc_party.protocol.shares_at_rest import SharesAtRest
 from mpc_party.resharing import model, model_handover
 from mpc_party.resharing.model_parts import Parts, split
 from mpc_party.resharing.model_plan import plan_of
-from tests.support.model_moves import Stage, REPEATABLE, filler, run_move, stage
+from tests.support.model_moves import REPEATABLE, Stage, filler, run_move, stage
 
 MANY = 4096
 SHIFT = np.array([1, -5, 1 << 40, 1 << 62, -(1 << 63)])  # what the other world's weights are higher by
@@ -100,6 +100,10 @@ def test_colluding_members_see_the_same_whatever_the_weights_are(
         shifted(staged, lacking_old), lacking_old, lacking_new, monkeypatch, filler("other", 32)
     )
     assert one.opened()[0].commitment != other.opened()[0].commitment
+    # The piece that they lack makes a salt that they lack.
+    holder = next(seat for seat in staged.move.new_seats if lacking_new in one.models[seat].share.held)
+    salts = [run.models[holder].share.held[lacking_new][0] for run in (one, other)]
+    assert salts[0] != salts[1]
     plan = plan_of(staged.move)
     for seat in seats:
         assert one.staged.shares.get(seat) == other.staged.shares.get(seat)
