@@ -139,7 +139,7 @@ def test_so_are_the_other_writes(template, tmp_path, what):
         assert read_standing(path) != before
 
 
-@pytest.mark.parametrize("version", [0, 1, 2])
+@pytest.mark.parametrize("version", [0, pytest.param(1, marks=pytest.mark.slow), 2])
 def test_a_new_journal_has_its_floor_or_is_none_and_an_old_one_is_whole(tmp_path, monkeypatch, version):
     template = tmp_path / "template"
     template.mkdir()

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from mpc_party.journal import Journal, read_standing
-from mpc_party.member.backup import export_backup
+from mpc_party.member.backup import export_backup, open_backup
 from mpc_party.member.home import PartyHome
 from mpc_party.member.overview import overview
 from mpc_party.member.restoring import import_backup
@@ -272,8 +272,6 @@ def test_wrong_passphrases(home, backup, tmp_path):
 def test_parts_that_do_not_belong_together(world, home, backup, tmp_path):
     """Only who knows the passphrase can make one, by mistake or not."""
     export_backup(world.home("carol"), SECRET, SECRET, tmp_path / "carol.backup")
-    from mpc_party.member.backup import open_backup  # noqa: PLC0415 - this test only
-
     carol = open_backup(tmp_path / "carol.backup", SECRET)
     fresh = PartyHome(tmp_path / "fresh")
     for reason, changes in (
@@ -334,7 +332,13 @@ def killed_at(step, work) -> bool:
 
 
 @pytest.mark.parametrize(
-    "lost", [None, ("key-share.keystore",), ("journal.sqlite", "identity.keystore"), FILES]
+    "lost",
+    [
+        None,
+        ("journal.sqlite", "identity.keystore"),
+        pytest.param(("key-share.keystore",), marks=pytest.mark.slow),
+        pytest.param(FILES, marks=pytest.mark.slow),
+    ],
 )
 def test_a_kill_at_any_moment_does_no_harm(home, backup, tmp_path, lost):
     """None: all, so that the folder is empty. In the end the same command makes it whole."""
