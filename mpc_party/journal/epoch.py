@@ -13,6 +13,14 @@ from mpc_party.journal.standing import highest_promised, obstacle
 from mpc_party.journal.store import JournalStore
 from mpc_party.protocol.errors import Reason, RoundError
 
+# One question instead of three, as it is asked between two messages of a signature.
+_ACTING = """
+SELECT epoch = ?1 AND NOT EXISTS (SELECT 1 FROM handovers WHERE state = 'attested')
+           AND coalesce((SELECT known FROM floors WHERE epoch = ?1), 1),
+       coalesce((SELECT round FROM floors WHERE epoch = ?1), 0)
+FROM owner
+"""
+
 
 class EpochJournal(JournalStore):
     """An open journal in one epoch."""
@@ -127,17 +135,26 @@ class EpochJournal(JournalStore):
     def _last(self, connection: sqlite3.Connection) -> int:
         return max(highest_promised(connection, self._epoch), select_floor(connection, self._epoch).round)
 
-    def _require_acting(self, connection: sqlite3.Connection) -> None:
-        """Nothing that leads to a signature is done in an epoch that is over or may be, or without knowing the past."""
+    def _require_acting(self, connection: sqlite3.Connection) -> int:
+        """Nothing that leads to a signature is done in an epoch that is over or may be, or without knowing the past.
+
+        Returns:
+            The floor.
+        """
+        acting, floor = connection.execute(_ACTING, (self._epoch,)).fetchone()
+        if not acting:
+            raise self._inactive(connection)
+        return int(floor)
+
+    def _inactive(self, connection: sqlite3.Connection) -> RoundError:
         (latest,) = connection.execute("SELECT epoch FROM owner").fetchone()
         found = obstacle(
             handover.select_undecided(connection), select_floor(connection, self._epoch), self._epoch
         )
-        if found is not None:
-            raise RoundError(found.message, reason=found.reason, remedy=found.remedy)
-        if latest != self._epoch:
-            raise RoundError(
-                f"epoch {self._epoch} is over, the journal is in epoch {latest}",
-                reason=Reason.HANDOVER_ENDED,
-                remedy="start the party again with the current consortium file",
-            )
+        if latest == self._epoch and found is not None:
+            return RoundError(found.message, reason=found.reason, remedy=found.remedy)
+        return RoundError(
+            f"epoch {self._epoch} is over, the journal is in epoch {latest}",
+            reason=Reason.HANDOVER_ENDED,
+            remedy="start the party again with the current consortium file",
+        )

@@ -12,7 +12,7 @@ import msgspec
 
 from mpc_party.journal.epoch import EpochJournal
 from mpc_party.journal.errors import database_errors
-from mpc_party.journal.floor import Floor, select_floor
+from mpc_party.journal.floor import Floor
 from mpc_party.journal.lock import ProcessLock
 from mpc_party.journal.records import (
     OpeningRecord,
@@ -95,8 +95,8 @@ class Journal(EpochJournal):
         """
         _require_hash(proposal_digest)
         with self._transaction() as connection:
-            self._require_acting(connection)
-            last, highest = self._last(connection), highest_promised(connection, self._epoch)
+            floor, highest = self._require_acting(connection), highest_promised(connection, self._epoch)
+            last = max(floor, highest)
             if round_number <= last:
                 closed = "which has been promised" if last == highest else "up to which rounds are closed"
                 raise RoundError(
@@ -293,11 +293,11 @@ class Journal(EpochJournal):
 
     def _require_open(self, connection: sqlite3.Connection, round_number: int) -> None:
         """A round that was promised and has not ended: nothing is approved or spent after an abort."""
-        self._require_acting(connection)
+        floor = self._require_acting(connection)
         state = self._state(connection, round_number)
         if state is not RoundState.PROMISED:
             raise RoundError(f"round {round_number} is {state} already")
-        if round_number <= select_floor(connection, self._epoch).round:
+        if round_number <= floor:
             raise RoundError(f"round {round_number} is closed")
 
 

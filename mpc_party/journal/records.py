@@ -149,8 +149,8 @@ def read_rounds(path: Path, limit: int = 50) -> list[RoundRecord]:
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[sqlite3.Connection]:
-    """A read-only connection to a journal that another process may be writing.
+def reading(path: Path, *, allow_empty: bool = False) -> Iterator[sqlite3.Connection]:
+    """A read-only connection to a journal that another process may be writing, or to one that nobody began to write.
 
     Raises:
         JournalError: there is no such file, or it is not a journal.
@@ -159,5 +159,5 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
         raise JournalError(f"there is no journal at {path}", remedy="start the party first")
     uri = f"{path.absolute().as_uri()}?mode=ro"
     with database_errors(path), closing(sqlite3.connect(uri, uri=True, timeout=5.0)) as connection:
-        require_version(connection, path, allow_empty=False)
+        require_version(connection, path, allow_empty=allow_empty)
         yield connection

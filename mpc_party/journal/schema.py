@@ -200,9 +200,10 @@ def _require_owner(connection: sqlite3.Connection, path: Path, consortium: bytes
             reason=Reason.CONSORTIUM_MISMATCH,
             remedy="use the current consortium file",
         )
-    if epoch > latest:
-        undecided = select_undecided(connection)
-        if undecided is not None:
-            raise undecided_error(undecided)
-        connection.execute("UPDATE owner SET epoch = ?", (epoch,))
-    return epoch > latest
+    if epoch == latest:
+        return False
+    undecided = select_undecided(connection)
+    if undecided is not None:
+        raise undecided_error(undecided)
+    connection.execute("UPDATE owner SET epoch = ?", (epoch,))
+    return True

@@ -58,16 +58,24 @@ def highest_promised(connection: sqlite3.Connection, epoch: int) -> int:
     return int(row[0] or 0)
 
 
-def read_standing(path: Path) -> Standing:
+def read_standing(path: Path) -> Standing | None:
     """Where a journal stands that another process may be writing. Read-only, takes no lock, changes no version.
 
+    Returns:
+        None where there is none: no file, or one whose making was cut off before anything was in it.
+
     Raises:
-        JournalError: there is no such file, or it is not a journal.
+        JournalError: it is not a journal, damaged, or of a later version.
     """
-    with reading(path) as connection:
+    if not path.exists():
+        return None
+    with reading(path, allow_empty=True) as connection:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0:
+            return None
         consortium, epoch = connection.execute("SELECT consortium, epoch FROM owner").fetchone()
-        with_floors = connection.execute("PRAGMA user_version").fetchone()[0] >= 3
-        floor = select_floor(connection, epoch) if with_floors else Floor()
-        undecided = select_undecided(connection) if with_floors else None
+        floor, undecided = Floor(), None
+        if version >= 3:
+            floor, undecided = select_floor(connection, epoch), select_undecided(connection)
         last = max(highest_promised(connection, epoch), floor.round)
         return Standing(consortium, epoch, last, floor, undecided)
