@@ -32,6 +32,7 @@ DOMAIN: Final = b"mpc-hedge/signing-message/v1"
 EVERYBODY: Final = 255
 SIGNATURE_BYTES: Final = 64
 MAX_BODY: Final = 64 * 1024  # the largest, an opening of 256 points, has 9 kB
+MAX_STATEMENT: Final = 512 * 1024  # what a member says in a dispute holds many messages
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class SignedMessage(msgspec.Struct, frozen=True, array_like=True, forbid_unknown
     step: Annotated[str, Meta(pattern=r"^[a-z-]{1,32}\Z")]
     sender: MemberIndex
     receiver: MemberIndex  # EVERYBODY for a broadcast
-    body: Annotated[bytes, Meta(max_length=MAX_BODY)]
+    body: Annotated[bytes, Meta(max_length=MAX_STATEMENT)]
     signature: Annotated[bytes, Meta(min_length=SIGNATURE_BYTES, max_length=SIGNATURE_BYTES)]
 
     def __repr__(self) -> str:
@@ -132,6 +133,18 @@ class Channel(Secret):
         """Send each peer a body of its own, and take one for this member from each of `expect`; else as `to_all`."""
         outgoing = {peer: self._seal(step, peer, body) for peer, body in bodies.items()}
         return self._exchange(step, outgoing, expect, kind, broadcast=False, check=True)
+
+    def state(self, step: str, body: bytes) -> SignedMessage:
+        """A signed message to all that is not sent here, and not kept: what a dispute carries itself."""
+        own = self.links.own
+        signature = self.keys.sign(_statement(self.session, step, own, EVERYBODY, body))
+        return SignedMessage(self.session, step, own, EVERYBODY, body, signature)
+
+    @property
+    def step(self) -> str:
+        """The step that this member is at: that of its last message."""
+        own = [message.step for message in self.messages if message.sender == self.links.own]
+        return own[-1] if own else "none"
 
     def _seal(self, step: str, receiver: int, body: bytes) -> bytes:
         own = self.links.own
