@@ -217,8 +217,9 @@ def move(folder: PartyHome, pending: Pending, journal: Journal) -> Consortium:
 
 
 def transcript_file(folder: PartyHome, body: TranscriptBody) -> Path:
-    """Where a ceremony's certificate is kept: `reshare-2.transcript`."""
-    return folder.path / f"{body.kind}-{body.new_epoch}.transcript"
+    """Where a ceremony's certificate is kept: `reshare-2.transcript`. An epoch can see several recoveries."""
+    several = f"-{body.ceremony[:4].hex()}" if body.kind == "recover" else ""
+    return folder.path / f"{body.kind}-{body.new_epoch}{several}.transcript"
 
 
 def _commit(journal: Journal, body: TranscriptBody) -> None:

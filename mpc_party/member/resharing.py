@@ -36,24 +36,22 @@ from mpc_party.member.connecting import open_mesh
 from mpc_party.member.epoch_switch import finish_move
 from mpc_party.member.handing_over import HandingOver, NewShares, open_transcript
 from mpc_party.member.home import PURPOSE_KEY_SHARE, PartyHome
-from mpc_party.member.refitting import finish_switch
+from mpc_party.member.shares import old_shares
 from mpc_party.mesh import Mesh, MeshError, MeshSession, deadline_in
 from mpc_party.protocol.consortium import Consortium
 from mpc_party.protocol.consortium_file import load_consortium
 from mpc_party.protocol.errors import ConfigError, ConsortiumError, Reason
-from mpc_party.protocol.files import read_limited
 from mpc_party.protocol.identity import Identity
 from mpc_party.protocol.keystore import seal
-from mpc_party.protocol.model_share import MAX_FILE, open_share
+from mpc_party.protocol.model_share import open_share
 from mpc_party.protocol.passphrase import Passphrase
-from mpc_party.protocol.shares_at_rest import SharesAtRest, open_at_rest
 from mpc_party.resharing.cast import Cast, cast_of
 from mpc_party.resharing.meeting import Ended, Meeting, Memory, Met, meet
 from mpc_party.resharing.moving import Moved, Shift, move_shares
 from mpc_party.resharing.standing import Decision
 from mpc_party.resharing.successor import successor
 from mpc_party.resharing.transcript import CeremonyKind, Transcript, TranscriptBody, load_transcript
-from mpc_party.signing import KeyShare, MessageKeys
+from mpc_party.signing import MessageKeys
 
 _SESSION: Final = b"mpc-hedge/reshare-session/v1"
 RUN_SECONDS: Final = 120.0
@@ -211,7 +209,7 @@ def _run(
         journal = stack.enter_context(Journal.open(folder.journal_file, consortium=old.id_bytes, epoch=epoch))
         key_share = model_share = None
         if scene.done is None and cast.old_index[seat] is not None:
-            key_share, model_share = _old_shares(folder, passphrase, identity, old)
+            key_share, model_share = old_shares(folder, passphrase, identity, old)
         roster = msgspec.structs.replace(new, members=cast.members)
         mesh = stack.enter_context(
             open_mesh(roster, seat, identity, listen=listen, consortium_hash=cast.meeting(old, new))
@@ -248,24 +246,6 @@ def _wait(mesh: Mesh, scene: _Scene, wait: float, say: Callable[[str], None]) ->
             peers=error.peers,
             remedy="nothing to do for itself",
         ) from None
-
-
-def _old_shares(
-    folder: PartyHome, passphrase: Passphrase, identity: Identity, old: Consortium
-) -> tuple[KeyShare, SharesAtRest | None]:
-    """What an old member hands over.
-
-    Raises:
-        ConsortiumError: a share is not there or does not open; the member needs `mpc-party recover` first.
-    """
-    own = identity.require_member(old) if identity.member in old.members else old.index_of(identity.name)
-    finish_switch(folder, identity, old, own)
-    key_share = folder.key_share(passphrase, old, own)
-    if old.model is None:
-        return key_share, None
-    data = read_limited(folder.model_share_file, MAX_FILE, "model share")
-    share = open_at_rest(data, identity.decrypt, member=own, commitment=bytes.fromhex(old.model))
-    return key_share, share
 
 
 def _meet(

@@ -3,45 +3,29 @@
 Collective, among all participants, over one session. Nothing here is durable, and nothing binds anybody.
 """
 
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import sha256
-from typing import Annotated, Final
 
 import msgspec
-from msgspec import Meta
 
-from mpc_party.mesh.exchange import DisputableExchange, FrameKind
+from mpc_party.mesh.exchange import DisputableExchange
 from mpc_party.protocol.consortium import Consortium
 from mpc_party.protocol.errors import ConsortiumError, Reason
-from mpc_party.protocol.model_share import ModelHeader, model_commitment
+from mpc_party.protocol.model_share import ModelHeader
 from mpc_party.protocol.secret import Secret
 from mpc_party.protocol.shares_at_rest import SharesAtRest
+from mpc_party.resharing.beginning import begin
 from mpc_party.resharing.cast import Cast
 from mpc_party.resharing.model import MovedModel, reshare_model
 from mpc_party.resharing.model_plan import ModelMove
+from mpc_party.resharing.recorded import RESHARE_STEPS, Recorded
 from mpc_party.resharing.renumbered import Renumbered
 from mpc_party.resharing.transcript import CastMember, CeremonyKind, TranscriptBody, ordered_broadcasts
-from mpc_party.signing.channel import Channel, MessageKeys, SignedMessage
+from mpc_party.signing.channel import MessageKeys, SignedMessage
 from mpc_party.signing.keyshare import KeyShare
-from mpc_party.signing.reshare import ReshareParty, drive_reshare
+from mpc_party.signing.reshare import run_reshare
 from mpc_party.signing.reshare_context import ReshareContext
 from mpc_party.signing.reshare_public import PublicKeyMaterial
-from mpc_party.signing.wire import Bytes32
-
-_CEREMONY: Final = b"mpc-hedge/reshare-ceremony/v1"
-
-
-class Begin(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="begin"):
-    """Random bytes for the ceremony's name, and what is public of the model, from those who have it."""
-
-    nonce: Bytes32
-    header: ModelHeader | None
-    leaves: Annotated[tuple[Bytes32, ...], Meta(max_length=64)]
-
-
-_begin = msgspec.msgpack.Decoder(Begin)
 
 
 @dataclass(frozen=True, repr=False)
@@ -88,52 +72,20 @@ def move_shares(
     """
     cast, old, new = shift.cast, shift.old, shift.new
     say("agreeing")
-    ceremony, header = _begin_together(links, shift, model_share)
+    bound = cast.meeting(old, new)
+    ceremony, header = begin(links, bound, cast.names, old.model, model_share, cast.present_old)
     say("resharing the key")
     context = ReshareContext.between(old, new, ceremony, cast.absent)
     if context.names != cast.names or context.participants != cast.participants:
         raise ConsortiumError("two views of who takes part", reason=Reason.INTERNAL)
-    channel = Channel(links, context.session, keys, cast.names)
-    key = drive_reshare(channel, ReshareParty(context, links.own, key_share))
+    recorded = Recorded(links, RESHARE_STEPS)
+    key = run_reshare(recorded, context, keys, key_share)
     moved = None
     if header is not None:
         say("moving the model")
         moved = _move_model(links, shift, header, ceremony, model_share)
-    body = transcript_of(shift, ceremony, context.dealers, channel.messages, key, moved)
+    body = transcript_of(shift, ceremony, context.dealers, recorded.broadcasts(context.session), key, moved)
     return Moved(key if isinstance(key, KeyShare) else None, None if moved is None else moved.share, body)
-
-
-def _begin_together(
-    links: DisputableExchange, shift: Shift, model_share: SharesAtRest | None
-) -> tuple[bytes, ModelHeader | None]:
-    """32 bytes that name this attempt, fresh as long as one member is honest; and the model's header, for who joins.
-
-    One exchange. The header and the leaves are what the commitment in the old file is over, so that nobody can lie about them.
-    """
-    nonce = secrets.token_bytes(32)
-    known = (None, ()) if model_share is None else (model_share.header, model_share.leaves)
-    mine = Begin(nonce, *known)
-    sent = links.exchange(
-        FrameKind.CEREMONY, dict.fromkeys(links.peers, msgspec.msgpack.encode(mine)), links.peers
-    )
-    said = {links.own: mine}
-    for peer, data in sent.items():
-        try:
-            said[peer] = _begin.decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            raise _refuse("a malformed beginning of the ceremony", shift, peer) from None
-    ordered = b"".join(said[seat].nonce for seat in sorted(said))
-    ceremony = sha256(_CEREMONY + shift.cast.meeting(shift.old, shift.new) + ordered).digest()
-    if shift.old.model is None:
-        return ceremony, None
-    commitment = bytes.fromhex(shift.old.model)
-    for seat in shift.cast.present_old:
-        header, leaves = said[seat].header, said[seat].leaves
-        if header is None or model_commitment(header, leaves) != commitment:
-            raise _refuse(
-                "what an old member says of the model is not what the consortium file commits to", shift, seat
-            )
-    return ceremony, said[shift.cast.present_old[0]].header
 
 
 def _move_model(
@@ -203,10 +155,6 @@ def cast_members(cast: Cast) -> tuple[CastMember, ...]:
         CastMember(member.name, cast.keys[seat], cast.old_index[seat], cast.new_index[seat])
         for seat, member in enumerate(cast.members)
     )
-
-
-def _refuse(message: str, shift: Shift, seat: int) -> ConsortiumError:
-    return ConsortiumError(message, reason=Reason.CEREMONY_FAILED, culprit=shift.cast.names[seat])
 
 
 __all__ = ["Moved", "Shift", "cast_members", "move_shares", "transcript_of"]

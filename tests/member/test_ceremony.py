@@ -143,8 +143,8 @@ def test_a_ceremony_that_fails_before_the_members_attest_stores_nothing(three, m
     """One member's messages are bound to something else: all refuse, whoever is first."""
     real = ceremony.agree_on_ceremony
 
-    def other(consortium, own, links):
-        agreed = real(consortium, own, links)
+    def other(consortium, own, links, after_round):
+        agreed = real(consortium, own, links, after_round)
         return bytes(32) if own == 1 else agreed
 
     monkeypatch.setattr(ceremony, "agree_on_ceremony", other)
@@ -152,7 +152,7 @@ def test_a_ceremony_that_fails_before_the_members_attest_stores_nothing(three, m
     outcomes = three.sit(0, 1, 2)
     assert all(isinstance(error, ConsortiumError) for error in outcomes.values())
     reasons = {error.reason for error in outcomes.values()}
-    assert reasons & {Reason.KEYGEN_FAILED, Reason.ECHO_MISMATCH}
+    assert reasons & {Reason.KEYGEN_FAILED, Reason.ECHO_MISMATCH, Reason.MESSAGE_FORGED}
     assert three.contents() == before
     monkeypatch.undo()
     assert len({c.hash for c in three.sit(0, 1, 2).values()}) == 1
@@ -262,11 +262,13 @@ def test_a_second_ceremony_is_refused(three):
         run_ceremony(three.homes[0], SECRET, wait=0.0, listen=None, say=print)
 
 
-def test_a_wrong_attestation_names_its_member(three, monkeypatch):
+@pytest.mark.parametrize("wrong", ["attestation", "transcript"])
+def test_a_wrong_attestation_names_its_member(three, monkeypatch, wrong):
     real = Identity.sign
 
     def sign(self, data):
-        return bytes(64) if self.name == "carol" else real(self, data)
+        what = "attestation" if len(data) == 32 else "transcript" if b"/transcript" in data[:32] else None
+        return bytes(64) if self.name == "carol" and what == wrong else real(self, data)
 
     monkeypatch.setattr(Identity, "sign", sign)
     outcomes = three.sit(0, 1, 2)
@@ -304,7 +306,7 @@ def test_a_beginning_of_another_length_is_refused_by_name(three):
         peers = (1, 2)
 
         def exchange(self, *_):
-            return {1: bytes(31), 2: bytes(32)}
+            return {1: bytes(39), 2: bytes(40)}
 
     with pytest.raises(ConsortiumError) as caught:
         ceremony.agree_on_ceremony(three.consortium, 0, Links())

@@ -21,7 +21,7 @@ def check_changed(scene, outcomes, names):
     assert new.group_address == scene.old.group_address
     assert new.epoch == scene.old.epoch + 1
     assert new.settlement == scene.old.settlement
-    (transcript,) = {found.file.read_bytes() for found in outcomes.values()}
+    (_,) = {found.file.read_bytes() for found in outcomes.values()}
     for name in outcomes:
         home = scene.home(name)
         assert home.consortium().hash == digest

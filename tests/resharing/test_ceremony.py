@@ -152,7 +152,7 @@ class TwoPhases(RuleBasedStateMachine):
             if actor.machine.phase in {Phase.OLD, Phase.STORED} and not certified:
                 self.tell(actor, actor.machine.after(Event.REFUSED))
                 self.finish(actor)
-            signed[seat] = actor.machine.phase not in {Phase.GIVEN_UP}
+            signed[seat] = actor.machine.phase is not Phase.GIVEN_UP
             if certified and actor.machine.phase in {Phase.OLD, Phase.STORED}:
                 raise AssertionError("a certificate, and somebody that has not signed")
         found = verdict(tuple(map(str, self.seats)), self.seats, certified=certified, signed=signed)
