@@ -32,6 +32,7 @@ DOMAIN: Final = b"mpc-hedge/signing-message/v1"
 EVERYBODY: Final = 255
 SIGNATURE_BYTES: Final = 64
 MAX_BODY: Final = 64 * 1024  # the largest, an opening of 256 points, has 9 kB
+MAX_STATEMENT: Final = 512 * 1024  # what a member says in a dispute holds many messages
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class SignedMessage(msgspec.Struct, frozen=True, array_like=True, forbid_unknown
     step: Annotated[str, Meta(pattern=r"^[a-z-]{1,32}\Z")]
     sender: MemberIndex
     receiver: MemberIndex  # EVERYBODY for a broadcast
-    body: Annotated[bytes, Meta(max_length=MAX_BODY)]
+    body: Annotated[bytes, Meta(max_length=MAX_STATEMENT)]
     signature: Annotated[bytes, Meta(min_length=SIGNATURE_BYTES, max_length=SIGNATURE_BYTES)]
 
     def __repr__(self) -> str:
@@ -91,6 +92,7 @@ class Channel(Secret):
     keys: MessageKeys
     names: tuple[str, ...]
     messages: list[SignedMessage] = field(default_factory=list)  # sent and received
+    step: str = "none"  # that this member is at, whether it sends something in it or not
 
     def to_all(
         self,
@@ -128,10 +130,27 @@ class Channel(Secret):
         *,
         kind: FrameKind = FrameKind.CEREMONY,
         expect: Collection[int] | None = None,
+        check: bool = True,
     ) -> dict[int, bytes]:
         """Send each peer a body of its own, and take one for this member from each of `expect`; else as `to_all`."""
         outgoing = {peer: self._seal(step, peer, body) for peer, body in bodies.items()}
-        return self._exchange(step, outgoing, expect, kind, broadcast=False, check=True)
+        return self._exchange(step, outgoing, expect, kind, broadcast=False, check=check)
+
+    def state(self, step: str, body: bytes) -> SignedMessage:
+        """A signed message to all that is not sent here, and not kept: what a dispute carries itself."""
+        own = self.links.own
+        signature = self.keys.sign(_statement(self.session, step, own, EVERYBODY, body))
+        return SignedMessage(self.session, step, own, EVERYBODY, body, signature)
+
+    def require_signed(self) -> None:
+        """Check every signature that was not checked when it came: before a dispute shows what there is.
+
+        Raises:
+            SigningError: MESSAGE_FORGED, with the sender whose signature is wrong.
+        """
+        for message in self.messages:
+            if message.sender != self.links.own and not message.is_signed(self.keys.keys):
+                raise self._forged(message.step, message.sender)
 
     def _seal(self, step: str, receiver: int, body: bytes) -> bytes:
         own = self.links.own
@@ -149,6 +168,7 @@ class Channel(Secret):
         broadcast: bool,
         check: bool,
     ) -> dict[int, bytes]:
+        self.step = step
         frames = self.links.exchange(kind, outgoing, self.links.peers if expect is None else expect)
         receiver = EVERYBODY if broadcast else self.links.own
         received = {}
@@ -157,11 +177,14 @@ class Channel(Secret):
             signature, body = frame[:SIGNATURE_BYTES], frame[SIGNATURE_BYTES:]
             message = SignedMessage(self.session, step, peer, receiver, body, signature)
             if len(body) > MAX_BODY or (check and not message.is_signed(self.keys.keys)):
-                raise SigningError(
-                    f"the message {step!r} does not carry its sender's signature",
-                    reason=Reason.MESSAGE_FORGED,
-                    culprit=self.names[peer],
-                )
+                raise self._forged(step, peer)
             self.messages.append(message)
             received[peer] = body
         return received
+
+    def _forged(self, step: str, sender: int) -> SigningError:
+        return SigningError(
+            f"the message {step!r} does not carry its sender's signature",
+            reason=Reason.MESSAGE_FORGED,
+            culprit=self.names[sender],
+        )

@@ -88,10 +88,16 @@ class NonceDeal(_PrivateMessage, frozen=True, array_like=True, forbid_unknown_fi
 
 
 class NonceOpen(_Message, frozen=True, array_like=True, forbid_unknown_fields=True, tag="nonce-open"):
-    """Step 2, to all: R_i = k_i G and w_i = a_i k_i + b_i."""
+    """Step 2, to all: R_i = k_i G and w_i = a_i k_i + b_i, and what binds its sender in a dispute.
+
+    `received` acknowledges the deals it got (a hash, see `nonce_rules`): no dealer can show others later. `committed` is the hash of
+    the points that it opens should a signature fail.
+    """
 
     nonce_point: PointBytes
     masked_product: ScalarBytes
+    received: Bytes32
+    committed: Bytes32
 
 
 class NonceCheck(_Message, frozen=True, array_like=True, forbid_unknown_fields=True, tag="nonce-check"):
@@ -102,11 +108,10 @@ class NonceCheck(_Message, frozen=True, array_like=True, forbid_unknown_fields=T
 
 
 class Approval(_Message, frozen=True, array_like=True, forbid_unknown_fields=True, tag="approval"):
-    """To all: I computed this digest, and saw this nonce phase. Ed25519 over `approval.approval_statement`."""
+    """To all: I computed this digest, and saw this nonce phase. The channel signs it."""
 
     digest: Bytes32
     transcript: Bytes32
-    signature: Annotated[bytes, Meta(min_length=64, max_length=64)]
 
 
 class SignatureShare(
@@ -161,21 +166,27 @@ class RecoverPiece(
     piece: ScalarBytes
 
 
+class RecoverEcho(_Message, frozen=True, array_like=True, forbid_unknown_fields=True, tag="recover-echo"):
+    """Step 3, to all: the echo of step 1 (a hash per helper and witness, ascending). Of a helper: and my pieces fit."""
+
+    echo: Hashes
+
+
 class RecoverSum(
     _PrivateMessage, frozen=True, array_like=True, forbid_unknown_fields=True, tag="recover-sum"
 ):
-    """Step 3, of a helper to the recovering member: the sum of its pieces, and the echo of step 1."""
+    """Step 4, of a helper to the recovering member: the sum of its pieces."""
 
     total: ScalarBytes
-    echo: Hashes
 
 
 class RecoverDone(_Message, frozen=True, array_like=True, forbid_unknown_fields=True, tag="recover-done"):
-    """Step 4, of the recovering member to all: the share fits, and this is what I heard in step 1."""
+    """Step 5, of the recovering member to all: the share fits, and this is the hash of all that was broadcast."""
 
-    echo: Hashes
+    transcript: Bytes32
 
 
+AnyMessage = _Message
 M = TypeVar("M", bound=_Message)
 
 _encoder = msgspec.msgpack.Encoder()
@@ -183,9 +194,12 @@ _decoders: dict[type[_Message], msgspec.msgpack.Decoder[_Message]] = {
     kind: msgspec.msgpack.Decoder(kind)
     for kind in (
         KeygenCommit, KeygenOpen, KeygenDeal, KeygenConfirm, NonceDeal, NonceOpen, NonceCheck, Approval, SignatureShare,
-        ReshareCommit, ReshareOpen, ReshareDeal, ReshareConfirm, RecoverSplit, RecoverPiece, RecoverSum, RecoverDone,
+        ReshareCommit, ReshareOpen, ReshareDeal, ReshareConfirm, RecoverSplit, RecoverPiece, RecoverEcho, RecoverSum,
+        RecoverDone,
     )
 }  # fmt: skip
+_any = msgspec.msgpack.Decoder(tuple[str, *tuple[Any, ...]])
+_by_tag = {kind.__struct_config__.tag: decoder for kind, decoder in _decoders.items()}
 
 Field = bytes | int | str | tuple[int, ...] | tuple[bytes, ...]
 
@@ -198,6 +212,15 @@ def bind(domain: bytes, *fields: Field) -> bytes:
 def encode(message: _Message) -> bytes:
     """The canonical bytes of a message."""
     return _encoder.encode(message)
+
+
+def is_message(data: bytes) -> bool:
+    """Whether this is a well-formed message of some step of some session."""
+    try:
+        tag, *_ = _any.decode(data)
+        return tag in _by_tag and _encoder.encode(_by_tag[tag].decode(data)) == data
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
 
 
 def decode(
@@ -221,7 +244,7 @@ def decode(
 
     try:
         message = _decoders[kind].decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as failure:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as failure:
         raise refuse("malformed message") from failure
     if not isinstance(message, kind) or _encoder.encode(message) != data:
         raise refuse("message in a second encoding")
