@@ -205,6 +205,7 @@ class _Judge:
                 self._judge_deal(dealer, receiver)
         for member in self.context.participants:
             self._judge_confirmation(member)
+            self._judge_result(member)
         docket.judge_absence(lambda member: docket.one(ReshareConfirm, CONFIRM, member) is not None)
         docket.judge_claims(self.passes)
         return docket.verdict()
@@ -274,11 +275,20 @@ class _Judge:
         confirmed = docket.one(ReshareConfirm, CONFIRM, member)
         if confirmed is None or member not in docket.disclosures:
             return
-        echo = self._echo(member)
         # An honest member shows every message that it has echoed.
-        if not docket.require_echo(member, tuple(confirmed.echo), echo, "the broadcasts") or echo is None:
+        docket.require_echo(member, tuple(confirmed.echo), self._echo(member), "the broadcasts")
+
+    def _judge_result(self, member: int) -> None:
+        """The result follows from what is echoed: whoever shows these messages, the echo's hashes fix them."""
+        docket = self.docket
+        confirmed = docket.one(ReshareConfirm, CONFIRM, member)
+        if confirmed is None:
             return
-        expected = self._expected(member, echo)
+        echo = tuple(confirmed.echo)
+        viewer = next((viewer for viewer in (member, *docket.views) if self._echo(viewer) == echo), None)
+        if viewer is None:
+            return
+        expected = self._expected(viewer, echo)
         if expected is None:
             docket.find(member, Fault.GOES_ON, "confirmed a resharing although an opening breaks a rule")
         elif expected != confirmed.result:
