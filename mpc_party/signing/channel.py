@@ -130,27 +130,16 @@ class Channel(Secret):
         *,
         kind: FrameKind = FrameKind.CEREMONY,
         expect: Collection[int] | None = None,
-        check: bool = True,
     ) -> dict[int, bytes]:
         """Send each peer a body of its own, and take one for this member from each of `expect`; else as `to_all`."""
         outgoing = {peer: self._seal(step, peer, body) for peer, body in bodies.items()}
-        return self._exchange(step, outgoing, expect, kind, broadcast=False, check=check)
+        return self._exchange(step, outgoing, expect, kind, broadcast=False, check=True)
 
     def state(self, step: str, body: bytes) -> SignedMessage:
         """A signed message to all that is not sent here, and not kept: what a dispute carries itself."""
         own = self.links.own
         signature = self.keys.sign(_statement(self.session, step, own, EVERYBODY, body))
         return SignedMessage(self.session, step, own, EVERYBODY, body, signature)
-
-    def require_signed(self) -> None:
-        """Check every signature that was not checked when it came: before a dispute shows what there is.
-
-        Raises:
-            SigningError: MESSAGE_FORGED, with the sender whose signature is wrong.
-        """
-        for message in self.messages:
-            if message.sender != self.links.own and not message.is_signed(self.keys.keys):
-                raise self._forged(message.step, message.sender)
 
     def _seal(self, step: str, receiver: int, body: bytes) -> bytes:
         own = self.links.own
@@ -177,14 +166,11 @@ class Channel(Secret):
             signature, body = frame[:SIGNATURE_BYTES], frame[SIGNATURE_BYTES:]
             message = SignedMessage(self.session, step, peer, receiver, body, signature)
             if len(body) > MAX_BODY or (check and not message.is_signed(self.keys.keys)):
-                raise self._forged(step, peer)
+                raise SigningError(
+                    f"the message {step!r} does not carry its sender's signature",
+                    reason=Reason.MESSAGE_FORGED,
+                    culprit=self.names[peer],
+                )
             self.messages.append(message)
             received[peer] = body
         return received
-
-    def _forged(self, step: str, sender: int) -> SigningError:
-        return SigningError(
-            f"the message {step!r} does not carry its sender's signature",
-            reason=Reason.MESSAGE_FORGED,
-            culprit=self.names[sender],
-        )

@@ -102,15 +102,6 @@ def is_disputable(error: Exception) -> bool:
     )
 
 
-def forged_or(channel: Channel, cause: SigningError | PeerDisputes) -> SigningError | PeerDisputes:
-    """The cause, or, where a message that was not checked before is not signed, that: nobody could be shown it."""
-    try:
-        channel.require_signed()
-    except SigningError as forged:
-        return forged
-    return cause
-
-
 def settle(
     channel: Channel,
     case: Case,

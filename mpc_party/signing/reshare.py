@@ -54,7 +54,7 @@ from mpc_party.mesh.exchange import DisputableExchange
 from mpc_party.protocol.errors import Reason
 from mpc_party.signing.channel import EVERYBODY, Channel, MessageKeys
 from mpc_party.signing.curve import Point, multiply_base
-from mpc_party.signing.dispute import forged_or, is_disputable, settle
+from mpc_party.signing.dispute import is_disputable, settle
 from mpc_party.signing.echo import compare_echoes, hash_broadcasts
 from mpc_party.signing.errors import SigningError
 from mpc_party.signing.evidence import Claim, Disclosure
@@ -320,15 +320,14 @@ def drive_reshare(
     try:
         commits = channel.to_all(COMMIT, party.commit(), expect=party.dealers)
         opens = channel.to_all(OPEN, party.open(commits), expect=party.dealers)
-        # Nothing is built on the signatures of what follows: a wrong share or confirmation shows, and then they are checked.
-        deals = channel.to_each(DEAL, party.deal(opens), expect=receives, check=False)
-        confirms = channel.to_all(CONFIRM, party.confirm(deals), check=False)
+        deals = channel.to_each(DEAL, party.deal(opens), expect=receives)
+        confirms = channel.to_all(CONFIRM, party.confirm(deals))
         return party.finish(confirms)
-    except (SigningError, PeerDisputes) as failure:
-        if not is_disputable(failure):
+    except (SigningError, PeerDisputes) as cause:
+        if not is_disputable(cause):
             raise
         case = ReshareCase.of(context)
-        settle(channel, case, forged_or(channel, failure), lambda claim: disclosure(channel, case, claim))
+        settle(channel, case, cause, lambda claim: disclosure(channel, case, claim))
 
 
 def disclosure(channel: Channel, case: ReshareCase, claim: Claim) -> Disclosure:
