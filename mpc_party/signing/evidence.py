@@ -37,16 +37,13 @@ Hashes = Annotated[tuple[Bytes32, ...], Meta(max_length=512)]
 class Claim(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """Why a member disputes.
 
-    `kind`: "joined" (somebody else does), "unsigned" (a message on `accused`'s link does not carry its signature: nobody else
+    `kind`: "joined" (it got `accused`'s dispute in place of something else), "unsigned" (a message on `accused`'s link does not carry its signature: nobody else
     can check that), "failed" (a check failed on what the disclosure shows). `accused` is 255 where nobody is.
     """
 
     kind: Literal["joined", "unsigned", "failed"]
     step: Name = "none"
     accused: MemberIndex = EVERYBODY
-
-
-JOINED: Final = Claim("joined")
 
 
 class Opening(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -88,6 +85,15 @@ class Evidence(
     case: Annotated[bytes, Meta(max_length=64 * 1024)]
     assembled_by: MemberIndex
     statements: Annotated[tuple[SignedMessage, ...], Meta(max_length=4 * 256)]
+
+    @property
+    def stage(self) -> str:
+        """How far the member that wrote it had come."""
+        for statement in self.statements:
+            if (statement.sender, statement.step) == (self.assembled_by, DISCLOSURE):
+                disclosure = decode_disclosure(statement.body)
+                return self.protocol if disclosure is None else disclosure.stage
+        return self.protocol
 
     def encode(self) -> bytes:
         """The bytes of the file."""

@@ -11,9 +11,10 @@ from mpc_party.protocol.errors import ConfigError, Reason
 from mpc_party.signing.dispute import Case
 from mpc_party.signing.evidence import Evidence
 from mpc_party.signing.judge_keygen import KeygenCase
+from mpc_party.signing.signing_case import SigningCase
 from mpc_party.signing.verdict import Verdict
 
-CASES: Final[dict[str, type[Case]]] = {case.protocol: case for case in (KeygenCase,)}
+CASES: Final[dict[str, type[Case]]] = {case.protocol: case for case in (KeygenCase, SigningCase)}
 _encoder = msgspec.msgpack.Encoder()
 
 

@@ -157,6 +157,15 @@ def is_message(data: bytes) -> bool:
         return False
 
 
+def read(kind: type[M], data: bytes) -> M | None:
+    """The message, whatever its session and sender; None if it is none of this kind."""
+    try:
+        message = _decoders[kind].decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return message if isinstance(message, kind) and _encoder.encode(message) == data else None
+
+
 def decode(
     kind: type[M],
     data: bytes,
