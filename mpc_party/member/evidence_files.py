@@ -23,14 +23,14 @@ log = structlog.get_logger("mpc_party")
 
 
 def keep_evidence(home: Path, evidence: Evidence) -> Path | None:
-    """Write evidence into the member's folder, durably, and log where; None, and a logged error, where that fails.
+    """Write evidence into the member's folder, durably, and log where; None, and a warning, where that fails.
 
     Nothing raises here: the failure that the evidence is about must not be hidden by a full disk.
     """
     try:
         path = _written(home / FOLDER, f"{case_of(evidence).label}-{evidence.stage}", evidence.encode())
     except ConsortiumError as error:
-        log.error("evidence not kept", reason=error.message)
+        log.warning("evidence not kept", reason=error.message)
         return None
     log.warning("evidence kept", file=str(path), remedy=f"mpc-party evidence verify {path}")
     return path

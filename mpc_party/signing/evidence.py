@@ -17,7 +17,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from mpc_party.protocol.errors import ConfigError
+from mpc_party.protocol.errors import ConfigError, Reason
 from mpc_party.signing.channel import EVERYBODY, SignedMessage
 from mpc_party.signing.wire import Bytes32, MemberIndex, PointBytes, ScalarBytes
 
@@ -111,7 +111,7 @@ class Evidence(
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             evidence = None
         if evidence is None or len(data) > MAX_EVIDENCE or _encoder.encode(evidence) != data:
-            raise ConfigError("this is no evidence file, or it is damaged")
+            raise ConfigError("this is no evidence file, or it is damaged", reason=Reason.EVIDENCE_INVALID)
         return evidence
 
 

@@ -28,6 +28,7 @@ def case_of(evidence: Evidence) -> Case:
     if kind is None:
         raise ConfigError(
             f"evidence of {evidence.protocol!a}, which this version cannot judge",
+            reason=Reason.EVIDENCE_INVALID,
             remedy="use the version that wrote it",
         )
     try:
@@ -35,7 +36,9 @@ def case_of(evidence: Evidence) -> Case:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         case = None
     if case is None or _encoder.encode(case) != evidence.case or evidence.assembled_by not in case.members:
-        raise ConfigError("this evidence does not say what it is about, or is damaged")
+        raise ConfigError(
+            "this evidence does not say what it is about, or is damaged", reason=Reason.EVIDENCE_INVALID
+        )
     return case
 
 
