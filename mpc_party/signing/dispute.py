@@ -74,7 +74,7 @@ class Case(Protocol):
 
     @property
     def label(self) -> str:
-        """For a file's name: epoch, round or ceremony, and kind."""
+        """For a file's name: epoch, and round or ceremony."""
 
     def describe(self) -> str:
         """In one line, for people."""

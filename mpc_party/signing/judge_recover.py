@@ -5,6 +5,7 @@ Disclosed are all broadcasts, and the pieces and sums that do not fit the commit
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from typing import Annotated, ClassVar
 
@@ -56,7 +57,7 @@ Indices = Annotated[tuple[MemberIndex, ...], Meta(max_length=255)]
 
 
 class RecoverCase(
-    msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="recover-case"
+    msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, dict=True, tag="recover-case"
 ):
     """Which recovery: what its session is bound to, as in `RecoverContext`."""
 
@@ -97,10 +98,11 @@ class RecoverCase(
             ValueError: the parts do not belong together.
         """
         try:
-            self.context()
+            _ = self.context
         except SigningError as failure:
             raise ValueError(failure.message) from None
 
+    @functools.cached_property
     def context(self) -> RecoverContext:
         """The context, with numbers for names: a verdict names members by index."""
         return RecoverContext(
@@ -118,18 +120,18 @@ class RecoverCase(
     @property
     def members(self) -> tuple[int, ...]:
         """Who took part."""
-        return self.context().participants
+        return self.context.participants
 
-    @property
+    @functools.cached_property
     def session(self) -> bytes:
         """32 bytes that every message carries."""
-        return self.context().session
+        return self.context.session
 
     def misfit(self, consortium: Consortium) -> str | None:
         """Why it is not of this consortium file; None if it is."""
         if consortium.key is None or consortium.hash != self.consortium_hash:
             return "it is of a recovery under another consortium file"
-        if self.context().key != PublicKeyMaterial.of_consortium(consortium):
+        if self.context.key != PublicKeyMaterial.of_consortium(consortium):
             return "it is of a recovery of another key's share"
         return None
 
@@ -144,7 +146,7 @@ class RecoverCase(
 
     def judge(self, statements: Iterable[SignedMessage], keys: Mapping[int, bytes]) -> Verdict:
         """Pure, bounded, and never raises on what the statements hold."""
-        context = self.context()
+        context = self.context
         docket = Docket(context.session, context.participants, self.threshold, keys, KINDS, statements)
         return _Judge(context, docket).verdict()
 
@@ -153,7 +155,7 @@ def complaints(
     case: RecoverCase, own: int, messages: Iterable[SignedMessage], keys: Mapping[int, bytes]
 ) -> tuple[SignedMessage, ...]:
     """The pieces and sums to `own` among these messages that do not fit, as the judge will see it."""
-    context = case.context()
+    context = case.context
     docket = Docket(context.session, context.participants, case.threshold, keys, KINDS, ())
     docket.put_view(own, [message for message in messages if message.is_signed(keys)])
     judge = _Judge(context, docket)
@@ -247,13 +249,13 @@ class _Judge:
         return all(split is None or self._row(m, split) is not None for m, split in seen.items())
 
     def _judge_done(self) -> None:
+        """What r confirms follows from its own echo."""
         member, docket = self.context.recovering, self.docket
-        done = docket.one(RecoverDone, DONE, member)
-        echo = self._echo(member)
-        if done is None or member not in docket.disclosures:
+        done, echoed = docket.one(RecoverDone, DONE, member), docket.one(RecoverEcho, ECHO, member)
+        if done is None or echoed is None:
             return
-        expected = None if echo is None else hash_of_transcript(docket.session, echo)
-        docket.require_echo(member, done.transcript, expected, "the splits")
+        if done.transcript != hash_of_transcript(docket.session, echoed.echo):
+            docket.find(member, Fault.WRONG_RESULT, "confirms another transcript than it has echoed")
 
     def passes(self, viewer: int) -> bool:
         """Whether what a member shows passes every check that it makes."""

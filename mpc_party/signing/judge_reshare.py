@@ -6,6 +6,7 @@ the old one for the key and the old members, the new one for the members that jo
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from typing import Annotated, ClassVar
 
@@ -58,7 +59,7 @@ MaybeSeats = Annotated[tuple[MemberIndex | None, ...], Meta(max_length=255)]
 
 
 class ReshareCase(
-    msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="reshare-case"
+    msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, dict=True, tag="reshare-case"
 ):
     """Which resharing: what its session is bound to, as in `ReshareContext`."""
 
@@ -107,10 +108,11 @@ class ReshareCase(
             ValueError: the parts do not belong together.
         """
         try:
-            self.context()
+            _ = self.context
         except SigningError as failure:
             raise ValueError(failure.message) from None
 
+    @functools.cached_property
     def context(self) -> ReshareContext:
         """The context, with numbers for names: a verdict names members by index."""
         old = PublicKeyMaterial(
@@ -135,16 +137,16 @@ class ReshareCase(
         """Who took part, by cast index."""
         return self.participants
 
-    @property
+    @functools.cached_property
     def session(self) -> bytes:
         """32 bytes that every message carries."""
-        return self.context().session
+        return self.context.session
 
     def misfit(self, consortium: Consortium) -> str | None:
         """Why it is not of this old consortium file; None if it is."""
         if consortium.key is None or consortium.hash != self.consortium_hash:
             return "it is of a resharing from another consortium file"
-        if self.context().old != PublicKeyMaterial.of_consortium(consortium):
+        if self.context.old != PublicKeyMaterial.of_consortium(consortium):
             return "it is of a resharing of another key"
         return None
 
@@ -176,7 +178,7 @@ class ReshareCase(
 
     def judge(self, statements: Iterable[SignedMessage], keys: Mapping[int, bytes]) -> Verdict:
         """Pure, bounded, and never raises on what the statements hold. `keys` by cast index."""
-        context = self.context()
+        context = self.context
         docket = Docket(context.session, self.members, context.most_corrupt, keys, KINDS, statements)
         return _Judge(context, docket).verdict()
 
@@ -185,7 +187,7 @@ def complaints(
     case: ReshareCase, own: int, messages: Iterable[SignedMessage], keys: Mapping[int, bytes]
 ) -> tuple[SignedMessage, ...]:
     """The shares to `own` among these messages that lie off their polynomial, as the judge will see it."""
-    context = case.context()
+    context = case.context
     docket = Docket(context.session, case.members, context.most_corrupt, keys, KINDS, ())
     docket.put_view(own, [message for message in messages if message.is_signed(keys)])
     judge = _Judge(context, docket)
@@ -206,7 +208,7 @@ class _Judge:
         for member in self.context.participants:
             self._judge_confirmation(member)
             self._judge_result(member)
-        docket.judge_absence(lambda member: docket.one(ReshareConfirm, CONFIRM, member) is not None)
+        docket.judge_absence(self._may_be_done)
         docket.judge_claims(self.passes)
         return docket.verdict()
 
@@ -293,6 +295,17 @@ class _Judge:
             docket.find(member, Fault.GOES_ON, "confirmed a resharing although an opening breaks a rule")
         elif expected != confirmed.result:
             docket.find(member, Fault.WRONG_RESULT, "confirms another result than the broadcasts give")
+
+    def _may_be_done(self, member: int) -> bool:
+        """Whether an honest member could have finished: it has confirmed, and not more than cheats confirm otherwise."""
+
+        def said(other: int) -> tuple[bytes, ...] | None:
+            confirmed = self.docket.one(ReshareConfirm, CONFIRM, other)
+            return None if confirmed is None else (*confirmed.echo, confirmed.result)
+
+        own, others = said(member), [said(other) for other in self.context.participants if other != member]
+        differing = sum(other is not None and other != own for other in others)
+        return own is not None and differing <= self.context.most_corrupt
 
     def passes(self, viewer: int) -> bool:
         """Whether what a member shows passes every check that it makes."""

@@ -13,9 +13,12 @@ from mpc_party.signing.evidence import Evidence
 from mpc_party.signing.judge_keygen import KeygenCase
 from mpc_party.signing.judge_recover import RecoverCase
 from mpc_party.signing.judge_reshare import ReshareCase
+from mpc_party.signing.signing_case import SigningCase
 from mpc_party.signing.verdict import Verdict
 
-CASES: Final[dict[str, type[Case]]] = {case.protocol: case for case in (KeygenCase, ReshareCase, RecoverCase)}
+CASES: Final[dict[str, type[Case]]] = {
+    case.protocol: case for case in (KeygenCase, SigningCase, ReshareCase, RecoverCase)
+}
 REMEDY_SUCCESSOR: Final = "give the new consortium file, as it was proposed, with --successor"
 _encoder = msgspec.msgpack.Encoder()
 
@@ -30,6 +33,7 @@ def case_of(evidence: Evidence) -> Case:
     if kind is None:
         raise ConfigError(
             f"evidence of {evidence.protocol!a}, which this version cannot judge",
+            reason=Reason.EVIDENCE_INVALID,
             remedy="use the version that wrote it",
         )
     try:
@@ -37,7 +41,9 @@ def case_of(evidence: Evidence) -> Case:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         case = None
     if case is None or _encoder.encode(case) != evidence.case or evidence.assembled_by not in case.members:
-        raise ConfigError("this evidence does not say what it is about, or is damaged")
+        raise ConfigError(
+            "this evidence does not say what it is about, or is damaged", reason=Reason.EVIDENCE_INVALID
+        )
     return case
 
 

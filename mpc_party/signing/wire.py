@@ -198,7 +198,7 @@ _decoders: dict[type[_Message], msgspec.msgpack.Decoder[_Message]] = {
         RecoverDone,
     )
 }  # fmt: skip
-_any = msgspec.msgpack.Decoder(tuple[str, *tuple[Any, ...]])
+_any = msgspec.msgpack.Decoder(list[Any])
 _by_tag = {kind.__struct_config__.tag: decoder for kind, decoder in _decoders.items()}
 
 Field = bytes | int | str | tuple[int, ...] | tuple[bytes, ...]
@@ -217,10 +217,19 @@ def encode(message: _Message) -> bytes:
 def is_message(data: bytes) -> bool:
     """Whether this is a well-formed message of some step of some session."""
     try:
-        tag, *_ = _any.decode(data)
-        return tag in _by_tag and _encoder.encode(_by_tag[tag].decode(data)) == data
+        tag = next(iter(_any.decode(data)), None)
+        return isinstance(tag, str) and tag in _by_tag and _encoder.encode(_by_tag[tag].decode(data)) == data
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
+
+
+def read(kind: type[M], data: bytes) -> M | None:
+    """The message, whatever its session and sender; None if it is none of this kind."""
+    try:
+        message = _decoders[kind].decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return message if isinstance(message, kind) and _encoder.encode(message) == data else None
 
 
 def decode(

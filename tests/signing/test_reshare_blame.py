@@ -6,7 +6,15 @@ import pytest
 
 from mpc_party.signing.reshare import drive_reshare
 from mpc_party.signing.verdict import Fault, Proof
-from tests.support.reshare_cheats import UNSIGNED, Cheat, assert_named, cheats_on, run_with, verdict_of
+from tests.support.reshare_cheats import (
+    REPLAYED,
+    UNSIGNED,
+    Cheat,
+    assert_named,
+    cheats_on,
+    run_with,
+    verdict_of,
+)
 from tests.support.reshare_runs import move, public_identity, shaped
 from tests.support.signing_parties import key_shares
 
@@ -26,21 +34,24 @@ def attack(moved, step, how, victim, *, own=CHEAT, silent=False):
     return run_with(moved.mesh(), cheat, lambda e: drive_reshare(e, moved.party(e.own), moved.keys(e.own)))
 
 
+LIE = "a false echo of the first"  # about what 0, who is honest, has said
 MATRIX = [(step, how) for step in STEPS for how in cheats_on(step)]
+ONE_KNOWS = [(step, how) for step, how in MATRIX if (step, how) != (STEPS[-1], LIE)]
 
 
 @pytest.mark.parametrize("silent", [False, True], ids=["answers", "says nothing"])
 @pytest.mark.parametrize(("step", "how"), MATRIX)
 def test_who_cheats_towards_all_is_named_by_all(step, how, silent):
     outcomes = attack(shaped(REFRESH), step, how, None, silent=silent)
-    assert_named(outcomes, CHEAT, KEYS, finished=False)
+    assert_named(outcomes, CHEAT, KEYS)
 
 
-@pytest.mark.parametrize(("step", "how"), MATRIX)
-def test_who_cheats_towards_one_is_named_by_all_that_are_not_done(step, how):
+@pytest.mark.parametrize(("step", "how"), ONE_KNOWS)
+def test_who_cheats_towards_one_is_named_by_all_that_can_know(step, how):
     outcomes = attack(shaped(REFRESH), step, how, 2)
-    assert_named(outcomes, CHEAT, KEYS, finished=step == STEPS[-1])
     assert isinstance(outcomes[2], BaseException)
+    unsigned = how in {UNSIGNED, REPLAYED}
+    assert_named(outcomes, CHEAT, KEYS, late=step == STEPS[-1], victim=2 if unsigned else None)
 
 
 OTHERS = [
@@ -59,7 +70,7 @@ def test_cheats_in_other_places_are_named_too(shape, own, step):
     if own not in moved.context.dealers and step != STEPS[-1]:
         return  # it has nothing to say there
     for how in ("cut", "another session", UNSIGNED):
-        assert_named(attack(moved, step, how, None, own=own), own, KEYS, finished=False)
+        assert_named(attack(moved, step, how, None, own=own), own, KEYS)
 
 
 @pytest.mark.parametrize(
@@ -92,11 +103,17 @@ def test_telling_one_member_something_else_is_equivocation(step):
 
 
 def test_a_lie_about_what_another_dealer_said_is_the_liars():
-    outcomes = attack(shaped(REFRESH), "reshare-confirm", "a false echo of the first", None)
-    for error in outcomes.values():
-        faults = {(f.culprit, f.fault) for f in verdict_of(error, KEYS).findings}
-        assert (CHEAT, Fault.EQUIVOCATES) in faults
-        assert {culprit for culprit, _ in faults} == {CHEAT}
+    # It leaves, as if it were done, which it cannot be: two others have confirmed something else.
+    for error in attack(shaped(REFRESH), "reshare-confirm", LIE, None).values():
+        assert error.culprit == "desk-1"
+        assert {f.culprit for f in verdict_of(error, KEYS).findings} == {CHEAT}
+
+
+def test_a_lie_told_to_one_about_another_that_is_done_names_nobody():
+    # 2 cannot tell whether 0 told 1 something else. Nobody has a share that does not fit: 0 and 1 are done, 2 starts again.
+    outcomes = attack(shaped(REFRESH), "reshare-confirm", LIE, 2)
+    assert outcomes[2].culprit is None
+    assert verdict_of(outcomes[2], KEYS).proven == ()
 
 
 def test_no_good_share_of_an_honest_dealer_is_shown_in_any_dispute():

@@ -9,11 +9,11 @@ import msgspec
 
 from mpc_party.mesh.exchange import FrameKind
 from mpc_party.signing import SigningError
-from mpc_party.signing.channel import EVERYBODY, MessageKeys, SignedMessage, _statement
+from mpc_party.signing.channel import EVERYBODY, MessageKeys, _statement
 from mpc_party.signing.curve import Point, add, multiply_base
 from mpc_party.signing.field import GROUP_ORDER, decode_scalar, encode_scalar
 from mpc_party.signing.judges import case_of
-from mpc_party.signing.verdict import Verdict
+from mpc_party.signing.verdict import Fault, Proof, Verdict
 from mpc_party.signing.wire import KeygenCommit, encode
 from tests.support.local_mesh import LocalExchange, party_outcomes
 
@@ -185,19 +185,27 @@ def verdict_of(error: SigningError, keys: Mapping[int, bytes]) -> Verdict:
 
 
 def assert_named(
-    outcomes: Mapping[int, object], cheat: int, keys: Mapping[int, bytes], *, finished: bool
+    outcomes: Mapping[int, object],
+    cheat: int,
+    keys: Mapping[int, bytes],
+    *,
+    late: bool = False,
+    victim: int | None = None,
 ) -> None:
-    """Every honest member names the cheat and no other, and has no share, unless it may have `finished` before."""
+    """Every honest member names the cheat and no other, and has no share.
+
+    With `late`, the cheat came with the last message: who did not get it may be done, and then does not take part in the dispute.
+    With `victim`, only that member can know: the others are told, and cannot check it.
+    """
     errors = {member: outcome for member, outcome in outcomes.items() if isinstance(outcome, BaseException)}
     assert errors, "nobody noticed"
-    assert finished or errors.keys() == outcomes.keys(), outcomes
+    done = outcomes.keys() - errors.keys()
+    assert late or not done, outcomes
     for member, error in errors.items():
         assert isinstance(error, SigningError), (member, error)
         assert error.evidence is not None
-        assert error.culprit == f"desk-{cheat}", (member, error)
-        findings = verdict_of(error, keys).findings
-        assert {finding.culprit for finding in findings} <= {cheat}, (member, findings)
-
-
-def signed_messages(error: SigningError) -> tuple[SignedMessage, ...]:
-    return error.evidence.statements
+        known = {f"desk-{cheat}"} if victim in {None, member} else {f"desk-{cheat}", None}
+        assert error.culprit in known, (member, error)
+        for finding in verdict_of(error, keys).findings:
+            gone = finding.culprit in done and finding[1:3] == (Fault.REFUSES, Proof.CLAIMED)
+            assert finding.culprit == cheat or gone, (member, finding)
