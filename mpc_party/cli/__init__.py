@@ -1,12 +1,13 @@
 """`mpc-party`: what a member does.
 
 `founding` makes keys and joins a consortium, `rounds` takes part in them, `looking` shows what this member's folder holds,
-`resharing` hands key and model on, `keeping` keeps them safe, `market` records a market, `governing` decides about the contracts.
+`resharing` hands key and model on, `keeping` keeps them safe, `market` records a market, `governing` decides about the contracts,
+`evidence` tells who is at fault where signing failed.
 """
 
 import typer
 
-from mpc_party.cli import founding, governing, keeping, looking, market, resharing, rounds
+from mpc_party.cli import evidence, founding, governing, keeping, looking, market, resharing, rounds
 from mpc_party.console import configure_logging, run
 
 app = typer.Typer(
@@ -48,6 +49,7 @@ app.add_typer(keeping.app, name="backup")
 app.command()(market.record)
 app.add_typer(governing.app, name="sign-action")
 app.command()(governing.pause)
+app.add_typer(evidence.app, name="evidence")
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ import secrets
 import signal
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from mpc_party.market.positions import read_positions
 from mpc_party.market.source import open_flow
 from mpc_party.member.connecting import open_mesh
 from mpc_party.member.epoch_switch import finish_move
+from mpc_party.member.evidence_files import keep_evidence
 from mpc_party.member.home import BrokerSettings, PartyHome, Settings
 from mpc_party.member.joining import require_fitting
 from mpc_party.protocol.broker_access import BrokerCredentials
@@ -106,6 +108,7 @@ def run_until_interrupted(folder: PartyHome, passphrase: Passphrase, options: Op
             approver=MessageKeys(sign=identity.sign, keys=keys),
             flow=flow,
             positions=positions,
+            keep_evidence=partial(keep_evidence, folder.path),
         )
         url = options.broker_url or settings.broker.url
         asyncio.run(_serve(party, identity, consortium, credentials, url))

@@ -52,6 +52,7 @@ class Reason(StrEnum):
     SIGNATURE_INVALID = "signature-invalid"  # the combined signature does not verify
     ECHO_MISMATCH = "echo-mismatch"  # somebody told different parties different things
     DISPUTED = "disputed"  # another member's check failed; the evidence files say whose fault it was, where that shows
+    EVIDENCE_INVALID = "evidence-invalid"  # a file that is no evidence of a dispute, or is damaged
     # Model and market data
     MODEL_MISMATCH = "model-mismatch"  # model shares do not fit the commitment in the consortium file
     MARKET_DATA_INVALID = "market-data-invalid"  # a market file or feed breaks its format

@@ -9,7 +9,7 @@ from mpc_party.signing.channel import EVERYBODY, SIGNATURE_BYTES, SignedMessage
 # The steps of each protocol in the order of their exchanges, with those that go to one member only left out.
 KEYGEN_STEPS: Final = ("commit", "open", None, "confirm")
 RESHARE_STEPS: Final = ("reshare-commit", "reshare-open", None, "reshare-confirm")
-RECOVER_STEPS: Final = ("recover-split", None, None, "recover-done")
+RECOVER_STEPS: Final = ("recover-split", None, "recover-echo", None, "recover-done")
 
 
 class Recorded:

@@ -11,6 +11,7 @@ Each protocol is a state machine without I/O, and a `run_...` function that carr
 from mpc_party.signing.approval import Approved, run_approval
 from mpc_party.signing.channel import MessageKeys
 from mpc_party.signing.errors import SigningError
+from mpc_party.signing.evidence import Evidence
 from mpc_party.signing.keygen import KeygenContext, run_keygen
 from mpc_party.signing.keyshare import KeyShare
 from mpc_party.signing.presign import run_presign
@@ -25,6 +26,7 @@ from mpc_party.signing.signature import verify_signature
 
 __all__ = [
     "Approved",
+    "Evidence",
     "KeyShare",
     "KeygenContext",
     "MessageKeys",

@@ -92,6 +92,7 @@ class Channel(Secret):
     keys: MessageKeys
     names: tuple[str, ...]
     messages: list[SignedMessage] = field(default_factory=list)  # sent and received
+    step: str = "none"  # that this member is at, whether it sends something in it or not
 
     def to_all(
         self,
@@ -140,12 +141,6 @@ class Channel(Secret):
         signature = self.keys.sign(_statement(self.session, step, own, EVERYBODY, body))
         return SignedMessage(self.session, step, own, EVERYBODY, body, signature)
 
-    @property
-    def step(self) -> str:
-        """The step that this member is at: that of its last message."""
-        own = [message.step for message in self.messages if message.sender == self.links.own]
-        return own[-1] if own else "none"
-
     def _seal(self, step: str, receiver: int, body: bytes) -> bytes:
         own = self.links.own
         signature = self.keys.sign(_statement(self.session, step, own, receiver, body))
@@ -162,6 +157,7 @@ class Channel(Secret):
         broadcast: bool,
         check: bool,
     ) -> dict[int, bytes]:
+        self.step = step
         frames = self.links.exchange(kind, outgoing, self.links.peers if expect is None else expect)
         receiver = EVERYBODY if broadcast else self.links.own
         received = {}

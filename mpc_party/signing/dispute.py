@@ -45,6 +45,8 @@ MAX_FRAME: Final = 8 * 1024 * 1024
 _DISPUTABLE: Final = frozenset(
     {
         Reason.KEYGEN_FAILED,
+        Reason.RESHARE_FAILED,
+        Reason.RECOVERY_FAILED,
         Reason.NONCE_INVALID,
         Reason.ECHO_MISMATCH,
         Reason.MESSAGE_FORGED,
@@ -72,7 +74,7 @@ class Case(Protocol):
 
     @property
     def label(self) -> str:
-        """For a file's name: epoch, round or ceremony, and kind."""
+        """For a file's name: epoch, and round or ceremony."""
 
     def describe(self) -> str:
         """In one line, for people."""

@@ -42,6 +42,7 @@ class Place(NamedTuple):
 
 
 View = dict[Place, SignedMessage]
+Kinds = Mapping[str, type[AnyMessage]]
 
 
 class Docket:
@@ -54,6 +55,7 @@ class Docket:
         keys: Ed25519 public keys by member.
         kinds: the type of each step's body.
         statements: anything; what is no statement of this session is left out.
+        late: steps whose bodies carry a session that follows from other messages; their judge reads them.
 
     Attributes:
         disclosures, answers: by member.
@@ -67,9 +69,12 @@ class Docket:
         members: Sequence[int],
         threshold: int,
         keys: Mapping[int, bytes],
-        kinds: Mapping[str, type[AnyMessage]],
+        kinds: Kinds,
         statements: Iterable[SignedMessage],
+        *,
+        late: frozenset[str] = frozenset(),
     ) -> None:
+        self.late = late
         self.session = session
         self.members = tuple(members)
         self.threshold = threshold
@@ -112,9 +117,9 @@ class Docket:
                 and statement.sender in self._keys
                 and statement.receiver == EVERYBODY
             )
-            if fits and len(mine) < 2 and all(s.body != statement.body for s in mine):
-                if statement.is_signed(self._keys):
-                    mine.append(statement)
+            new = fits and len(mine) < 2 and all(s.body != statement.body for s in mine)
+            if new and statement.is_signed(self._keys):
+                mine.append(statement)
         for (sender, step), mine in sorted(kept.items()):
             if len(mine) > 1:
                 self.find(
@@ -197,8 +202,6 @@ class Docket:
         """The session that bodies of this place carry; None where that is not known yet."""
         return None if place.step in self.late else self.session
 
-    late: frozenset[str] = frozenset()  # steps whose bodies carry a session that follows from other messages
-
     def _decode(self, place: Place, body: bytes, session: bytes) -> AnyMessage | None:
         try:
             return decode(
@@ -240,6 +243,10 @@ class Docket:
     def put_view(self, viewer: int, messages: Sequence[SignedMessage]) -> None:
         """Take messages as shown by a member that makes up its mind on its own."""
         self.views[viewer] = self._messages_of(viewer, messages)
+
+    def is_contested(self, place: Place) -> bool:
+        """Whether two messages were signed for one place."""
+        return place in self._twice
 
     def echo_of(self, viewer: int, steps: Sequence[str]) -> tuple[bytes, ...] | None:
         """`hash_broadcasts` over what `viewer` shows of these steps; None where it does not show all."""
@@ -313,7 +320,9 @@ class Docket:
             claim = disclosure.claim
             if claim.kind == "failed" and passes(member):
                 self.find(member, Fault.FALSE_ALARM, "says that a check failed, and shows messages that pass")
-            if claim.kind == "unsigned" and claim.accused in self.members and claim.accused != member:
+            if claim.kind != "failed" and (claim.accused not in self.members or claim.accused == member):
+                self.find(member, Fault.FALSE_ALARM, "disputes without saying why")
+            elif claim.kind == "unsigned":
                 unsigned.setdefault((claim.accused, claim.step), set()).add(member)
         for (accused, step), claimants in sorted(unsigned.items()):
             attested = len(claimants) > self.threshold

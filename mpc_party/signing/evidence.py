@@ -17,7 +17,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from mpc_party.protocol.errors import ConfigError
+from mpc_party.protocol.errors import ConfigError, Reason
 from mpc_party.signing.channel import EVERYBODY, SignedMessage
 from mpc_party.signing.wire import Bytes32, MemberIndex, PointBytes, ScalarBytes
 
@@ -37,16 +37,13 @@ Hashes = Annotated[tuple[Bytes32, ...], Meta(max_length=512)]
 class Claim(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """Why a member disputes.
 
-    `kind`: "joined" (somebody else does), "unsigned" (a message on `accused`'s link does not carry its signature: nobody else
+    `kind`: "joined" (it got `accused`'s dispute in place of something else), "unsigned" (a message on `accused`'s link does not carry its signature: nobody else
     can check that), "failed" (a check failed on what the disclosure shows). `accused` is 255 where nobody is.
     """
 
     kind: Literal["joined", "unsigned", "failed"]
     step: Name = "none"
     accused: MemberIndex = EVERYBODY
-
-
-JOINED: Final = Claim("joined")
 
 
 class Opening(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -89,6 +86,15 @@ class Evidence(
     assembled_by: MemberIndex
     statements: Annotated[tuple[SignedMessage, ...], Meta(max_length=4 * 256)]
 
+    @property
+    def stage(self) -> str:
+        """How far the member that wrote it had come."""
+        for statement in self.statements:
+            if (statement.sender, statement.step) == (self.assembled_by, DISCLOSURE):
+                disclosure = decode_disclosure(statement.body)
+                return self.protocol if disclosure is None else disclosure.stage
+        return self.protocol
+
     def encode(self) -> bytes:
         """The bytes of the file."""
         return _encoder.encode(self)
@@ -105,7 +111,7 @@ class Evidence(
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             evidence = None
         if evidence is None or len(data) > MAX_EVIDENCE or _encoder.encode(evidence) != data:
-            raise ConfigError("this is no evidence file, or it is damaged")
+            raise ConfigError("this is no evidence file, or it is damaged", reason=Reason.EVIDENCE_INVALID)
         return evidence
 
 

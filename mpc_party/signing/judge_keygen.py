@@ -15,7 +15,7 @@ from msgspec import Meta
 from mpc_party.protocol.consortium import Consortium
 from mpc_party.signing.channel import SignedMessage
 from mpc_party.signing.curve import Point
-from mpc_party.signing.docket import Docket, Place
+from mpc_party.signing.docket import Docket, Kinds, Place
 from mpc_party.signing.keygen_rules import (
     COMMIT,
     CONFIRM,
@@ -31,7 +31,7 @@ from mpc_party.signing.verdict import Fault, Verdict
 from mpc_party.signing.wire import Bytes32, KeygenCommit, KeygenConfirm, KeygenDeal, KeygenOpen, bind
 
 STAGE = "keygen"
-KINDS = {COMMIT: KeygenCommit, OPEN: KeygenOpen, DEAL: KeygenDeal, CONFIRM: KeygenConfirm}
+KINDS: Kinds = {COMMIT: KeygenCommit, OPEN: KeygenOpen, DEAL: KeygenDeal, CONFIRM: KeygenConfirm}
 
 
 class KeygenCase(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="keygen-case"):
@@ -70,7 +70,7 @@ class KeygenCase(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fi
     @property
     def label(self) -> str:
         """For a file's name."""
-        return f"{self.epoch}-{self.ceremony.hex()[:8]}-keygen"
+        return f"{self.epoch}-{self.ceremony.hex()[:8]}"
 
     def judge(self, statements: Iterable[SignedMessage], keys: Mapping[int, bytes]) -> Verdict:
         """Pure, bounded, and never raises on what the statements hold."""
@@ -179,9 +179,10 @@ class _Judge:
         expected = self._expected(member)
         if expected is None and docket.echo_of(member, (COMMIT, OPEN)) is not None:
             docket.find(member, Fault.GOES_ON, "confirmed a key although an opening breaks a rule")
-        elif docket.require_echo(member, b"", None if expected is None else b"", "the broadcasts"):
-            if expected != confirmed.result:
-                docket.find(member, Fault.WRONG_RESULT, "confirms another result than the broadcasts give")
+            return
+        complete = docket.require_echo(member, b"", None if expected is None else b"", "the broadcasts")
+        if complete and expected != confirmed.result:
+            docket.find(member, Fault.WRONG_RESULT, "confirms another result than the broadcasts give")
 
     def passes(self, viewer: int) -> bool:
         """Whether what a member shows passes every check that it makes."""

@@ -9,6 +9,7 @@ from mpc_party.signing.curve import Point, add, multiply_base
 from mpc_party.signing.exponent import evaluate_commitments
 from mpc_party.signing.field import coordinate, decode_scalar
 from mpc_party.signing.proof import ProofOfKnowledge, verify
+from mpc_party.signing.scalar import SecretScalar
 from mpc_party.signing.verdict import Fault
 from mpc_party.signing.wire import KeygenOpen, bind
 
@@ -60,12 +61,12 @@ def check_opening(
 
 
 def share_fits(vector: Sequence[Point], receiver: int, share: bytes) -> bool:
-    """Whether a disclosed share lies on the committed polynomial. For the judge: it takes the share for public.
+    """Whether a private share lies on the committed polynomial.
 
     The protocol: "private shares, checked in the exponent": f_j(i) G = sum of i^k A_jk
     """
     try:
-        shown = multiply_base(decode_scalar(share))
+        shown = multiply_base(SecretScalar(share))
     except ValueError:
         return False  # no scalar in [1, q)
     return evaluate_commitments(vector, coordinate(receiver)) == shown

@@ -1,14 +1,15 @@
 """Recovery of one member's lost key share by t+1 others. The key, the epoch and everybody else's share stay.
 
-Four exchanges among the recovering member r, the helpers H, |H| = t+1, and witnesses. lambda_i are the Lagrange weights of the
+Five exchanges among the recovering member r, the helpers H, |H| = t+1, and witnesses. lambda_i are the Lagrange weights of the
 helpers' coordinates at r's, so that the sum of lambda_i x_i is x_r. `RecoverParty` is the protocol, `run_recover` carries
 its messages.
 
 1. split - helper i to all: C_ik = p_ik G for k in H, with random p_ik whose sum over k is lambda_i x_i; so the sum of C_ik must
            be lambda_i X_i. With it, also of witnesses: the last round that this member has promised.
 2. piece - helper i to helper k: p_ik, checked against C_ik.
-3. sum   - helper k to r: s_k, the sum over i of p_ik, checked against the sum of C_ik; and the echo of step 1.
-4. done  - r to all: the echo of step 1. Sent only after every check has passed.
+3. echo  - everybody to all: the echo of step 1. Of a helper: and its pieces fit.
+4. sum   - helper k to r, once all echoes agree: s_k, the sum over i of p_ik, checked against the sum of C_ik.
+5. done  - r to all: the share fits.
 
 Result at r: x_r, the sum of s_k, with x_r G = X_r. Equal to the share that was lost, because it is the value at r of the polynomial
 that the helpers' shares lie on.
@@ -28,8 +29,10 @@ r's identity key and t+1 members' help has x_r.
 out. Here nothing can be chosen: x_r is fixed before the first message, and every row's sum is. A helper that picks its row knowing
 the others' changes only masks: its own pieces, which it must know, to deal them.
 
-*Why the echo may come with the sums.* A helper's pieces are random whatever it heard. Who shows two helpers different
-commitments gets no other result, since r checks every s_k and x_r by its own view, and the echo tells who told what.
+*Why the echo comes before the sums, in a message of its own.* A helper's pieces are random whatever it heard, so they may come
+first. But a sum is judged by all rows: if two members had been shown different ones, an honest helper's sum would not fit, and r
+would show it as evidence. To t corrupt helpers, the honest one's s_k is its lambda_k x_k: they know the other pieces of that
+sum and of that row. After the echoes agree, a sum that does not fit is its sender's fault, and showing it gives nothing away.
 
 *What a cheating helper can do*: make it fail, and be named: by all for commitments that do not add up, by the receiver for a piece
 or a sum that does not fit. Its pieces are then of no further use to anybody.
@@ -43,17 +46,42 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from mpc_party.mesh.errors import PeerDisputes
 from mpc_party.mesh.exchange import DisputableExchange
 from mpc_party.protocol.errors import Reason
-from mpc_party.signing.channel import Channel, MessageKeys
-from mpc_party.signing.curve import Point, add, multiply_base
+from mpc_party.signing.channel import EVERYBODY, Channel, MessageKeys
+from mpc_party.signing.curve import multiply_base
+from mpc_party.signing.dispute import is_disputable, settle
 from mpc_party.signing.echo import compare_echoes, hash_broadcasts
 from mpc_party.signing.errors import SigningError
+from mpc_party.signing.evidence import Claim, Disclosure
+from mpc_party.signing.judge_recover import STAGE, RecoverCase, complaints
+from mpc_party.signing.keygen_rules import RuleError
 from mpc_party.signing.keyshare import KeyShare
 from mpc_party.signing.recover_context import RecoverContext, Recovered
+from mpc_party.signing.recover_rules import (
+    DONE,
+    ECHO,
+    PIECE,
+    SPLIT,
+    SUM,
+    Row,
+    check_split,
+    hash_of_transcript,
+    sum_of,
+)
 from mpc_party.signing.scalar import SecretScalar, total
 from mpc_party.signing.steps import Steps
-from mpc_party.signing.wire import M, RecoverDone, RecoverPiece, RecoverSplit, RecoverSum, decode_all, encode
+from mpc_party.signing.wire import (
+    M,
+    RecoverDone,
+    RecoverEcho,
+    RecoverPiece,
+    RecoverSplit,
+    RecoverSum,
+    decode_all,
+    encode,
+)
 
 REMEDY = "nothing has changed: start again with a new ceremony and another helper"
 
@@ -83,7 +111,8 @@ class RecoverParty(Steps):
         self._last_rounds = {} if last_round is None or self.recovering else {own: last_round}
         self._session = context.session
         self._pieces: dict[int, SecretScalar] = {}
-        self._commitments: dict[int, dict[int, Point]] = {}  # C_ik by i, then k
+        self._rows: dict[int, Row] = {}  # C_ik by i, then k
+        self._sum: SecretScalar | None = None  # s_k
         self._broadcasts: dict[int, list[bytes]] = {member: [] for member in context.others}
         self._echo: tuple[bytes, ...] = ()
         self._result: Recovered | None = None
@@ -113,20 +142,25 @@ class RecoverParty(Steps):
                 self._secret = None
                 self._pieces = {helper: SecretScalar.random() for helper in self.helpers}
                 self._pieces[self.own] = weighted - total(self._pieces.values())
-                self._commitments[self.own] = {
+                self._rows[self.own] = {
                     helper: multiply_base(self._pieces[helper]) for helper in self.context.helpers
                 }
-            commitments = tuple(point.encode() for point in self._commitments.get(self.own, {}).values())
+            commitments = tuple(point.encode() for point in self._rows.get(self.own, {}).values())
             message = encode(RecoverSplit(self._session, self.own, commitments, self._last_rounds[self.own]))
             self._broadcasts[self.own].append(message)
             return message
 
     def deal(self, splits: Mapping[int, bytes]) -> dict[int, bytes]:
         """Step 2: a helper's private message to each other helper, once all commitments have passed their checks."""
-        with self._step("deal", then="sum"):
+        with self._step("deal", then="echo"):
             for member, message in self._receive(RecoverSplit, splits, self.others).items():
                 self._last_rounds[member] = message.last_round
-                self._check_commitments(member, message)
+                try:
+                    row = check_split(self.context, member, message)
+                except RuleError as broken:
+                    raise self._refuse(str(broken), member) from broken
+                if row:
+                    self._rows[member] = row
                 self._broadcasts[member].append(bytes(splits[member]))
             self._echo = hash_broadcasts(self._broadcasts)
             if not self.helping:
@@ -136,39 +170,44 @@ class RecoverParty(Steps):
                 for helper in self.helpers
             }
 
-    def sum(self, pieces: Mapping[int, bytes]) -> dict[int, bytes]:
-        """Step 3: a helper's private message to the recovering member, once every piece fits its commitment."""
+    def echo(self, pieces: Mapping[int, bytes]) -> bytes:
+        """Step 3: the message to all, at a helper once every piece fits its commitment."""
+        with self._step("echo", then="sum"):
+            received = self._receive(RecoverPiece, pieces, self.helpers if self.helping else ())
+            if self.helping:
+                fitting = [self._pieces[self.own]]
+                for helper, message in received.items():
+                    piece = self._scalar(message.piece, helper)
+                    # The protocol: "helper k checks and sums its pieces"
+                    if multiply_base(piece) != self._rows[helper][self.own]:
+                        raise self._refuse("a piece does not fit its commitment", helper)
+                    fitting.append(piece)
+                self._pieces = {}
+                self._sum = total(fitting)
+            return encode(RecoverEcho(self._session, self.own, self._echo))
+
+    def sum(self, echoes: Mapping[int, bytes]) -> dict[int, bytes]:
+        """Step 4: a helper's private message to the recovering member, once all echoes agree."""
         with self._step("sum", then="done"):
-            if not self.helping:
-                self._receive(RecoverPiece, pieces, ())
+            heard = {peer: m.echo for peer, m in self._receive(RecoverEcho, echoes, self.peers).items()}
+            compare_echoes(self.own, self.context.others, self._echo, heard, self.context.names)
+            if self._sum is None:
                 return {}
-            received = [self._pieces[self.own]]
-            for helper, message in self._receive(RecoverPiece, pieces, self.helpers).items():
-                piece = self._scalar(message.piece, helper)
-                # The protocol: "helper k checks and sums its pieces"
-                if multiply_base(piece) != self._commitments[helper][self.own]:
-                    raise self._refuse("a piece does not fit its commitment", helper)
-                received.append(piece)
-            self._pieces = {}
-            message_to_r = RecoverSum(
-                self._session, self.own, self.context.recovering, total(received).reveal(), self._echo
-            )
-            return {self.context.recovering: encode(message_to_r)}
+            message = RecoverSum(self._session, self.own, self.context.recovering, self._sum.reveal())
+            self._sum = None
+            return {self.context.recovering: encode(message)}
 
     def done(self, sums: Mapping[int, bytes]) -> bytes | None:
-        """Step 4: the recovering member's message to all, once its share fits the group's key."""
+        """Step 5: the recovering member's message to all, once its share fits the group's key."""
         with self._step("done", then="finish"):
+            received = self._receive(RecoverSum, sums, self.helpers if self.recovering else ())
             if not self.recovering:
-                self._receive(RecoverSum, sums, ())
                 return None
-            received = self._receive(RecoverSum, sums, self.helpers)
-            echoes = {helper: message.echo for helper, message in received.items()}
-            compare_echoes(self.own, self.context.others, self._echo, echoes, self.context.names)
             parts = []
             for helper, message in received.items():
                 part = self._scalar(message.total, helper)
                 # The protocol: "sends the sum to r, who checks against the commitments"
-                if multiply_base(part) != add(row[helper] for row in self._commitments.values()):
+                if multiply_base(part) != sum_of(self._rows, helper):
                     raise self._refuse("a sum of pieces does not fit the commitments", helper)
                 parts.append(part)
             key = self.context.key
@@ -186,31 +225,25 @@ class RecoverParty(Steps):
             except ValueError as failure:  # cannot be: the commitments add up to X_r
                 raise self._refuse(f"the recovered share does not fit: {failure}") from None
             self._result = Recovered(share, dict(self._last_rounds))
-            return encode(RecoverDone(self._session, self.own, self._echo))
+            return encode(RecoverDone(self._session, self.own, self._transcript()))
 
     def finish(self, dones: Mapping[int, bytes]) -> Recovered | None:
         """At the recovering member, its share; at the others nothing, once that member says that it has it."""
         with self._step("finish", then=None):
             expected = () if self.recovering else (self.context.recovering,)
-            received = self._receive(RecoverDone, dones, expected)
-            echoes = {member: message.echo for member, message in received.items()}
-            compare_echoes(self.own, self.context.others, self._echo, echoes, self.context.names)
+            for member, message in self._receive(RecoverDone, dones, expected).items():
+                if message.transcript != self._transcript():
+                    # Its echo agreed with ours, and this follows from it.
+                    raise SigningError(
+                        "another transcript of the recovery is confirmed",
+                        reason=Reason.ECHO_MISMATCH,
+                        culprit=self.context.names[member],
+                        remedy=REMEDY,
+                    )
             return self._result
 
-    def _check_commitments(self, member: int, message: RecoverSplit) -> None:
-        due = len(self.context.helpers) if member in self.context.helpers else 0
-        if len(message.commitments) != due:
-            raise self._refuse("a split into another number of pieces", member)
-        if not due:
-            return
-        try:
-            points = [Point.decode(commitment) for commitment in message.commitments]
-        except ValueError as failure:
-            raise self._refuse("a commitment is no point", member) from failure
-        # The protocol: "commitments piece*G whose sum must be lambda_i X_i"
-        if add(points) != self.context.weighted_share(member):
-            raise self._refuse("the commitments do not add up to the helper's weighted share", member)
-        self._commitments[member] = dict(zip(self.context.helpers, points, strict=True))
+    def _transcript(self) -> bytes:
+        return hash_of_transcript(self._session, self._echo)
 
     def _scalar(self, data: bytes, sender: int) -> SecretScalar:
         try:
@@ -245,13 +278,13 @@ def run_recover(
 ) -> Recovered | None:
     """Give one member its lost key share back. Collective: all participants call it, with equal contexts.
 
-    Rounds: 4 exchanges of kind CEREMONY.
+    Rounds: 5 exchanges of kind CEREMONY. After a failed check, 3 more of kind DISPUTE (see `dispute.settle`).
     Reveals: to the recovering member x_r, and to all which round helpers and witnesses have promised last; nothing else to
-    anybody (see this module).
+    anybody (see this module). In a dispute, what was broadcast, and pieces and sums of a helper at fault.
 
     Args:
         exchange: the mesh among the participants, by member index.
-        context: what the ceremony is bound to.
+        context: what the ceremony is bound to. It is for one run: who signs two of one context looks like a cheat.
         keys: this member's identity, and everybody's Ed25519 keys.
         share: a helper's key share; left out by the recovering member, not needed of a witness.
         last_round: the last round that this member has promised by its journal, 0 for none; left out by the recovering
@@ -261,23 +294,43 @@ def run_recover(
         At the recovering member its share and the floor for its journal; None at the others.
 
     Raises:
-        SigningError: RECOVERY_FAILED or ECHO_MISMATCH, with a culprit where one is certain; CONSORTIUM_MISMATCH before
-            anything is sent, if the share is of another epoch. Nothing has changed; start again with a new `ceremony`.
+        SigningError: RECOVERY_FAILED, ECHO_MISMATCH, MESSAGE_FORGED or DISPUTED, with a culprit where one is proven, attested or
+            seen here (the message says which), and with `evidence`; CONSORTIUM_MISMATCH before anything is sent, if the
+            share is of another epoch. Nothing has changed; start again with a new `ceremony`.
         MeshError: a participant is silent or gone.
 
     Source: Herzberg, Jarecki, Krawczyk, Yung 1995 (share recovery); here by pieces, as no share but r's is renewed.
     """
-    channel = Channel(exchange, context.session, keys, context.names)
-    return drive_recover(channel, RecoverParty(context, exchange.own, share, last_round))
+    return drive_recover(exchange, RecoverParty(context, exchange.own, share, last_round), keys)
 
 
-def drive_recover(channel: Channel, party: RecoverParty) -> Recovered | None:
-    """Carry the messages of one `RecoverParty` over a channel."""
-    if tuple(channel.links.peers) != party.peers:
+def drive_recover(exchange: DisputableExchange, party: RecoverParty, keys: MessageKeys) -> Recovered | None:
+    """Carry the messages of one `RecoverParty` over the mesh, and settle who is at fault should a check fail."""
+    if tuple(exchange.peers) != party.peers:
         raise SigningError("a recovery needs all its participants on the mesh", reason=Reason.RECOVERY_FAILED)
+    context = party.context
+    channel = Channel(exchange, context.session, keys, context.names)
     helping, recovering = party.helpers if party.helping else (), party.helpers if party.recovering else ()
-    splits = channel.to_all("recover-split", party.split(), expect=party.others)
-    pieces = channel.to_each("recover-piece", party.deal(splits), expect=helping)
-    sums = channel.to_each("recover-sum", party.sum(pieces), expect=recovering)
-    told = () if party.recovering else (party.context.recovering,)
-    return party.finish(channel.to_all("recover-done", party.done(sums), expect=told))
+    told = () if party.recovering else (context.recovering,)
+    try:
+        splits = channel.to_all(SPLIT, party.split(), expect=party.others)
+        pieces = channel.to_each(PIECE, party.deal(splits), expect=helping)
+        echoes = channel.to_all(ECHO, party.echo(pieces))
+        sums = channel.to_each(SUM, party.sum(echoes), expect=recovering)
+        return party.finish(channel.to_all(DONE, party.done(sums), expect=told))
+    except (SigningError, PeerDisputes) as cause:
+        if not is_disputable(cause):
+            raise
+        case = RecoverCase.of(context)
+        settle(channel, case, cause, lambda claim: disclosure(channel, case, claim))
+
+
+def disclosure(channel: Channel, case: RecoverCase, claim: Claim) -> Disclosure:
+    """What a member shows of a recovery that failed: all broadcasts, and of the pieces or sums it got, those that do not fit.
+
+    Their senders are at fault, and know them anyway. A sum that does not fit is shown only where the echo of its sender agrees
+    with what this member heard: see this module.
+    """
+    own, keys = channel.links.own, channel.keys.keys
+    public = [m for m in channel.messages if m.receiver == EVERYBODY and m.is_signed(keys)]
+    return Disclosure(STAGE, claim, (*public, *complaints(case, own, channel.messages, keys)))

@@ -33,8 +33,10 @@ with them the X'_j (Gennaro, Jarecki, Krawczyk, Rabin 2007, on key generation). 
 polynomial uniform. A dealer can still refuse to open after it has seen the others' vectors, and so get another draw: that
 costs it its name each time.
 
-*Why no echo comes before the shares.* What an honest dealer deals does not depend on what it heard, and t' of its shares tell
-nothing under any view. The echo decides what is kept: no result is returned unless all confirm the same vectors.
+*Why no echo comes before the shares, nor with them.* What an honest dealer deals does not depend on what it heard, and t' of its
+shares tell nothing under any view. The echo decides what is kept: no result is returned unless all confirm the same vectors.
+It does not travel in the same message as a share, because in a dispute a member shows the messages that are wrong: a wrong
+echo must not carry a good share into the open. An honest dealer's t' + 1st share is lambda_i x_i, of a key that lives on.
 
 *What a cheating dealer can do*: make it fail, and be named: by everybody for a vector of another length, another opening or another
 constant term, by the receiver for a share off its polynomial. Shares are checked by their sum, x'_j G = X'_j, and one by one
@@ -47,17 +49,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from mpc_party.mesh.errors import PeerDisputes
 from mpc_party.mesh.exchange import DisputableExchange
 from mpc_party.protocol.errors import Reason
-from mpc_party.signing.channel import Channel, MessageKeys
-from mpc_party.signing.curve import Point, add, multiply_base, multiply_public
+from mpc_party.signing.channel import EVERYBODY, Channel, MessageKeys
+from mpc_party.signing.curve import Point, multiply_base
+from mpc_party.signing.dispute import is_disputable, settle
 from mpc_party.signing.echo import compare_echoes, hash_broadcasts
 from mpc_party.signing.errors import SigningError
+from mpc_party.signing.evidence import Claim, Disclosure
 from mpc_party.signing.exponent import evaluate_commitments
-from mpc_party.signing.field import coordinate, lagrange
+from mpc_party.signing.field import lagrange
+from mpc_party.signing.judge_reshare import STAGE, ReshareCase, complaints
+from mpc_party.signing.keygen_rules import RuleError
 from mpc_party.signing.keyshare import KeyShare
 from mpc_party.signing.reshare_context import ReshareContext
 from mpc_party.signing.reshare_public import PublicKeyMaterial
+from mpc_party.signing.reshare_rules import (
+    COMMIT,
+    CONFIRM,
+    DEAL,
+    OPEN,
+    check_opening,
+    combine,
+    hash_of_result,
+    hash_of_vector,
+)
 from mpc_party.signing.scalar import SecretScalar, evaluate, total
 from mpc_party.signing.steps import Steps
 from mpc_party.signing.wire import (
@@ -66,7 +83,6 @@ from mpc_party.signing.wire import (
     ReshareConfirm,
     ReshareDeal,
     ReshareOpen,
-    bind,
     decode_all,
     encode,
 )
@@ -143,7 +159,12 @@ class ReshareParty(Steps):
         """Step 3: a dealer's private message to each new member, once every opening has passed its checks."""
         with self._step("deal", then="confirm"):
             for dealer, message in self._receive(ReshareOpen, opens, self.dealers).items():
-                self._vectors[dealer] = self._check_opening(dealer, message)
+                try:
+                    self._vectors[dealer] = check_opening(
+                        self.context, self._session, dealer, message, self._commitments[dealer]
+                    )
+                except RuleError as broken:
+                    raise self._refuse(str(broken), dealer) from broken
             self._keep(opens)
             self._echo = hash_broadcasts(self._broadcasts)
             if not self.dealing:
@@ -216,21 +237,6 @@ class ReshareParty(Steps):
         name = None if culprit is None else self.context.names[culprit]
         return SigningError(what, reason=Reason.RESHARE_FAILED, culprit=name, remedy=REMEDY)
 
-    def _check_opening(self, dealer: int, message: ReshareOpen) -> list[Point]:
-        # The protocol: "the vector, exactly t'+1 points": a longer one would raise the degree of the new sharing.
-        if len(message.coefficients) != self.context.threshold + 1:
-            raise self._refuse("the Feldman vector does not have t'+1 terms", dealer)
-        opened = hash_of_vector(self._session, dealer, list(message.coefficients))
-        if opened != self._commitments[dealer]:
-            raise self._refuse("the opened Feldman vector is not the one committed to", dealer)
-        # The protocol: "its constant term must be lambda_i X_i"
-        if message.coefficients[0] != constant_term(self.context, dealer).encode():
-            raise self._refuse("the constant term is not the dealer's weighted share of the key", dealer)
-        try:
-            return [Point.decode(coefficient) for coefficient in message.coefficients]
-        except ValueError as failure:
-            raise self._refuse("the opening holds something that is no point", dealer) from failure
-
     def _scalar(self, data: bytes, dealer: int) -> SecretScalar:
         try:
             return SecretScalar(data)  # a share of zero has probability 1/q and is refused
@@ -240,15 +246,9 @@ class ReshareParty(Steps):
     def _combine(self, shares: Mapping[int, SecretScalar]) -> KeyShare | PublicKeyMaterial:
         """Y and all X'_j from the sum of the Feldman vectors, and x'_j from that of the shares."""
         context = self.context
-        vectors = [self._vectors[dealer] for dealer in context.dealers]
-        summed = [point for points in zip(*vectors, strict=True) if (point := add(points)) is not None]
-        # The protocol: "sum of constants = Y"
-        if len(summed) != context.threshold + 1 or summed[0].encode() != context.old.public_key:
+        public_shares = combine(context, [self._vectors[dealer] for dealer in context.dealers])
+        if public_shares is None:
             raise self._refuse("the dealers' vectors do not add up to a sharing of the group's key")
-        evaluated = [
-            evaluate_commitments(summed, context.new_coordinate(index)) for index in context.receivers
-        ]
-        public_shares = tuple(point.encode() for point in evaluated if point is not None)
         epoch = (context.threshold, context.epoch, context.roster_hash)
         seat = context.new_seats[self.own]
         try:
@@ -273,28 +273,7 @@ class ReshareParty(Steps):
     def _hash_of_result(self) -> bytes:
         if self._result is None:
             raise SigningError("the resharing has no result", reason=Reason.INTERNAL)
-        return bind(
-            b"mpc-hedge/reshare/result/v1",
-            self._session,
-            self._echo,
-            self._result.public_key,
-            self._result.public_shares,
-        )
-
-
-def hash_of_vector(session: bytes, dealer: int, vector: list[bytes]) -> bytes:
-    """What a dealer commits to in step 1: the vector's compressed points, as this dealer, in this session."""
-    return bind(b"mpc-hedge/reshare/feldman-vector/v1", session, dealer, tuple(vector))
-
-
-def constant_term(context: ReshareContext, dealer: int) -> Point:
-    """lambda_i X_i, which the vector of a dealer must begin with."""
-    at = coordinate(context.old_seat(dealer))
-    weight = lagrange(context.dealer_coordinates)[context.dealer_coordinates.index(at)]
-    point = multiply_public(weight, context.old.point(context.old_seat(dealer)))
-    if point is None:
-        raise SigningError("a dealer has the weight zero", reason=Reason.INTERNAL)
-    return point
+        return hash_of_result(self.context, self._session, self._echo, self._result.public_shares)
 
 
 def run_reshare(
@@ -302,12 +281,14 @@ def run_reshare(
 ) -> KeyShare | PublicKeyMaterial:
     """Give the group's key to the members of the new epoch. Collective: all participants call it, with equal contexts.
 
-    Rounds: 4 exchanges of kind CEREMONY; in the first three only dealers send.
-    Reveals: to all, the new X'_j (public); to t old and t' new members together, nothing about x (see this module).
+    Rounds: 4 exchanges of kind CEREMONY; in the first three only dealers send. After a failed check, 3 more of kind DISPUTE (see
+    `dispute.settle`).
+    Reveals: to all, the new X'_j (public); to t old and t' new members together, nothing about x (see this module). In a
+    dispute, what was broadcast, and shares of a dealer at fault.
 
     Args:
         exchange: the mesh among the participants, by cast index.
-        context: what the ceremony is bound to.
+        context: what the ceremony is bound to. It is for one run: who signs two of one context looks like a cheat.
         keys: this member's identity, and everybody's Ed25519 keys, by cast index.
         share: this member's share of the old epoch; a dealer needs it, others may leave it out.
 
@@ -316,25 +297,45 @@ def run_reshare(
         leaves, the public part. Neither is in force before the switch of epochs, which this is not.
 
     Raises:
-        SigningError: RESHARE_FAILED or ECHO_MISMATCH, with a culprit where one is certain; CONSORTIUM_MISMATCH before
-            anything is sent, if the share is of another epoch. Nothing has changed; start again with a new `ceremony`.
+        SigningError: RESHARE_FAILED, ECHO_MISMATCH, MESSAGE_FORGED or DISPUTED, with a culprit where one is proven, attested or
+            seen here (the message says which), and with `evidence`; CONSORTIUM_MISMATCH before anything is sent, if the
+            share is of another epoch. Nothing has changed; start again with a new `ceremony`.
         MeshError: a participant is silent or gone.
 
     Source: Herzberg, Jarecki, Krawczyk, Yung 1995 (proactive secret sharing); Desmedt and Jajodia 1997 (to other member
     sets and thresholds); Feldman 1987 (verification).
     """
-    channel = Channel(exchange, context.session, keys, context.names)
-    return drive_reshare(channel, ReshareParty(context, exchange.own, share))
+    return drive_reshare(exchange, ReshareParty(context, exchange.own, share), keys)
 
 
-def drive_reshare(channel: Channel, party: ReshareParty) -> KeyShare | PublicKeyMaterial:
-    """Carry the messages of one `ReshareParty` over a channel."""
-    if tuple(channel.links.peers) != party.peers:
+def drive_reshare(
+    exchange: DisputableExchange, party: ReshareParty, keys: MessageKeys
+) -> KeyShare | PublicKeyMaterial:
+    """Carry the messages of one `ReshareParty` over the mesh, and settle who is at fault should a check fail."""
+    if tuple(exchange.peers) != party.peers:
         raise SigningError("a resharing needs all its participants on the mesh", reason=Reason.RESHARE_FAILED)
-    commits = channel.to_all("reshare-commit", party.commit(), expect=party.dealers)
-    opens = channel.to_all("reshare-open", party.open(commits), expect=party.dealers)
-    deals = channel.to_each(
-        "reshare-deal", party.deal(opens), expect=party.dealers if party.receiving else ()
-    )
-    confirms = channel.to_all("reshare-confirm", party.confirm(deals), expect=party.peers)
-    return party.finish(confirms)
+    context = party.context
+    channel = Channel(exchange, context.session, keys, context.names)
+    receives = party.dealers if party.receiving else ()
+    try:
+        commits = channel.to_all(COMMIT, party.commit(), expect=party.dealers)
+        opens = channel.to_all(OPEN, party.open(commits), expect=party.dealers)
+        deals = channel.to_each(DEAL, party.deal(opens), expect=receives)
+        confirms = channel.to_all(CONFIRM, party.confirm(deals))
+        return party.finish(confirms)
+    except (SigningError, PeerDisputes) as cause:
+        if not is_disputable(cause):
+            raise
+        case = ReshareCase.of(context)
+        settle(channel, case, cause, lambda claim: disclosure(channel, case, claim))
+
+
+def disclosure(channel: Channel, case: ReshareCase, claim: Claim) -> Disclosure:
+    """What a member shows of a resharing that failed: all broadcasts, and of the shares it got, those off their polynomial.
+
+    Such a share's dealer is at fault, and knows it anyway. A good share of an honest dealer never leaves: t'+1 of them are a
+    share of a key that lives on.
+    """
+    own, keys = channel.links.own, channel.keys.keys
+    public = [m for m in channel.messages if m.receiver == EVERYBODY and m.is_signed(keys)]
+    return Disclosure(STAGE, claim, (*public, *complaints(case, own, channel.messages, keys)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Final
 
 from mpc_party.protocol.consortium import Consortium
 from mpc_party.protocol.errors import Reason
@@ -17,7 +18,8 @@ from mpc_party.signing.field import coordinate
 from mpc_party.signing.reshare_public import PublicKeyMaterial
 from mpc_party.signing.wire import bind
 
-NO_SEAT = 255  # in what is hashed; no consortium has so many members
+NO_SEAT: Final = 255  # in what is hashed; no consortium has so many members
+Seats = tuple[int | None, ...]
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,8 @@ class ReshareContext:
     epoch: int
     threshold: int
     names: tuple[str, ...]
-    old_seats: tuple[int | None, ...]
-    new_seats: tuple[int | None, ...]
+    old_seats: Seats
+    new_seats: Seats
     participants: tuple[int, ...]
     dealers: tuple[int, ...]
     ceremony: bytes
@@ -68,13 +70,11 @@ class ReshareContext:
             SigningError: RESHARE_FAILED: too many are absent, or a new member is.
             ConfigError: the old file has no key.
         """
-        before = [(member.name, member.signing_key) for member in old.members]
-        after = [(member.name, member.signing_key) for member in new.members]
-        cast = before + [member for member in after if member not in before]
+        names, old_seats, new_seats = cast_of(old, new)
         participants = tuple(
-            index for index, member in enumerate(cast) if member in after or member[0] not in absent
+            index for index, name in enumerate(names) if new_seats[index] is not None or name not in absent
         )
-        if any(member[0] in absent for member in after):
+        if any(member.name in absent for member in new.members):
             raise _refuse("a member of the new epoch is absent")
         return cls(
             consortium_hash=old.hash,
@@ -82,11 +82,13 @@ class ReshareContext:
             roster_hash=new.roster_hash,
             epoch=new.epoch,
             threshold=new.threshold,
-            names=tuple(name for name, _ in cast),
-            old_seats=tuple(before.index(member) if member in before else None for member in cast),
-            new_seats=tuple(after.index(member) if member in after else None for member in cast),
+            names=names,
+            old_seats=old_seats,
+            new_seats=new_seats,
             participants=participants,
-            dealers=tuple(i for i in participants if i < len(before))[: old.threshold + 1],
+            dealers=tuple(index for index in participants if old_seats[index] is not None)[
+                : old.threshold + 1
+            ],
             ceremony=ceremony,
         )
 
@@ -145,6 +147,18 @@ class ReshareContext:
         return tuple(coordinate(self.old_seat(dealer)) for dealer in self.dealers)
 
     @property
+    def most_corrupt(self) -> int:
+        """How many of the cast t corrupt old and t' corrupt new members can be: one more tell the truth at least once.
+
+        Who stays and is corrupt counts in both epochs.
+        """
+        leaving = sum(new is None for new in self.new_seats)
+        joining = sum(old is None for old in self.old_seats)
+        staying = len(self.names) - leaving - joining
+        leavers, joiners = min(self.old.threshold, leaving), min(self.threshold, joining)
+        return leavers + joiners + min(self.old.threshold - leavers, self.threshold - joiners, staying)
+
+    @property
     def session(self) -> bytes:
         """32 bytes that every message carries."""
         return bind(
@@ -163,6 +177,18 @@ class ReshareContext:
             self.dealers,
             self.ceremony,
         )
+
+
+def cast_of(old: Consortium, new: Consortium) -> tuple[tuple[str, ...], Seats, Seats]:
+    """Names of the cast of two files, and everybody's seats in the old and in the new one."""
+    before = [(member.name, member.signing_key) for member in old.members]
+    after = [(member.name, member.signing_key) for member in new.members]
+    cast = before + [member for member in after if member not in before]
+    return (
+        tuple(name for name, _ in cast),
+        tuple(before.index(member) if member in before else None for member in cast),
+        tuple(after.index(member) if member in after else None for member in cast),
+    )
 
 
 def _ascending(indices: tuple[int, ...], among: Collection[int]) -> bool:

@@ -39,6 +39,9 @@ class Fault(StrEnum):
     WRONG_PROOF = "wrong-proof"  # a proof that does not verify
     WRONG_DEAL = "wrong-deal"  # a private share off the committed polynomial
     WRONG_RESULT = "wrong-result"  # confirms another result than follows
+    # Resharing and recovery
+    WRONG_CONSTANT = "wrong-constant"  # commits to another value than its weighted share of the key
+    WRONG_SUM = "wrong-sum"  # a sum of pieces that does not fit their commitments
     # Nonce and signature
     WRONG_DEGREE = "wrong-degree"  # deals a sharing of another degree
     WRONG_NONCE_POINT = "wrong-nonce-point"  # R_i is not k_i G

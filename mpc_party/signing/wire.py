@@ -166,19 +166,24 @@ class RecoverPiece(
     piece: ScalarBytes
 
 
+class RecoverEcho(_Message, frozen=True, array_like=True, forbid_unknown_fields=True, tag="recover-echo"):
+    """Step 3, to all: the echo of step 1 (a hash per helper and witness, ascending). Of a helper: and my pieces fit."""
+
+    echo: Hashes
+
+
 class RecoverSum(
     _PrivateMessage, frozen=True, array_like=True, forbid_unknown_fields=True, tag="recover-sum"
 ):
-    """Step 3, of a helper to the recovering member: the sum of its pieces, and the echo of step 1."""
+    """Step 4, of a helper to the recovering member: the sum of its pieces."""
 
     total: ScalarBytes
-    echo: Hashes
 
 
 class RecoverDone(_Message, frozen=True, array_like=True, forbid_unknown_fields=True, tag="recover-done"):
-    """Step 4, of the recovering member to all: the share fits, and this is what I heard in step 1."""
+    """Step 5, of the recovering member to all: the share fits, and this is the hash of all that was broadcast."""
 
-    echo: Hashes
+    transcript: Bytes32
 
 
 AnyMessage = _Message
@@ -189,10 +194,11 @@ _decoders: dict[type[_Message], msgspec.msgpack.Decoder[_Message]] = {
     kind: msgspec.msgpack.Decoder(kind)
     for kind in (
         KeygenCommit, KeygenOpen, KeygenDeal, KeygenConfirm, NonceDeal, NonceOpen, NonceCheck, Approval, SignatureShare,
-        ReshareCommit, ReshareOpen, ReshareDeal, ReshareConfirm, RecoverSplit, RecoverPiece, RecoverSum, RecoverDone,
+        ReshareCommit, ReshareOpen, ReshareDeal, ReshareConfirm, RecoverSplit, RecoverPiece, RecoverEcho, RecoverSum,
+        RecoverDone,
     )
 }  # fmt: skip
-_any = msgspec.msgpack.Decoder(tuple[str, *tuple[Any, ...]])
+_any = msgspec.msgpack.Decoder(list[Any])
 _by_tag = {kind.__struct_config__.tag: decoder for kind, decoder in _decoders.items()}
 
 Field = bytes | int | str | tuple[int, ...] | tuple[bytes, ...]
@@ -211,10 +217,19 @@ def encode(message: _Message) -> bytes:
 def is_message(data: bytes) -> bool:
     """Whether this is a well-formed message of some step of some session."""
     try:
-        tag, *_ = _any.decode(data)
-        return tag in _by_tag and _encoder.encode(_by_tag[tag].decode(data)) == data
+        tag = next(iter(_any.decode(data)), None)
+        return isinstance(tag, str) and tag in _by_tag and _encoder.encode(_by_tag[tag].decode(data)) == data
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
+
+
+def read(kind: type[M], data: bytes) -> M | None:
+    """The message, whatever its session and sender; None if it is none of this kind."""
+    try:
+        message = _decoders[kind].decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return message if isinstance(message, kind) and _encoder.encode(message) == data else None
 
 
 def decode(

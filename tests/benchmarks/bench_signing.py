@@ -36,6 +36,7 @@ from tests.support.signing_parties import (
     EPOCH,
     SigningTeam,
     keygen_context,
+    message_keys,
     signing_context,
 )
 
@@ -55,7 +56,7 @@ def one_signature(
 ) -> bytes:
     context = signing_context(len(key.public_shares), number)
     digest = hashlib.sha256(number.to_bytes(8, "big")).digest()
-    presignature = timed(times, "nonce", lambda: run_presign(exchange, key, context))
+    presignature = timed(times, "nonce", lambda: run_presign(exchange, key, context, approver))
     approved = timed(
         times, "approval", lambda: run_approval(exchange, key, presignature, digest, approver, journal)
     )
@@ -77,7 +78,7 @@ def in_threads(size: int, threshold: int, rounds: int) -> None:
         context = keygen_context(size, threshold, number.to_bytes(32, "big"))
         run_parties(
             local_mesh(range(size)),
-            lambda e, c=context: timed(times, "key generation", lambda: run_keygen(e, c)),
+            lambda e, c=context: timed(times, "key generation", lambda: run_keygen(e, c, message_keys(size)[e.own])),
         )
     with tempfile.TemporaryDirectory() as directory:
         team = SigningTeam(size, threshold, Path(directory))
@@ -106,7 +107,7 @@ def party(rounds: int) -> None:
         with journal, mesh.session(bytes(32), everyone, deadline_in(300)) as session:
             for number in range(max(3, rounds // 10)):
                 context = keygen_context(len(everyone), 1, number.to_bytes(32, "big"))
-                key = timed(times, "key generation", lambda c=context: run_keygen(session, c))
+                key = timed(times, "key generation", lambda c=context: run_keygen(session, c, approver))
             for number in range(1, rounds + 1):
                 journal.promise_round(number, bytes(32))
                 one_signature(times, session, key, approver, journal, number)

@@ -68,19 +68,19 @@ def test_a_share_can_be_recovered_after_a_resharing():
     assert recovered.floor == 0
 
 
-def test_four_exchanges_and_private_values_only_where_they_belong():
+def test_five_exchanges_and_private_values_only_where_they_belong():
     lost = loss(4, 1, 2, (0, 3), (1,))
     meshes = lost.mesh()
     lost.run(meshes)
-    assert {mesh.rounds for mesh in meshes} == {4}
+    assert {mesh.rounds for mesh in meshes} == {5}
     heard = {
         mesh.own: [peer for peer, kind, _ in mesh.received if kind is FrameKind.CEREMONY] for mesh in meshes
     }
     assert heard == {
-        0: [1, 3, 3, 2],  # splits, a piece, done
-        1: [0, 3, 2],
-        2: [0, 1, 3, 0, 3],  # splits, sums
-        3: [0, 1, 0, 2],
+        0: [1, 3, 3, 1, 2, 3, 2],  # splits, a piece, echoes, done
+        1: [0, 3, 0, 2, 3, 2],
+        2: [0, 1, 3, 0, 1, 3, 0, 3],  # splits, echoes, sums
+        3: [0, 1, 0, 0, 1, 2, 2],
     }
 
 

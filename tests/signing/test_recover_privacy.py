@@ -8,7 +8,15 @@ from mpc_party.protocol.errors import Reason
 from mpc_party.signing.curve import add, multiply_base
 from mpc_party.signing.recover import RecoverParty
 from mpc_party.signing.scalar import SecretScalar
-from mpc_party.signing.wire import RecoverDone, RecoverPiece, RecoverSplit, RecoverSum, decode, encode
+from mpc_party.signing.wire import (
+    RecoverDone,
+    RecoverEcho,
+    RecoverPiece,
+    RecoverSplit,
+    RecoverSum,
+    decode,
+    encode,
+)
 from tests.support.plain_scalars import hidden, random_scalar, shown
 from tests.support.recover_runs import loss
 
@@ -51,12 +59,12 @@ def test_the_recovering_members_view_can_be_made_from_its_own_share_alone(
         for i in helpers
     }
     assert party.deal(splits) == {}
-    assert party.sum({}) == {}
+    echo = party.echo({})
+    echoes = {k: encode(RecoverEcho(context.session, k, party._echo)) for k in helpers}
+    assert decode_own(context, RecoverEcho, echo, recovering).echo == party._echo
+    assert party.sum(echoes) == {}
     done = party.done(
-        {
-            k: encode(RecoverSum(context.session, k, recovering, hidden(sums[k]).reveal(), party._echo))
-            for k in helpers
-        }
+        {k: encode(RecoverSum(context.session, k, recovering, hidden(sums[k]).reveal())) for k in helpers}
     )
     assert done is not None
     assert party.finish({}).share.encode() == share.encode()  # every check of an honest member has passed
@@ -84,10 +92,15 @@ def test_a_corrupt_majority_of_the_helpers_sees_what_can_be_made_without_the_hon
     deals[honest] = {
         k: encode(RecoverPiece(context.session, honest, k, piece.reveal())) for k, piece in pieces.items()
     }
+    echoes = {
+        k: party.echo({i: dealt[k] for i, dealt in deals.items() if i != k}) for k, party in parties.items()
+    }
+    heard = next(iter(parties.values()))._echo
+    echoes |= {k: encode(RecoverEcho(context.session, k, heard)) for k in (honest, recovering)}
     for k, party in parties.items():
-        assert set(party.sum({i: dealt[k] for i, dealt in deals.items() if i != k})) == {recovering}
+        assert set(party.sum(others(echoes, k))) == {recovering}
         party.done({})
-        told = encode(RecoverDone(context.session, recovering, party._echo))
+        told = encode(RecoverDone(context.session, recovering, party._transcript()))
         assert party.finish({recovering: told}) is None
 
 
@@ -115,16 +128,19 @@ def test_a_helpers_message_to_the_recovering_member_is_another_each_time():
     for _ in range(2):
         meshes = lost.mesh()
         lost.run(meshes)
-        for peer, _, data in meshes[1].received[2:]:
+        for peer, _, data in meshes[1].received[-2:]:
             body = data[64:]  # after the signature
-            found = decode(
-                RecoverSum,
-                body,
-                session=lost.context.session,
-                sender=peer,
-                receiver=1,
-                names=lost.context.names,
-                reason=Reason.INTERNAL,
-            )
-            seen.add(found.total)
+            seen.add(decode_own(lost.context, RecoverSum, body, peer, 1).total)
     assert len(seen) == 4
+
+
+def decode_own(context, kind, body, sender, receiver=0):
+    return decode(
+        kind,
+        body,
+        session=context.session,
+        sender=sender,
+        receiver=receiver,
+        names=context.names,
+        reason=Reason.INTERNAL,
+    )

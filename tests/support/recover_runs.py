@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from mpc_party.signing import KeyShare, PublicKeyMaterial, RecoverContext, Recovered
-from mpc_party.signing.channel import Channel
+from mpc_party.signing import KeyShare, MessageKeys, PublicKeyMaterial, RecoverContext, Recovered
 from mpc_party.signing.recover import RecoverParty, drive_recover
 from tests.support.local_mesh import LocalExchange, local_mesh, run_parties
 from tests.support.reshare_runs import CEREMONY, message_keys
@@ -26,16 +25,15 @@ class Loss:
             return kind(self.context, own, None, None)
         return kind(self.context, own, self.shares[own] if own in self.context.helpers else None, 100 + own)
 
-    def channel(self, exchange: LocalExchange) -> Channel:
-        keys = message_keys(exchange.own, len(self.shares))
-        return Channel(exchange, self.context.session, keys, self.context.names)
+    def keys(self, own: int) -> MessageKeys:
+        return message_keys(own, len(self.shares))
 
     def mesh(self) -> list[LocalExchange]:
         return local_mesh(self.context.participants)
 
     def run(self, meshes: Sequence[LocalExchange] | None = None) -> dict[int, Recovered | None]:
         meshes = self.mesh() if meshes is None else meshes
-        made = run_parties(meshes, lambda e: drive_recover(self.channel(e), self.party(e.own)))
+        made = run_parties(meshes, lambda e: drive_recover(e, self.party(e.own), self.keys(e.own)))
         return {mesh.own: result for mesh, result in zip(meshes, made, strict=True)}
 
 

@@ -10,7 +10,6 @@ from functools import cache
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from mpc_party.signing import KeyShare, MessageKeys, PublicKeyMaterial, ReshareContext
-from mpc_party.signing.channel import Channel
 from mpc_party.signing.reshare import ReshareParty, drive_reshare
 from tests.support.local_mesh import LocalExchange, local_mesh, run_parties
 from tests.support.signing_parties import CONSORTIUM_HASH, key_shares, names
@@ -46,16 +45,15 @@ class Move:
     def party(self, index: int, kind: Callable[..., ReshareParty] = ReshareParty) -> ReshareParty:
         return kind(self.context, index, self.share(index))
 
-    def channel(self, exchange: LocalExchange) -> Channel:
-        keys = message_keys(exchange.own, len(self.context.names))
-        return Channel(exchange, self.context.session, keys, self.context.names)
+    def keys(self, own: int) -> MessageKeys:
+        return message_keys(own, len(self.context.names))
 
     def mesh(self) -> list[LocalExchange]:
         return local_mesh(self.context.participants)
 
     def run(self) -> dict[int, KeyShare | PublicKeyMaterial]:
         meshes = self.mesh()
-        made = run_parties(meshes, lambda e: drive_reshare(self.channel(e), self.party(e.own)))
+        made = run_parties(meshes, lambda e: drive_reshare(e, self.party(e.own), self.keys(e.own)))
         return {mesh.own: result for mesh, result in zip(meshes, made, strict=True)}
 
     def new_shares(self) -> tuple[KeyShare, ...]:

@@ -141,10 +141,12 @@ def build_world(
 
     def ceremony(exchange: LocalExchange) -> tuple[bytes, Consortium]:
         context = KeygenContext(consortium.roster_hash, 1, 1, consortium.names, bytes(32))
-        own = identities[exchange.own]
-        keys = {index: bytes.fromhex(member.signing_key) for index, member in enumerate(consortium.members)}
-        share = run_keygen(exchange, context, MessageKeys(own.sign, keys))
-        completed = attest(consortium, exchange.own, own, share, exchange)
+        keys = MessageKeys(
+            identities[exchange.own].sign,
+            {index: bytes.fromhex(member.signing_key) for index, member in enumerate(consortium.members)},
+        )
+        share = run_keygen(exchange, context, keys)
+        completed = attest(consortium, exchange.own, identities[exchange.own], share, exchange)
         return share.encode(), completed
 
     results = run_parties(local_mesh(range(count)), ceremony)

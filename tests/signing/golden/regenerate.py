@@ -37,8 +37,9 @@ def messages() -> dict[str, wire._Message]:
         "reshare-confirm": wire.ReshareConfirm(session, 2, (block(0x24), block(0x25)), block(0x26)),
         "recover-split": wire.RecoverSplit(session, 0, (point, point), 2**40),
         "recover-piece": wire.RecoverPiece(session, 1, 0, block(0x27)),
-        "recover-sum": wire.RecoverSum(session, 0, 2, block(0x28), (block(0x29), block(0x2A))),
-        "recover-done": wire.RecoverDone(session, 2, (block(0x29), block(0x2A))),
+        "recover-echo": wire.RecoverEcho(session, 2, (block(0x29), block(0x2A))),
+        "recover-sum": wire.RecoverSum(session, 0, 2, block(0x28)),
+        "recover-done": wire.RecoverDone(session, 2, block(0x2B)),
     }
 
 
