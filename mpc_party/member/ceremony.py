@@ -30,6 +30,7 @@ import msgspec
 
 from mpc_party.member.connecting import open_mesh
 from mpc_party.member.epoch_switch import transcript_file
+from mpc_party.member.evidence_files import evidence_kept
 from mpc_party.member.floors import close_rounds
 from mpc_party.member.home import PURPOSE_KEY_SHARE, REMEDY_SHARE_LOST, PartyHome
 from mpc_party.mesh import Exchange, FrameKind, Mesh, MeshError, deadline_in
@@ -105,7 +106,7 @@ def run_ceremony(
         write_atomic(transcript_file(folder, transcript.body), transcript.encode())
 
     mesh = open_mesh(consortium, own, identity, listen=listen, consortium_hash=consortium.roster_hash)
-    with mesh:
+    with evidence_kept(folder.path), mesh:
         completed = generate_group_key(
             consortium, own, identity, mesh, wait, say, keep, publish, after_round=after_round
         )

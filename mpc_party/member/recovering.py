@@ -32,6 +32,7 @@ from mpc_party.journal import Floor, Journal, read_standing
 from mpc_party.member.ceremony import wait_for
 from mpc_party.member.connecting import open_mesh
 from mpc_party.member.epoch_switch import finish_move, transcript_file
+from mpc_party.member.evidence_files import evidence_kept
 from mpc_party.member.home import PURPOSE_KEY_SHARE, PartyHome
 from mpc_party.member.shares import old_shares
 from mpc_party.mesh import MeshSession, deadline_in
@@ -134,6 +135,7 @@ def run_recover_command(
         )
     scene = _Scene(consortium, name, own, context, identity, meeting)
     with ExitStack() as stack:
+        stack.enter_context(evidence_kept(folder.path))
         journal, lost = _journal(folder, consortium, scene)
         stack.enter_context(journal)
         key_share = model_share = None

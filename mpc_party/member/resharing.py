@@ -35,6 +35,7 @@ from mpc_party.member.ceremony import wait_for
 from mpc_party.member.connecting import open_mesh
 from mpc_party.member.epoch_switch import finish_move
 from mpc_party.member.handing_over import HandingOver, NewShares, open_transcript
+from mpc_party.member.evidence_files import evidence_kept
 from mpc_party.member.home import PURPOSE_KEY_SHARE, PartyHome
 from mpc_party.member.shares import old_shares
 from mpc_party.mesh import Mesh, MeshError, MeshSession, deadline_in
@@ -206,6 +207,7 @@ def _run(
     old, new, cast, seat = scene.old, scene.new, scene.cast, scene.seat
     epoch = new.epoch if scene.done is not None else old.epoch
     with ExitStack() as stack:
+        stack.enter_context(evidence_kept(folder.path))
         journal = stack.enter_context(Journal.open(folder.journal_file, consortium=old.id_bytes, epoch=epoch))
         key_share = model_share = None
         if scene.done is None and cast.old_index[seat] is not None:
