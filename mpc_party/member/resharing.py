@@ -34,8 +34,8 @@ from mpc_party.journal import Journal
 from mpc_party.member.ceremony import wait_for
 from mpc_party.member.connecting import open_mesh
 from mpc_party.member.epoch_switch import finish_move
-from mpc_party.member.handing_over import HandingOver, NewShares, open_transcript
 from mpc_party.member.evidence_files import evidence_kept
+from mpc_party.member.handing_over import HandingOver, NewShares, open_transcript
 from mpc_party.member.home import PURPOSE_KEY_SHARE, PartyHome
 from mpc_party.member.shares import old_shares
 from mpc_party.mesh import Mesh, MeshError, MeshSession, deadline_in

@@ -7,6 +7,7 @@ Exchanges, each of kind CEREMONY and to all, the same number at every member (`s
     relays      certificates, told on; once for each member that may cheat and one more
 """
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,8 +16,10 @@ from mpc_party.protocol.errors import ConsortiumError
 from mpc_party.resharing.cast import Cast
 from mpc_party.resharing.standing import (
     Answer,
+    Check,
     Decision,
     Relay,
+    Seen,
     Standing,
     Verdict,
     decode_answers,
@@ -109,7 +112,9 @@ def meet(links: Exchange, meeting: Meeting, memory: Memory) -> Met:
         MeshError: somebody is silent or gone.
     """
     cast, names = meeting.cast, meeting.cast.names
-    mine = Standing(None if memory.open is None else encode_body(memory.open), memory.last_round)
+    mine = Standing(
+        secrets.token_bytes(32), None if memory.open is None else encode_body(memory.open), memory.last_round
+    )
     heard = {
         peer: decode_standing(data, names[peer]) for peer, data in _to_all(links, encode(mine)).items()
     } | {links.own: mine}
@@ -118,7 +123,8 @@ def meet(links: Exchange, meeting: Meeting, memory: Memory) -> Met:
     answers = {
         peer: decode_answers(data, names[peer]) for peer, data in _to_all(links, encode(own_answers)).items()
     } | {links.own: own_answers}
-    certificates = _relay(links, meeting, memory)
+    nonces = tuple(heard[seat].nonce for seat in cast.participants)
+    certificates = _relay(links, meeting, memory, nonces)
     ended = [_decide(body, meeting, answers, certificates.get(body.hash)) for body in bodies]
     last_rounds = {
         seat: said.last_round
@@ -175,7 +181,9 @@ def _seat_in(body: TranscriptBody, cast: Cast, seat: int) -> int | None:
     return None
 
 
-def _relay(links: Exchange, meeting: Meeting, memory: Memory) -> dict[bytes, Transcript]:
+def _relay(
+    links: Exchange, meeting: Meeting, memory: Memory, nonces: tuple[bytes, ...]
+) -> dict[bytes, Transcript]:
     """The certificates that count, by hash of the transcript: see `standing` for why a late one does not."""
     cast, exchanges = meeting.cast, min(meeting.cheats, len(links.peers) - 1) + 1
     known: dict[bytes, Transcript] = {}
@@ -185,10 +193,12 @@ def _relay(links: Exchange, meeting: Meeting, memory: Memory) -> dict[bytes, Tra
         digest = found.body.hash
         if digest not in known:
             known[digest] = found
-            chain = Relay(data, (), ()) if relay is None else relay
-            signature = memory.sign(relay_statement(meeting.name, digest))
-            going.append(Relay(data, (*chain.seats, links.own), (*chain.signatures, signature)))
+            before = () if relay is None else relay.chain
+            signature = memory.sign(relay_statement(meeting.name, digest, nonces))
+            going.append(Relay(data, (*before, Seen(links.own, nonces, signature))))
 
+    place = cast.participants.index(links.own)
+    check = Check(meeting.name, cast.keys, place, nonces[place])
     if memory.certificate is not None:
         take(memory.certificate, memory.certificate.encode(), None)
     for count in range(1, exchanges + 1):
@@ -199,8 +209,7 @@ def _relay(links: Exchange, meeting: Meeting, memory: Memory) -> dict[bytes, Tra
                     found = decode_transcript(relay.certificate)
                 except ConsortiumError:
                     continue  # what is no certificate counts for nothing, whoever sends it
-                statement = relay_statement(meeting.name, found.body.hash)
-                if in_time(relay, count, cast.keys, statement, peer):
+                if in_time(relay, count, peer, found.body.hash, check):
                     take(found, relay.certificate, relay)
     return known
 

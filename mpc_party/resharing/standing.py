@@ -18,6 +18,7 @@ Strong 1983). So all honest members that are there decide alike, whatever the ot
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from hashlib import sha256
 from typing import Annotated, Final, TypeVar
 
 import msgspec
@@ -37,9 +38,10 @@ _RELAY: Final = b"mpc-hedge/certificate-seen/v1"
 class Standing(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="standing"):
     """What one member has open when members meet: a ceremony's transcript, signed or certified; or nothing.
 
-    `last_round`: its journal's last round in the old epoch; None for who was no member of it.
+    `last_round`: its journal's last round in the old epoch; None for who was no member of it. `nonce`: fresh for each meeting.
     """
 
+    nonce: Bytes32
     body: Annotated[bytes, Meta(max_length=MAX_FILE)] | None
     last_round: Annotated[int, Meta(ge=0, lt=2**48)] | None
 
@@ -53,12 +55,23 @@ class Answer(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
     refusal: Signature | None
 
 
+class Seen(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """That a member has had a certificate in this meeting: signed over the nonces that it has heard, by seat of participants.
+
+    Whoever checks it looks for its own nonce there, so that nothing said in an earlier meeting counts in this one, and a member
+    that gives different nonces to different members keeps nobody's signature from counting.
+    """
+
+    seat: MemberIndex
+    nonces: Annotated[tuple[Bytes32, ...], Meta(max_length=14)]
+    signature: Signature
+
+
 class Relay(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="relay"):
     """A certificate on its way: who has signed for having had it, in order."""
 
     certificate: Annotated[bytes, Meta(max_length=MAX_FILE)]
-    seats: Annotated[tuple[MemberIndex, ...], Meta(max_length=14)]
-    signatures: Annotated[tuple[Signature, ...], Meta(max_length=14)]
+    chain: Annotated[tuple[Seen, ...], Meta(max_length=14)]
 
 
 class Decision(StrEnum):
@@ -117,9 +130,9 @@ def refusal_statement(ceremony: bytes) -> bytes:
     return _REFUSAL + ceremony
 
 
-def relay_statement(meeting: bytes, digest: bytes) -> bytes:
-    """What a member signs that has the certificate with this hash, in this session."""
-    return _RELAY + meeting + digest
+def relay_statement(meeting: bytes, digest: bytes, nonces: tuple[bytes, ...]) -> bytes:
+    """What a member signs that has the certificate with this hash, in this meeting."""
+    return _RELAY + sha256(msgspec.msgpack.encode((meeting, digest, nonces))).digest()
 
 
 def encode(message: Standing | tuple[Answer, ...] | tuple[Relay, ...]) -> bytes:
@@ -162,16 +175,28 @@ def _decode(decoder: "msgspec.msgpack.Decoder[T]", data: bytes, name: str) -> T:
         ) from None
 
 
-def in_time(relay: Relay, exchange: int, keys: Mapping[int, bytes], statement: bytes, sender: int) -> bool:
+@dataclass(frozen=True)
+class Check:
+    """By what a relay is checked: the meeting, everybody's keys by seat, and where this member's nonce stands."""
+
+    meeting: bytes
+    keys: Mapping[int, bytes]
+    place: int
+    nonce: bytes
+
+
+def in_time(relay: Relay, exchange: int, sender: int, digest: bytes, check: Check) -> bool:
     """Whether a relayed certificate counts in the k-th exchange: k different members, the sender the last, sign for it."""
-    seats = relay.seats
-    if len(seats) < exchange or len(set(seats)) < len(seats) or len(relay.signatures) != len(seats):
-        return False
-    if seats[-1] != sender:
+    seats = [seen.seat for seen in relay.chain]
+    if len(seats) < exchange or len(set(seats)) < len(seats) or seats[-1] != sender:
         return False
     return all(
-        seat in keys and verifies(keys[seat], signature, statement)
-        for seat, signature in zip(seats, relay.signatures, strict=True)
+        seen.seat in check.keys
+        and seen.nonces[check.place : check.place + 1] == (check.nonce,)
+        and verifies(
+            check.keys[seen.seat], seen.signature, relay_statement(check.meeting, digest, seen.nonces)
+        )
+        for seen in relay.chain
     )
 
 
@@ -186,8 +211,10 @@ def verifies(key: bytes, signature: bytes, statement: bytes) -> bool:
 
 __all__ = [
     "Answer",
+    "Check",
     "Decision",
     "Relay",
+    "Seen",
     "Standing",
     "Verdict",
     "decode_answers",

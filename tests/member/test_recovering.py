@@ -41,7 +41,7 @@ def lose(home):
 def succeeded(outcomes):
     failures = {name: found for name, found in outcomes.items() if isinstance(found, BaseException)}
     assert not failures
-    (transcript,) = {found.file.read_bytes() for found in outcomes.values()}
+    (_,) = {found.file.read_bytes() for found in outcomes.values()}
     return load_transcript(next(iter(outcomes.values())).file)
 
 
