@@ -39,13 +39,17 @@ MATRIX = [(step, how) for step in STEPS for how in cheats_on(step)]
 ONE_KNOWS = [(step, how) for step, how in MATRIX if (step, how) != (STEPS[-1], LIE)]
 
 
-@pytest.mark.parametrize("silent", [False, True], ids=["answers", "says nothing"])
+@pytest.mark.parametrize(
+    "silent",
+    [pytest.param(False, id="answers"), pytest.param(True, id="says nothing", marks=pytest.mark.slow)],
+)
 @pytest.mark.parametrize(("step", "how"), MATRIX)
 def test_who_cheats_towards_all_is_named_by_all(step, how, silent):
     outcomes = attack(shaped(REFRESH), step, how, None, silent=silent)
     assert_named(outcomes, CHEAT, KEYS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("step", "how"), ONE_KNOWS)
 def test_who_cheats_towards_one_is_named_by_all_that_can_know(step, how):
     outcomes = attack(shaped(REFRESH), step, how, 2)
@@ -63,6 +67,7 @@ OTHERS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("shape", "own"), OTHERS)
 @pytest.mark.parametrize("step", STEPS)
 def test_cheats_in_other_places_are_named_too(shape, own, step):
@@ -116,6 +121,7 @@ def test_a_lie_told_to_one_about_another_that_is_done_names_nobody():
     assert verdict_of(outcomes[2], KEYS).proven == ()
 
 
+@pytest.mark.slow
 def test_no_good_share_of_an_honest_dealer_is_shown_in_any_dispute():
     moved = shaped(REFRESH)
     for step, how in MATRIX:

@@ -96,6 +96,7 @@ SPECIFIC: dict[str, dict[str, Mutation]] = {
         "a commitment less": put(3, lambda row: row[:-1]),
         "no commitments": put(3, []),
         "no point": put_in(3, 0, OFF_CURVE),
+        "another last round": put(4, lambda last: last + 1),
     },
     "recover-piece": {
         "off its commitment": put(4, plus_one),
@@ -120,8 +121,13 @@ SPECIFIC: dict[str, dict[str, Mutation]] = {
 }
 
 
+# Lies that only show where they are told to some and not to others.
+PLAUSIBLE = {("recover-split", "another last round")}
+
+
 def cheats_on(step: str) -> list[str]:
-    return [*GENERIC, UNSIGNED, REPLAYED, *SPECIFIC[step]]
+    specific = [how for how in SPECIFIC[step] if (step, how) not in PLAUSIBLE]
+    return [*GENERIC, UNSIGNED, REPLAYED, *specific]
 
 
 @dataclass
