@@ -15,7 +15,8 @@ from mpc_party.signing.field import GROUP_ORDER, decode_scalar, encode_scalar
 from mpc_party.signing.judges import case_of
 from mpc_party.signing.verdict import Fault, Proof, Verdict
 from mpc_party.signing.wire import KeygenCommit, encode
-from tests.support.local_mesh import LocalExchange, party_outcomes
+from tests.support.local_mesh import LocalExchange
+from tests.support.reshare_world import outcomes as outcomes_of
 
 Mutation = Callable[[list], object]  # changes the fields in place, or returns bytes
 OFF_CURVE = b"\x02" + (5).to_bytes(32, "big")
@@ -167,17 +168,12 @@ class Cheat:
 def run_with(
     meshes: list[LocalExchange], cheat: Cheat | None, program: Callable[[LocalExchange], object]
 ) -> dict[int, object]:
-    """What each honest member returned or raised. Who is done leaves, so that nobody waits for it in a dispute."""
+    """What each honest member returned or raised."""
     for mesh in meshes:
         if cheat is not None and mesh.own == cheat.own:
             mesh.tamper = cheat
 
-    def leave(exchange: LocalExchange) -> object:
-        result = program(exchange)
-        exchange.close()
-        return result
-
-    outcomes = party_outcomes(meshes, leave)
+    outcomes = outcomes_of(meshes, program)
     if cheat is not None:
         assert cheat.done, "the cheat had no occasion"
         del outcomes[cheat.own]
