@@ -15,7 +15,7 @@ from mpc_party.signing.keygen import KeygenContext, run_keygen
 from mpc_party.signing.keyshare import KeyShare
 from mpc_party.signing.presign import run_presign
 from mpc_party.signing.presignature import Presignature, SigningContext
-from mpc_party.signing.sign import run_sign, run_signature
+from mpc_party.signing.sign import close_signature, run_sign, run_signature
 from mpc_party.signing.signature import verify_signature
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Presignature",
     "SigningContext",
     "SigningError",
+    "close_signature",
     "run_approval",
     "run_keygen",
     "run_presign",
