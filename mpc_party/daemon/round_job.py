@@ -41,7 +41,7 @@ from mpc_party.protocol.report import HedgeReport, encode_report
 from mpc_party.protocol.words import ForwardFields, book_hash, pack_book, pack_forward, pack_params
 from mpc_party.secure import ReplicatedShares, SecureSession, SessionContext
 from mpc_party.secure.at_rest import committee_components
-from mpc_party.signing import Approver, KeyShare, SigningContext, run_approval, run_presign, run_signature
+from mpc_party.signing import KeyShare, MessageKeys, SigningContext, run_approval, run_presign, run_signature
 
 _SESSION_DOMAIN = b"mpc-hedge/round-session/v1"
 _CHECKED = ("proposal", "commitments", "public inputs", "model")
@@ -64,7 +64,7 @@ class PartyContext:
     journal: Journal = field(repr=False)
     key: KeyShare = field(repr=False)
     model: ModelShare = field(repr=False)
-    approver: Approver = field(repr=False)
+    approver: MessageKeys = field(repr=False)
     flow: FlowSource | None = field(default=None, repr=False)
     positions: Path | None = field(default=None, repr=False)
 

@@ -24,7 +24,7 @@ from mpc_party.protocol.errors import ConfigError
 from mpc_party.protocol.files import read_text_limited
 from mpc_party.protocol.identity import Identity
 from mpc_party.protocol.passphrase import Passphrase
-from mpc_party.signing import Approver
+from mpc_party.signing import MessageKeys
 
 if TYPE_CHECKING:
     from mpc_party.daemon.round_job import PartyContext
@@ -96,7 +96,7 @@ def run_until_interrupted(folder: PartyHome, passphrase: Passphrase, options: Op
             journal=journal,
             key=key,
             model=model,
-            approver=Approver(sign=identity.sign, keys=keys),
+            approver=MessageKeys(sign=identity.sign, keys=keys),
             flow=flow,
             positions=positions,
         )

@@ -49,6 +49,7 @@ class Reason(StrEnum):
     NONCE_SPENT = "nonce-spent"  # the journal says that this nonce has been used
     SIGNATURE_INVALID = "signature-invalid"  # the combined signature does not verify
     ECHO_MISMATCH = "echo-mismatch"  # somebody told different parties different things
+    DISPUTED = "disputed"  # another member's check failed; the evidence files say whose fault it was, where that shows
     # Model and market data
     MODEL_MISMATCH = "model-mismatch"  # model shares do not fit the commitment in the consortium file
     MARKET_DATA_INVALID = "market-data-invalid"  # a market file or feed breaks its format

@@ -7,7 +7,8 @@ Pagter, Ostergaard 2020). Read in this order: `field`, `scalar` and `curve` (ari
 Each protocol is a state machine without I/O, and a `run_...` function that carries its messages over the mesh.
 """
 
-from mpc_party.signing.approval import Approved, Approver, run_approval
+from mpc_party.signing.approval import Approved, run_approval
+from mpc_party.signing.channel import MessageKeys
 from mpc_party.signing.errors import SigningError
 from mpc_party.signing.keygen import KeygenContext, run_keygen
 from mpc_party.signing.keyshare import KeyShare
@@ -18,9 +19,9 @@ from mpc_party.signing.signature import verify_signature
 
 __all__ = [
     "Approved",
-    "Approver",
     "KeyShare",
     "KeygenContext",
+    "MessageKeys",
     "Presignature",
     "SigningContext",
     "SigningError",

@@ -7,7 +7,6 @@ honest signers with different digests always see each other's statement and both
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -18,6 +17,7 @@ from mpc_party.journal import Journal
 from mpc_party.mesh.exchange import Exchange, FrameKind
 from mpc_party.protocol.errors import Reason
 from mpc_party.protocol.secret import Secret
+from mpc_party.signing.channel import MessageKeys
 from mpc_party.signing.errors import SigningError
 from mpc_party.signing.field import GROUP_ORDER
 from mpc_party.signing.keyshare import KeyShare
@@ -26,14 +26,6 @@ from mpc_party.signing.presignature import NonceShares, Presignature
 from mpc_party.signing.wire import Approval, bind, decode_all, encode
 
 _DOMAIN = b"mpc-hedge/approval/v1"
-
-
-@dataclass(frozen=True)
-class Approver:
-    """How this member signs with its identity, and everybody's Ed25519 public keys (32 bytes) by member index."""
-
-    sign: Callable[[bytes], bytes]
-    keys: Mapping[int, bytes]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -66,7 +58,7 @@ def run_approval(
     key: KeyShare,
     presignature: Presignature,
     digest: bytes,
-    approver: Approver,
+    approver: MessageKeys,
     journal: Journal,
 ) -> Approved:
     """Approve a digest together. Collective: the signers of the presignature call it.

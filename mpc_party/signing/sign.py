@@ -5,7 +5,8 @@ from __future__ import annotations
 from mpc_party.journal import Journal
 from mpc_party.mesh.exchange import Exchange, FrameKind
 from mpc_party.protocol.errors import Reason
-from mpc_party.signing.approval import Approved, Approver, run_approval
+from mpc_party.signing.approval import Approved, run_approval
+from mpc_party.signing.channel import MessageKeys
 from mpc_party.signing.errors import SigningError
 from mpc_party.signing.field import GROUP_ORDER, coordinate, decode_scalar, encode_scalar, interpolate
 from mpc_party.signing.keyshare import KeyShare
@@ -88,7 +89,7 @@ def run_sign(
     key: KeyShare,
     presignature: Presignature,
     digest: bytes,
-    approver: Approver,
+    approver: MessageKeys,
     journal: Journal,
 ) -> bytes:
     """Approve and sign: `run_approval`, then `run_signature`, whose docstrings hold for it. 2 exchanges in all."""

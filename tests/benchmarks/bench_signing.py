@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from mpc_party.journal import Journal
 from mpc_party.mesh import Mesh, deadline_in
-from mpc_party.signing import Approver, KeyShare, run_approval, run_keygen, run_presign, run_signature
+from mpc_party.signing import KeyShare, MessageKeys, run_approval, run_keygen, run_presign, run_signature
 from tests.support.local_mesh import local_mesh, run_parties
 from tests.support.mesh_parties import members
 from tests.support.mesh_process import read_config, write_config
@@ -51,7 +51,7 @@ def timed(times: Times, phase: str, work: Callable[[], T]) -> T:
 
 
 def one_signature(
-    times: Times, exchange: Any, key: KeyShare, approver: Approver, journal: Journal, number: int
+    times: Times, exchange: Any, key: KeyShare, approver: MessageKeys, journal: Journal, number: int
 ) -> bytes:
     context = signing_context(len(key.public_shares), number)
     digest = hashlib.sha256(number.to_bytes(8, "big")).digest()
@@ -99,7 +99,7 @@ def party(rounds: int) -> None:
     own, everyone = config.own, range(len(config.names))
     identities = [Ed25519PrivateKey.from_private_bytes(hashlib.sha256(bytes([m])).digest()) for m in everyone]
     public_keys = {m: key.public_key().public_bytes_raw() for m, key in enumerate(identities)}
-    approver = Approver(identities[own].sign, public_keys)
+    approver = MessageKeys(identities[own].sign, public_keys)
     times: Times = defaultdict(list)
     with tempfile.TemporaryDirectory() as directory, Mesh(config) as mesh:
         journal = Journal.open(Path(directory) / "journal.db", consortium=CONSORTIUM_ID, epoch=EPOCH)

@@ -11,7 +11,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from mpc_party.journal import Journal
-from mpc_party.signing import Approver, KeygenContext, KeyShare, SigningContext, run_keygen
+from mpc_party.signing import KeygenContext, KeyShare, MessageKeys, SigningContext, run_keygen
 from tests.support.local_mesh import local_mesh, run_parties
 
 CONSORTIUM_ID = hashlib.sha256(b"a consortium for tests").digest()
@@ -52,7 +52,7 @@ class SigningTeam:
         self.keys = key_shares(self.members, self.threshold)
         self.identities = [Ed25519PrivateKey.generate() for _ in range(self.members)]
         public_keys = {m: key.public_key().public_bytes_raw() for m, key in enumerate(self.identities)}
-        self.approvers = [Approver(key.sign, public_keys) for key in self.identities]
+        self.approvers = [MessageKeys(key.sign, public_keys) for key in self.identities]
         for member in range(self.members):
             path = self.directory / f"journal-{member}.db"
             self.journals[member] = Journal.open(path, consortium=CONSORTIUM_ID, epoch=EPOCH)
