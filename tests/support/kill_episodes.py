@@ -18,12 +18,12 @@ from typing import Any, Protocol
 import msgspec
 
 from mpc_party.journal import RoundRecord, RoundState, read_rounds
-from mpc_party.mesh.exchange import Exchange, FrameKind
+from mpc_party.mesh.exchange import DisputableExchange, FrameKind
 from mpc_party.protocol.errors import ConsortiumError, RoundError
 from mpc_party.signing import (
     Approved,
-    Approver,
     KeyShare,
+    MessageKeys,
     Presignature,
     run_approval,
     run_presign,
@@ -44,7 +44,7 @@ class Member:
 
     own: int
     folder: Path
-    approver: Approver
+    approver: MessageKeys
     switch: KillSwitch
     key: KeyShare = field(init=False)
     journal: KillingJournal = field(init=False)
@@ -66,7 +66,7 @@ class Episode(Protocol):
     def begin(self, member: Member, number: int, attempt: int) -> None:
         """Before the mesh: raises ConsortiumError where this member does not take part."""
 
-    def run(self, member: Member, exchange: Exchange, number: int, attempt: int) -> dict[str, str]:
+    def run(self, member: Member, exchange: DisputableExchange, number: int, attempt: int) -> dict[str, str]:
         """In the session; what the member has to show for it."""
 
     def failed(self, member: Member, number: int) -> None:
@@ -97,7 +97,7 @@ class Signing:
                 return
             raise AssertionError(f"member {member.own} approved a second digest in round {number}")
 
-    def run(self, member: Member, exchange: Exchange, number: int, attempt: int) -> dict[str, str]:
+    def run(self, member: Member, exchange: DisputableExchange, number: int, attempt: int) -> dict[str, str]:
         context = signing_context(len(member.key.public_shares), number)
         digest = digest_of(number, attempt)
         presignature = run_presign(exchange, member.key, context)
@@ -107,7 +107,7 @@ class Signing:
         return {"digest": digest.hex(), "signature": signature.hex()}
 
     def approve(
-        self, member: Member, exchange: Exchange, presignature: Presignature, digest: bytes
+        self, member: Member, exchange: DisputableExchange, presignature: Presignature, digest: bytes
     ) -> Approved:
         return run_approval(exchange, member.key, presignature, digest, member.approver, member.journal)
 

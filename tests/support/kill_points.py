@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from mpc_party.journal import Journal
-from mpc_party.mesh.exchange import Exchange, FrameKind
+from mpc_party.mesh.exchange import DisputableExchange, FrameKind
 
 # before: it is about to begin. middle: a message has gone to one peer only, or a write is not committed. after: it is
 # complete. sometime: up to 2 ms after it began, wherever the process is by then.
@@ -76,7 +76,7 @@ class KillingExchange:
     """An exchange whose process may end at any message; tells `heard` what came in."""
 
     def __init__(
-        self, inner: Exchange, switch: KillSwitch, heard: Callable[[int, FrameKind, bytes], None]
+        self, inner: DisputableExchange, switch: KillSwitch, heard: Callable[[int, FrameKind, bytes], None]
     ) -> None:
         self._inner, self._switch, self._heard = inner, switch, heard
 
@@ -100,6 +100,10 @@ class KillingExchange:
             for peer, data in received.items():
                 self._heard(peer, kind, data)
         return received
+
+    def dispute(self, payload: bytes, seconds: float) -> dict[int, bytes]:
+        with self._switch.event("dispute"):
+            return self._inner.dispute(payload, seconds)
 
 
 class KillingJournal(Journal):

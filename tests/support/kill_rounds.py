@@ -33,7 +33,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from mpc_party.mesh import FrameKind, Mesh, deadline_in
 from mpc_party.protocol.errors import ConsortiumError
-from mpc_party.signing import Approver
+from mpc_party.signing import MessageKeys, SigningError
 from tests.support.kill_episodes import KEY_FILE, Episode, Ledger, Member, Signing, heard_approval
 from tests.support.kill_points import MOMENTS, Draws, Kill, KillingExchange, KillSwitch
 from tests.support.mesh_parties import Members, members
@@ -121,7 +121,7 @@ class World:
 
     def party(self, episode: Episode, own: int, number: int, attempt: int, kill: Kill | None) -> PartyProcess:
         keys = {member: key.public_key().public_bytes_raw() for member, key in enumerate(self.identities)}
-        approver = Approver(self.identities[own].sign, keys)
+        approver = MessageKeys(self.identities[own].sign, keys)
         switch = KillSwitch(kill if kill is not None and kill.member == own else None)
         session_id = hashlib.sha256(f"session {number}/{attempt}".encode()).digest()
 
@@ -136,7 +136,7 @@ class World:
                         result = in_session(episode, member, mesh, session_id, say)
                         say(done=result, events=switch.events)
                 except ConsortiumError as error:
-                    say(error=error.reason, message=error.message)
+                    say(error=error.reason, message=error.message, cheat=isinstance(error, SigningError))
             member.journal.close()
 
         def in_session(
@@ -199,6 +199,8 @@ def run_round(
         party.reap()
     broken = [said["broken"] for party in parties for said in party.said if "broken" in said]
     assert not broken, broken[0]
+    # Whoever dies is gone, and nobody is taken for a cheat.
+    assert not any(said.get("cheat") for party in parties for said in party.said), [p.said for p in parties]
     return parties
 
 
