@@ -15,6 +15,7 @@ from mpc_party.daemon.round_job import PartyContext, Preparation, prepare
 from mpc_party.journal import Journal
 from mpc_party.market import DeskView, SimulatedMarket
 from mpc_party.member.connecting import open_mesh
+from mpc_party.protocol.committees import next_round
 from mpc_party.protocol.messages import Proposal, message_hash
 from mpc_party.protocol.model_share import ModelShare
 from mpc_party.signing import KeyShare, MessageKeys
@@ -136,11 +137,14 @@ def clock(monkeypatch) -> None:
 
 @pytest.fixture(scope="package")
 def proposals() -> Callable[..., Proposal]:
-    """Proposals of a small book."""
+    """Proposals of a small book, each of the committee's `nth` round."""
     base = make_proposal(MARKET, MOMENT, most=40)
 
-    def make(number: int = 1, **changes: object) -> Proposal:
-        return msgspec.structs.replace(base, round=number, **changes)
+    def make(nth: int = 1, **changes: object) -> Proposal:
+        changed = msgspec.structs.replace(base, **changes)
+        possible = len(changed.committee) == 3 and changed.committee[-1] < 4
+        number = next_round(changed.committee, 4, 4 * nth - 1) if possible else nth
+        return msgspec.structs.replace(changed, round=number)
 
     return make
 

@@ -84,20 +84,20 @@ def test_each_owner_gets_its_own_net_exposure_in_contracts(parties, held):
             ("vega", "vega", 1e-8),
         )
     }
-    found = exposure_of(parties, 1, 5)
+    found = exposure_of(parties, 1, proposal.round)
     for name, value in expected.items():
         assert getattr(found, name) == pytest.approx(value, abs=0.05 if name == "gamma" else 0.01), name
     assert found.positions_left_out == 1
     # 40 short options of which the worst scenario costs more than the 15 long ones bring.
     assert 0 < found.scenario_loss < 40
     for other in (0, 2):
-        nothing = exposure_of(parties, other, 5)
+        nothing = exposure_of(parties, other, proposal.round)
         assert (abs(nothing.delta), nothing.positions_left_out) == (pytest.approx(0, abs=1e-3), 0)
 
 
 def test_an_exposure_opens_for_its_owner_only(parties, held):
     run(parties, parties.prepare(held[0]))
-    record = parties.contexts[1].journal.opening(5)
+    record = parties.contexts[1].journal.opening(20)
     for reader in (0, 2):
         with pytest.raises(Exception, match="does not decrypt"):
             open_exposure(record.exposure, parties.world.identities[reader].decrypt)
@@ -151,7 +151,7 @@ def test_the_opening_in_the_journal_is_what_was_shared(parties, proposals):
     ready = parties.prepare(proposal)
     run(parties, ready)
     for member in ALL:
-        record = parties.contexts[member].journal.opening(9)
+        record = parties.contexts[member].journal.opening(proposal.round)
         opening = open_opening(record.opening, parties.world.identities[member].decrypt)
         assert opening.commitment() == record.commitment == ready[member].commitment
         assert (opening.position_words() == ready[member].snapshot.positions).all()
@@ -175,4 +175,4 @@ def test_an_exposure_that_does_not_follow_from_the_table_ends_the_round(parties,
     assert "exposure" in outcomes[1].message
     assert all(isinstance(outcome, ConsortiumError) for outcome in outcomes.values())  # no report came of it
     assert not parties.contexts[1].journal.rounds()[0].nonce_spent
-    assert parties.contexts[1].journal.opening(5).exposure is None
+    assert parties.contexts[1].journal.opening(20).exposure is None

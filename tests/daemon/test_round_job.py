@@ -70,7 +70,7 @@ def test_all_get_the_same_signed_report(parties, proposals, committee):
     for member in committee:
         result = results[member]
         assert (result.round, result.digest, result.report, result.signature) == (
-            7,
+            proposal.round,
             first.digest,
             first.report,
             first.signature,
@@ -87,7 +87,7 @@ def test_all_get_the_same_signed_report(parties, proposals, committee):
     assert report.inputs == merkle_root(commitments(ready))
     assert report.model.hex() == consortium.model
     assert report.book == book_hash(proposal.underlying, proposal.expiries, proposal.instruments)
-    assert (report.round, report.epoch, report.observed_at) == (7, 1, proposal.observed_at)
+    assert (report.round, report.epoch, report.observed_at) == (proposal.round, 1, proposal.observed_at)
     check_deltas(proposal, unpack_params(report.params))
 
 
@@ -103,21 +103,21 @@ def check_deltas(proposal, params):
 
 
 def test_rounds_follow_each_other_on_the_same_links(parties, proposals):
-    for number in (1, 2):
-        results = run(parties, parties.prepare(proposals(number)))
-        assert {result.round for result in results.values()} == {number}
-    assert [record.round for record in parties.contexts[0].journal.rounds()] == [2, 1]
+    for nth in (1, 2):
+        results = run(parties, parties.prepare(proposals(nth)))
+        assert {result.round for result in results.values()} == {4 * nth}
+    assert [record.round for record in parties.contexts[0].journal.rounds()] == [8, 4]
 
 
 def test_the_promise_is_in_the_journal_before_there_is_a_commitment(parties, proposals, monkeypatch):
     party = parties.contexts[0]
     proposal = proposals(3)
     ready = prepare(party, proposal, message_hash(proposal), 0)
-    assert party.journal.last_round() == 3
+    assert party.journal.last_round() == proposal.round
     record = journal(parties, 0)
     assert (record.proposal, record.state) == (message_hash(proposal), RoundState.PROMISED)
-    assert party.journal.snapshot(3).commitment == ready.commitment
-    kept = open_opening(party.journal.opening(3).opening, parties.world.identities[0].decrypt)
+    assert party.journal.snapshot(proposal.round).commitment == ready.commitment
+    kept = open_opening(party.journal.opening(proposal.round).opening, parties.world.identities[0].decrypt)
     assert kept.commitment() == ready.commitment
     assert (kept.market_words() == ready.snapshot.market).all()
 
@@ -135,8 +135,8 @@ def test_the_promise_is_in_the_journal_before_there_is_a_commitment(parties, pro
 def test_a_round_is_promised_once(parties, proposals):
     party, proposal = parties.contexts[0], proposals(3)
     prepare(party, proposal, message_hash(proposal), 0)
-    for number in (3, 2):
-        again = proposals(number)
+    for nth in (3, 2):
+        again = proposals(nth)
         with pytest.raises(RoundError) as caught:
             prepare(party, again, message_hash(again), 0)
         assert caught.value.reason is Reason.ROUND_ALREADY_PROMISED
@@ -224,7 +224,7 @@ def check_mismatch(parties, outcomes, what, blamer):
         assert isinstance(error, ConsortiumError)
     for error in mismatches:
         assert error.culprit is None
-        assert f"other {what} for round 3" in error.message
+        assert f"other {what} for round 12" in error.message
     assert any(blamer in error.message for member, error in outcomes.items() if member != 1)
     assert {e.reason for e in outcomes.values()} <= {Reason.PROGRAM_MISMATCH, Reason.PEER_CLOSED}
     check_nothing_signed(parties)
