@@ -178,8 +178,7 @@ class _Judge:
         for member in context.participants:
             self._judge_echo(member)
         self._judge_done()
-        done = docket.one(RecoverDone, DONE, context.recovering) is not None
-        docket.judge_absence(lambda _: done)
+        docket.judge_absence()
         docket.judge_claims(self.passes)
         return docket.verdict()
 
