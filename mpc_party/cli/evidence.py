@@ -21,6 +21,9 @@ def verify(
     consortium: Annotated[
         Path | None, typer.Option(help="The consortium file of its epoch; else the one in your folder.")
     ] = None,
+    successor: Annotated[
+        Path | None, typer.Option(help="Of a resharing: the new consortium file, as it was proposed.")
+    ] = None,
     home: Home = DEFAULT_HOME,
     json: Json = False,
 ) -> None:
@@ -32,8 +35,10 @@ def verify(
     or the file is damaged.
     """
     from mpc_party.member.judging import consortium_for, judge_file
+    from mpc_party.protocol.consortium_file import load_consortium
 
-    judged = judge_file(file, consortium_for(consortium, home))
+    new = None if successor is None else load_consortium(successor)
+    judged = judge_file(file, consortium_for(consortium, home), new)
     if json:
         print_json(judged.summary())
     else:

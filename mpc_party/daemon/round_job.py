@@ -43,11 +43,13 @@ from mpc_party.protocol.words import ForwardFields, book_hash, pack_book, pack_f
 from mpc_party.secure import ReplicatedShares, SecureSession, SessionContext
 from mpc_party.secure.at_rest import committee_components
 from mpc_party.signing import (
+    Approved,
     Evidence,
     KeyShare,
     MessageKeys,
     SigningContext,
     SigningError,
+    close_signature,
     run_approval,
     run_presign,
     run_signature,
@@ -188,6 +190,7 @@ def run_round(party: PartyContext, ready: Preparation, commitments: tuple[bytes,
             watch.lap("approve")
             signature = run_signature(links, approved)
             watch.lap("sign")
+            _part(party, links, approved)
             party.journal.record_exposure(
                 proposal.round, seal_exposure(consortium.members[party.own], exposure), commitments
             )
@@ -198,6 +201,13 @@ def run_round(party: PartyContext, ready: Preparation, commitments: tuple[bytes,
         stats = links.stats
     times = watch.times(mesh_bytes=stats.wire_sent, mesh_rounds=stats.rounds + rounds)
     return Result(proposal.round, digest, encode_report(report), signature, times)
+
+
+def _part(party: PartyContext, links: MeshSession, approved: Approved) -> None:
+    """Leave together. Of a dispute among others only the evidence is of interest: this party has the signature."""
+    evidence = close_signature(links, approved)
+    if evidence is not None and party.keep_evidence is not None:
+        party.keep_evidence(evidence)
 
 
 @contextmanager

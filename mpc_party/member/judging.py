@@ -12,7 +12,7 @@ from mpc_party.protocol.consortium import Consortium
 from mpc_party.protocol.consortium_file import load_consortium
 from mpc_party.signing import Evidence
 from mpc_party.signing.evidence import DISCLOSURE, decode_disclosure
-from mpc_party.signing.judges import case_of, judge
+from mpc_party.signing.judges import case_of, judge, names_in
 from mpc_party.signing.verdict import Verdict
 
 
@@ -56,16 +56,16 @@ class Judged:
         return said
 
 
-def judge_file(path: Path, consortium: Consortium) -> Judged:
-    """Judge an evidence file.
+def judge_file(path: Path, consortium: Consortium, successor: Consortium | None = None) -> Judged:
+    """Judge an evidence file; of a resharing, with the new consortium file as `successor`.
 
     Raises:
         ConfigError: EVIDENCE_INVALID, CONSORTIUM_MISMATCH, or the file cannot be read.
     """
     evidence = read_evidence(path)
-    verdict = judge(evidence, consortium)
-    writer = consortium.names[evidence.assembled_by]
-    return Judged(case_of(evidence).describe(), writer, consortium.names, verdict)
+    verdict = judge(evidence, consortium, successor)
+    names = names_in(evidence, consortium, successor)
+    return Judged(case_of(evidence).describe(), names[evidence.assembled_by], names, verdict)
 
 
 def consortium_for(consortium: Path | None, home: Path) -> Consortium:

@@ -21,7 +21,7 @@ from mpc_party.signing.recover_context import RecoverContext, Recovered
 from mpc_party.signing.reshare import run_reshare
 from mpc_party.signing.reshare_context import ReshareContext
 from mpc_party.signing.reshare_public import PublicKeyMaterial
-from mpc_party.signing.sign import run_sign, run_signature
+from mpc_party.signing.sign import close_signature, run_sign, run_signature
 from mpc_party.signing.signature import verify_signature
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "ReshareContext",
     "SigningContext",
     "SigningError",
+    "close_signature",
     "run_approval",
     "run_keygen",
     "run_presign",

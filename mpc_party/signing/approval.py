@@ -32,11 +32,15 @@ from mpc_party.signing.wire import Approval, decode_all, encode
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Approved(Secret):
-    """A digest that all signers have approved, and the nonce that will sign it, once. `channel` has the record so far."""
+    """A digest that all signers have approved, and the nonce that will sign it, once. `channel` has the record so far.
+
+    `rest` is the same nonce for a dispute of others, once this signer is done: see `sign.close_signature`.
+    """
 
     presignature: Presignature
     digest: bytes
     nonce: OneUse[ApprovedNonce]
+    rest: OneUse[ApprovedNonce]
     key: KeyShare
     channel: Channel
 
@@ -91,9 +95,8 @@ def run_approval(
             raise
         shown = public_record(channel)
         settle(channel, case, cause, lambda claim: Disclosure(APPROVED, claim, shown))
-    return Approved(
-        presignature, digest, OneUse(nonce, f"the approval of round {context.round}"), key, channel
-    )
+    what = f"the approval of round {context.round}"
+    return Approved(presignature, digest, OneUse(nonce, what), OneUse(nonce, what), key, channel)
 
 
 def public_record(channel: Channel) -> tuple[SignedMessage, ...]:

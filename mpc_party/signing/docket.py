@@ -20,6 +20,7 @@ from mpc_party.signing.errors import SigningError
 from mpc_party.signing.evidence import (
     ANSWER,
     DISCLOSURE,
+    DONE,
     MESSAGES_PER_MEMBER,
     Answer,
     Disclosure,
@@ -259,6 +260,14 @@ class Docket:
                 return None
         return hash_broadcasts(heard)
 
+    def contradicts_itself(self, member: int, echo: Sequence[bytes], steps: Sequence[str]) -> bool:
+        """Whether an echo of these steps says something else of its own author than its author has signed."""
+        places = [Place(step, member, EVERYBODY) for step in steps]
+        if len(echo) != len(self.members) or any(p not in self.shown or p in self._twice for p in places):
+            return False
+        (said,) = hash_broadcasts({member: [self.shown[place].body for place in places]})
+        return echo[self.members.index(member)] != said
+
     def require_echo(
         self, member: int, said: Hashes | bytes, shown: Hashes | bytes | None, what: str
     ) -> bool:
@@ -291,12 +300,17 @@ class Docket:
             return False
         return member == other or bool(self._hashes[other] & {*answer.direct, *answer.relayed})
 
-    def judge_absence(self, may_be_done: Callable[[int], bool]) -> None:
-        """Find who does not answer, as far as t+1 members say so. Whom the protocol may be over for is only claimed absent."""
+    def judge_absence(self) -> None:
+        """Find who does not answer, as far as t+1 members say so.
+
+        Who is done leaves once all have said that they are. So only members that are not done can tell that somebody else has no
+        reason to be gone: one of t+1 of these is honest.
+        """
         for member in self.members:
             witnesses = {m for m, answer in self.answers.items() if m != member and not self.knows(m, member)}
+            waiting = {m for m in witnesses & set(self.disclosures) if self.disclosures[m].stage != DONE}
             if not self._hashes[member] and witnesses:
-                attested = len(witnesses) > self.threshold and not may_be_done(member)
+                attested = len(waiting) > self.threshold
                 self.find(
                     member,
                     Fault.REFUSES,

@@ -23,6 +23,7 @@ from mpc_party.signing.wire import Bytes32, MemberIndex, PointBytes, ScalarBytes
 
 DISCLOSURE: Final = "disclosure"
 ANSWER: Final = "dispute-answer"
+DONE: Final = "done"  # the stage of a member that has its result, and waits for the others to have theirs
 MAX_EVIDENCE: Final = 16 * 1024 * 1024
 MESSAGES_PER_MEMBER: Final = (
     8  # of a disclosure; an honest one has fewer: two deals and two broadcasts, at most five

@@ -100,7 +100,7 @@ class _Judge:
             for receiver in self.case.members:
                 self._judge_deal(member, receiver)
             self._judge_confirmation(member)
-        docket.judge_absence(lambda member: docket.one(KeygenConfirm, CONFIRM, member) is not None)
+        docket.judge_absence()
         docket.judge_claims(self.passes)
         return docket.verdict()
 
@@ -149,6 +149,8 @@ class _Judge:
         if len(deal.echo) != self.case.count:
             docket.find(dealer, Fault.MALFORMED, "echoes another number of messages")
             return
+        if docket.contradicts_itself(dealer, deal.echo, (COMMIT, OPEN)):
+            docket.find(dealer, Fault.WRONG_ECHO, "echoes something else than it has broadcast itself")
         # An honest dealer shows every message that it has echoed.
         docket.require_echo(
             dealer, tuple(deal.echo), docket.echo_of(dealer, (COMMIT, OPEN)), "the broadcasts"

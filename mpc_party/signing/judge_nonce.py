@@ -147,6 +147,8 @@ class NonceJudge:
         docket, check, shares = self.docket, self.docket.one(NonceCheck, CHECK, member), self._shares(member)
         if check is None:
             return
+        if docket.contradicts_itself(member, check.echo, (OPEN,)):
+            docket.find(member, Fault.WRONG_ECHO, "echoes something else than it has broadcast itself")
         shown = docket.echo_of(member, (OPEN,))
         fits = docket.require_echo(member, tuple(check.echo), shown, "the openings")
         if fits and self.nonce(member) is None:

@@ -178,8 +178,7 @@ class _Judge:
         for member in context.participants:
             self._judge_echo(member)
         self._judge_done()
-        done = docket.one(RecoverDone, DONE, context.recovering) is not None
-        docket.judge_absence(lambda _: done)
+        docket.judge_absence()
         docket.judge_claims(self.passes)
         return docket.verdict()
 
@@ -216,11 +215,18 @@ class _Judge:
             self.docket.find(helper, Fault.WRONG_DEAL, "dealt a piece that does not fit its commitment")
 
     def _judge_sum(self, helper: int) -> None:
-        """A sum is held against what its sender has seen: it echoed that before."""
-        total = self.docket.one(RecoverSum, SUM, helper, self.context.recovering)
-        rows = self._rows_seen(helper)
-        if total is not None and rows is not None and not is_logarithm(total.total, sum_of(rows, helper)):
-            self.docket.find(helper, Fault.WRONG_SUM, "sent a sum that does not fit the commitments")
+        """A sum is held against the splits that its sender has echoed, whoever shows them: the echo's hashes fix them."""
+        docket = self.docket
+        total = docket.one(RecoverSum, SUM, helper, self.context.recovering)
+        echoed = docket.one(RecoverEcho, ECHO, helper)
+        if total is None or echoed is None:
+            return
+        for viewer in docket.views:
+            rows = self._rows_seen(viewer)
+            if rows is not None and self._echo(viewer) == tuple(echoed.echo):
+                if not is_logarithm(total.total, sum_of(rows, helper)):
+                    docket.find(helper, Fault.WRONG_SUM, "sent a sum that does not fit the commitments")
+                return
 
     def _echo(self, viewer: int) -> tuple[bytes, ...] | None:
         """The hashes of the splits that `viewer` shows; None where it does not show all."""

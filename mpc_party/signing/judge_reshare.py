@@ -208,7 +208,7 @@ class _Judge:
         for member in self.context.participants:
             self._judge_confirmation(member)
             self._judge_result(member)
-        docket.judge_absence(self._may_be_done)
+        docket.judge_absence()
         docket.judge_claims(self.passes)
         return docket.verdict()
 
@@ -295,17 +295,6 @@ class _Judge:
             docket.find(member, Fault.GOES_ON, "confirmed a resharing although an opening breaks a rule")
         elif expected != confirmed.result:
             docket.find(member, Fault.WRONG_RESULT, "confirms another result than the broadcasts give")
-
-    def _may_be_done(self, member: int) -> bool:
-        """Whether an honest member could have finished: it has confirmed, and not more than cheats confirm otherwise."""
-
-        def said(other: int) -> tuple[bytes, ...] | None:
-            confirmed = self.docket.one(ReshareConfirm, CONFIRM, other)
-            return None if confirmed is None else (*confirmed.echo, confirmed.result)
-
-        own, others = said(member), [said(other) for other in self.context.participants if other != member]
-        differing = sum(other is not None and other != own for other in others)
-        return own is not None and differing <= self.context.most_corrupt
 
     def passes(self, viewer: int) -> bool:
         """Whether what a member shows passes every check that it makes."""

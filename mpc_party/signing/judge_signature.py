@@ -19,7 +19,7 @@ from mpc_party.signing.channel import EVERYBODY
 from mpc_party.signing.curve import Point, add, multiply_base, multiply_public
 from mpc_party.signing.docket import Docket, Place
 from mpc_party.signing.equality import EqualityProof, EqualityStatement, verify_equality
-from mpc_party.signing.evidence import Opening
+from mpc_party.signing.evidence import DONE, Opening
 from mpc_party.signing.field import GROUP_ORDER, coordinate, decode_scalar, interpolate
 from mpc_party.signing.judge_nonce import NonceJudge
 from mpc_party.signing.nonce_rules import (
@@ -79,7 +79,7 @@ class SignatureJudge:
         docket, approval = self.docket, self.docket.one(Approval, APPROVAL, member)
         if approval is None:
             if (
-                self._stage(member) in {APPROVED, SIGNED}
+                self._stage(member) in {APPROVED, SIGNED, DONE}
                 and Place(APPROVAL, member, EVERYBODY) not in docket.shown
             ):
                 docket.find(member, Fault.WITHHOLDS, "does not show the approval that it has given")
@@ -115,10 +115,6 @@ class SignatureJudge:
 
     # Openings and complaints
 
-    def may_be_done(self, member: int) -> bool:
-        """Whether a signer has sent its share, so that it may have the signature and be gone."""
-        return self._has_signed(member)
-
     def _has_signed(self, member: int) -> bool:
         return Place(SHARE, member, EVERYBODY) in self.docket.shown
 
@@ -127,7 +123,7 @@ class SignatureJudge:
         if disclosure is None:
             return
         if disclosure.opening is None:
-            if self._has_signed(member) or disclosure.stage == SIGNED:
+            if self._has_signed(member) or disclosure.stage in {SIGNED, DONE}:
                 docket.find(member, Fault.WITHHOLDS, "does not open the points that it has committed to")
             return
         commitment = docket.one(NonceOpen, OPEN, member)

@@ -13,6 +13,7 @@ from mpc_party.signing.evidence import Evidence
 from mpc_party.signing.judge_keygen import KeygenCase
 from mpc_party.signing.judge_recover import RecoverCase
 from mpc_party.signing.judge_reshare import ReshareCase
+from mpc_party.signing.reshare_context import cast_of
 from mpc_party.signing.signing_case import SigningCase
 from mpc_party.signing.verdict import Verdict
 
@@ -72,6 +73,19 @@ def judge(evidence: Evidence, consortium: Consortium, successor: Consortium | No
         return case.judge(evidence.statements, case.keys(consortium, successor))
     keys = {index: bytes.fromhex(member.signing_key) for index, member in enumerate(consortium.members)}
     return case.judge(evidence.statements, keys)
+
+
+def names_in(
+    evidence: Evidence, consortium: Consortium, successor: Consortium | None = None
+) -> tuple[str, ...]:
+    """The members' names by the indices that verdict and statements use. Ask after `judge`, which checks that the files fit.
+
+    Raises:
+        ConfigError: see `case_of`.
+    """
+    if isinstance(case_of(evidence), ReshareCase) and successor is not None:
+        return cast_of(consortium, successor)[0]
+    return consortium.names
 
 
 def _mismatch(what: str, remedy: str) -> ConfigError:

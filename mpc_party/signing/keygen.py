@@ -1,6 +1,6 @@
 """Distributed key generation: Feldman's sharing by every member, summed (Pedersen 1991), with commitments.
 
-Four exchanges among all n members. `KeygenParty` is the protocol, `run_keygen` carries its messages.
+Four exchanges among all n members, and an empty one to part. `KeygenParty` is the protocol, `run_keygen` carries its messages.
 
 1. commit  - to all: hash of the Feldman vector A_i0 .. A_it, A_ik = a_ik G, of this member's polynomial f_i.
 2. open    - to all: the vector, of length exactly t+1, and a proof of knowledge of a_i0.
@@ -20,14 +20,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mpc_party.mesh.errors import PeerDisputes
-from mpc_party.mesh.exchange import DisputableExchange
+from mpc_party.mesh.exchange import DisputableExchange, FrameKind
 from mpc_party.protocol.errors import Reason
 from mpc_party.signing.channel import EVERYBODY, Channel, MessageKeys
 from mpc_party.signing.curve import Point, multiply_base
 from mpc_party.signing.dispute import is_disputable, settle
 from mpc_party.signing.echo import compare_echoes, hash_broadcasts
 from mpc_party.signing.errors import SigningError
-from mpc_party.signing.evidence import Claim, Disclosure
+from mpc_party.signing.evidence import DONE, Claim, Disclosure
 from mpc_party.signing.exponent import evaluate_commitments
 from mpc_party.signing.field import coordinate, encode_scalar
 from mpc_party.signing.judge_keygen import STAGE, KeygenCase, complaints
@@ -266,7 +266,7 @@ class KeygenParty(Steps):
 def run_keygen(exchange: DisputableExchange, context: KeygenContext, keys: MessageKeys) -> KeyShare:
     """Generate the group's key. Collective: all n members call it, with equal contexts.
 
-    Rounds: 4 exchanges of kind CEREMONY. Bytes sent to each peer: 799 for n = 3, 867 for n = 5 (35 more per t). After a failed
+    Rounds: 5 exchanges of kind CEREMONY, the last one empty. Bytes sent to each peer: 799 for n = 3, 867 for n = 5 (35 more per t). After a failed
     check, 3 more of kind DISPUTE (see `dispute.settle`).
     Reveals: to all, Y and X_j (public); to any t members together, nothing about x. In a dispute, what was broadcast, and the deals
     of a member at fault, or of this key, which then does not come about.
@@ -293,19 +293,24 @@ def drive_keygen(exchange: DisputableExchange, party: KeygenParty, keys: Message
         raise SigningError("key generation needs all members on the mesh", reason=Reason.KEYGEN_FAILED)
     context = party.context
     channel = Channel(exchange, context.session, keys, context.names)
+    stage = STAGE
     try:
         commits = channel.to_all(COMMIT, party.commit())
         opens = channel.to_all(OPEN, party.open(commits))
         deals = channel.to_each(DEAL, party.deal(opens))
         confirms = channel.to_all(CONFIRM, party.confirm(deals))
-        return party.finish(confirms)
+        share = party.finish(confirms)
+        # Nobody leaves before all are done: who was sent a wrong confirmation disputes in place of this.
+        stage = DONE
+        exchange.exchange(FrameKind.CEREMONY, dict.fromkeys(party.peers, b""), party.peers)
     except (SigningError, PeerDisputes) as cause:
         if not is_disputable(cause):
             raise
-        settle(channel, context.case, cause, lambda claim: disclosure(channel, context.case, claim))
+        settle(channel, context.case, cause, lambda claim: disclosure(channel, context.case, claim, stage))
+    return share
 
 
-def disclosure(channel: Channel, case: KeygenCase, claim: Claim) -> Disclosure:
+def disclosure(channel: Channel, case: KeygenCase, claim: Claim, stage: str = STAGE) -> Disclosure:
     """What a member shows of a key generation that failed.
 
     All broadcasts. Of the deals it got, those that break a rule, and none once its confirmation has left: with that, the others may
@@ -316,5 +321,5 @@ def disclosure(channel: Channel, case: KeygenCase, claim: Claim) -> Disclosure:
         message for message in channel.messages if message.receiver == EVERYBODY and message.is_signed(keys)
     ]
     if any(message.step == CONFIRM and message.sender == own for message in public):
-        return Disclosure(STAGE, claim, tuple(public))
-    return Disclosure(STAGE, claim, (*public, *complaints(case, own, channel.messages, keys)))
+        return Disclosure(stage, claim, tuple(public))
+    return Disclosure(stage, claim, (*public, *complaints(case, own, channel.messages, keys)))

@@ -1,6 +1,6 @@
 """Recovery of one member's lost key share by t+1 others. The key, the epoch and everybody else's share stay.
 
-Five exchanges among the recovering member r, the helpers H, |H| = t+1, and witnesses. lambda_i are the Lagrange weights of the
+Five exchanges among the recovering member r, the helpers H, |H| = t+1, and witnesses; and an empty one to part. lambda_i are the Lagrange weights of the
 helpers' coordinates at r's, so that the sum of lambda_i x_i is x_r. `RecoverParty` is the protocol, `run_recover` carries
 its messages.
 
@@ -47,8 +47,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mpc_party.mesh.errors import PeerDisputes
-from mpc_party.mesh.exchange import DisputableExchange
+from mpc_party.mesh.exchange import DisputableExchange, FrameKind
 from mpc_party.protocol.errors import Reason
+from mpc_party.signing import evidence
 from mpc_party.signing.channel import EVERYBODY, Channel, MessageKeys
 from mpc_party.signing.curve import multiply_base
 from mpc_party.signing.dispute import is_disputable, settle
@@ -278,7 +279,7 @@ def run_recover(
 ) -> Recovered | None:
     """Give one member its lost key share back. Collective: all participants call it, with equal contexts.
 
-    Rounds: 5 exchanges of kind CEREMONY. After a failed check, 3 more of kind DISPUTE (see `dispute.settle`).
+    Rounds: 6 exchanges of kind CEREMONY, the last one empty. After a failed check, 3 more of kind DISPUTE (see `dispute.settle`).
     Reveals: to the recovering member x_r, and to all which round helpers and witnesses have promised last; nothing else to
     anybody (see this module). In a dispute, what was broadcast, and pieces and sums of a helper at fault.
 
@@ -312,20 +313,25 @@ def drive_recover(exchange: DisputableExchange, party: RecoverParty, keys: Messa
     channel = Channel(exchange, context.session, keys, context.names)
     helping, recovering = party.helpers if party.helping else (), party.helpers if party.recovering else ()
     told = () if party.recovering else (context.recovering,)
+    stage = STAGE
     try:
         splits = channel.to_all(SPLIT, party.split(), expect=party.others)
         pieces = channel.to_each(PIECE, party.deal(splits), expect=helping)
         echoes = channel.to_all(ECHO, party.echo(pieces))
         sums = channel.to_each(SUM, party.sum(echoes), expect=recovering)
-        return party.finish(channel.to_all(DONE, party.done(sums), expect=told))
+        result = party.finish(channel.to_all(DONE, party.done(sums), expect=told))
+        # Nobody leaves before all are done: who was sent a wrong message disputes in place of this.
+        stage = evidence.DONE
+        exchange.exchange(FrameKind.CEREMONY, dict.fromkeys(party.peers, b""), party.peers)
     except (SigningError, PeerDisputes) as cause:
         if not is_disputable(cause):
             raise
         case = RecoverCase.of(context)
-        settle(channel, case, cause, lambda claim: disclosure(channel, case, claim))
+        settle(channel, case, cause, lambda claim: disclosure(channel, case, claim, stage))
+    return result
 
 
-def disclosure(channel: Channel, case: RecoverCase, claim: Claim) -> Disclosure:
+def disclosure(channel: Channel, case: RecoverCase, claim: Claim, stage: str = STAGE) -> Disclosure:
     """What a member shows of a recovery that failed: all broadcasts, and of the pieces or sums it got, those that do not fit.
 
     Their senders are at fault, and know them anyway. A sum that does not fit is shown only where the echo of its sender agrees
@@ -333,4 +339,4 @@ def disclosure(channel: Channel, case: RecoverCase, claim: Claim) -> Disclosure:
     """
     own, keys = channel.links.own, channel.keys.keys
     public = [m for m in channel.messages if m.receiver == EVERYBODY and m.is_signed(keys)]
-    return Disclosure(STAGE, claim, (*public, *complaints(case, own, channel.messages, keys)))
+    return Disclosure(stage, claim, (*public, *complaints(case, own, channel.messages, keys)))

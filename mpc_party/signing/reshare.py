@@ -1,6 +1,6 @@
 """Resharing of the group's key: the same key, shares for another member set and threshold, of another polynomial.
 
-Four exchanges in the cast of both epochs (see `reshare_context`). Dealers are t+1 old members; lambda_i are the Lagrange
+Four exchanges in the cast of both epochs (see `reshare_context`), and an empty one to part. Dealers are t+1 old members; lambda_i are the Lagrange
 weights of their coordinates at 0, so that the sum of lambda_i x_i is x. `ReshareParty` is the protocol, `run_reshare`
 carries its messages.
 
@@ -41,8 +41,8 @@ echo must not carry a good share into the open. An honest dealer's t' + 1st shar
 *What a cheating dealer can do*: make it fail, and be named: by everybody for a vector of another length, another opening or another
 constant term, by the receiver for a share off its polynomial. Shares are checked by their sum, x'_j G = X'_j, and one by one
 only if that fails: errors that cancel leave x'_j what it would have been. And it can keep the members apart: withhold
-its confirmation from some, who then have no result while others have one. The switch of epochs comes after, in two phases,
-and needs everybody's signature.
+its confirmation from some, or its parting, so that some have no result while others have one. The switch of epochs comes
+after, in two phases, and needs everybody's signature.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mpc_party.mesh.errors import PeerDisputes
-from mpc_party.mesh.exchange import DisputableExchange
+from mpc_party.mesh.exchange import DisputableExchange, FrameKind
 from mpc_party.protocol.errors import Reason
 from mpc_party.signing.channel import EVERYBODY, Channel, MessageKeys
 from mpc_party.signing.curve import Point, multiply_base
 from mpc_party.signing.dispute import is_disputable, settle
 from mpc_party.signing.echo import compare_echoes, hash_broadcasts
 from mpc_party.signing.errors import SigningError
-from mpc_party.signing.evidence import Claim, Disclosure
+from mpc_party.signing.evidence import DONE, Claim, Disclosure
 from mpc_party.signing.exponent import evaluate_commitments
 from mpc_party.signing.field import lagrange
 from mpc_party.signing.judge_reshare import STAGE, ReshareCase, complaints
@@ -281,7 +281,7 @@ def run_reshare(
 ) -> KeyShare | PublicKeyMaterial:
     """Give the group's key to the members of the new epoch. Collective: all participants call it, with equal contexts.
 
-    Rounds: 4 exchanges of kind CEREMONY; in the first three only dealers send. After a failed check, 3 more of kind DISPUTE (see
+    Rounds: 5 exchanges of kind CEREMONY, the last one empty; in the first three only dealers send. After a failed check, 3 more of kind DISPUTE (see
     `dispute.settle`).
     Reveals: to all, the new X'_j (public); to t old and t' new members together, nothing about x (see this module). In a
     dispute, what was broadcast, and shares of a dealer at fault.
@@ -317,20 +317,25 @@ def drive_reshare(
     context = party.context
     channel = Channel(exchange, context.session, keys, context.names)
     receives = party.dealers if party.receiving else ()
+    stage = STAGE
     try:
         commits = channel.to_all(COMMIT, party.commit(), expect=party.dealers)
         opens = channel.to_all(OPEN, party.open(commits), expect=party.dealers)
         deals = channel.to_each(DEAL, party.deal(opens), expect=receives)
         confirms = channel.to_all(CONFIRM, party.confirm(deals))
-        return party.finish(confirms)
+        result = party.finish(confirms)
+        # Nobody leaves before all are done: who was sent a wrong confirmation disputes in place of this.
+        stage = DONE
+        exchange.exchange(FrameKind.CEREMONY, dict.fromkeys(party.peers, b""), party.peers)
     except (SigningError, PeerDisputes) as cause:
         if not is_disputable(cause):
             raise
         case = ReshareCase.of(context)
-        settle(channel, case, cause, lambda claim: disclosure(channel, case, claim))
+        settle(channel, case, cause, lambda claim: disclosure(channel, case, claim, stage))
+    return result
 
 
-def disclosure(channel: Channel, case: ReshareCase, claim: Claim) -> Disclosure:
+def disclosure(channel: Channel, case: ReshareCase, claim: Claim, stage: str = STAGE) -> Disclosure:
     """What a member shows of a resharing that failed: all broadcasts, and of the shares it got, those off their polynomial.
 
     Such a share's dealer is at fault, and knows it anyway. A good share of an honest dealer never leaves: t'+1 of them are a
@@ -338,4 +343,4 @@ def disclosure(channel: Channel, case: ReshareCase, claim: Claim) -> Disclosure:
     """
     own, keys = channel.links.own, channel.keys.keys
     public = [m for m in channel.messages if m.receiver == EVERYBODY and m.is_signed(keys)]
-    return Disclosure(STAGE, claim, (*public, *complaints(case, own, channel.messages, keys)))
+    return Disclosure(stage, claim, (*public, *complaints(case, own, channel.messages, keys)))

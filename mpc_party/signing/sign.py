@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from mpc_party.journal import Journal
-from mpc_party.mesh.errors import PeerDisputes
+from mpc_party.mesh.errors import MeshError, PeerDisputes
 from mpc_party.mesh.exchange import DisputableExchange, FrameKind
 from mpc_party.protocol.errors import Reason
 from mpc_party.signing.approval import Approved, public_record, run_approval
@@ -15,7 +15,7 @@ from mpc_party.signing.curve import Point, multiply_base
 from mpc_party.signing.dispute import is_disputable, settle
 from mpc_party.signing.equality import EqualityStatement, prove_equality
 from mpc_party.signing.errors import SigningError
-from mpc_party.signing.evidence import Claim, Disclosure, Opening
+from mpc_party.signing.evidence import DONE, Claim, Disclosure, Evidence, Opening
 from mpc_party.signing.field import GROUP_ORDER, coordinate, decode_scalar, encode_scalar, interpolate
 from mpc_party.signing.judge_signature import SIGNED
 from mpc_party.signing.keyshare import KeyShare
@@ -68,7 +68,7 @@ def run_signature(exchange: DisputableExchange, approved: Approved) -> bytes:
             channel,
             case,
             _unsigned(channel) or cause,
-            lambda claim: _disclosure(channel, approved, nonce, claim),
+            lambda claim: _disclosure(SIGNED, channel, approved, nonce, claim),
             lambda heard: nonce.complaints(own, case.session, case.signers, heard),
         )
 
@@ -108,7 +108,41 @@ def _unsigned(channel: Channel) -> SigningError | None:
     return None
 
 
-def _disclosure(channel: Channel, approved: Approved, nonce: ApprovedNonce, claim: Claim) -> Disclosure:
+def close_signature(exchange: DisputableExchange, approved: Approved) -> Evidence | None:
+    """Part from the other signers. Collective: every signer that `run_signature` gave the signature calls it, before it leaves.
+
+    Whoever leaves at once cannot be told from a cheat that will not say what it holds. So signers wait until all have the signature, or
+    answer the dispute of one that was sent something else.
+
+    Rounds: 1 exchange of kind SIGNATURE, empty; 3 of kind DISPUTE if another signer disputes. Reveals: as `run_signature`.
+
+    Returns:
+        The evidence of a dispute, of which nothing follows for the signature that this member has; None where there was none, or
+        where the others have just left.
+    """
+    nonce, case = approved.rest.take(), approved.presignature.case
+    channel = replace(approved.channel, links=exchange)
+    try:
+        exchange.exchange(FrameKind.SIGNATURE, dict.fromkeys(exchange.peers, b""), exchange.peers)
+    except PeerDisputes as told:
+        try:
+            settle(
+                channel,
+                case,
+                told,
+                lambda claim: _disclosure(DONE, channel, approved, nonce, claim),
+                lambda heard: nonce.complaints(exchange.own, case.session, case.signers, heard),
+            )
+        except SigningError as error:
+            return error.evidence
+    except MeshError:
+        return None  # silence after a good signature harms nobody
+    return None
+
+
+def _disclosure(
+    stage: str, channel: Channel, approved: Approved, nonce: ApprovedNonce, claim: Claim
+) -> Disclosure:
     """Broadcasts, and the points that this signer has committed to, with B_i = x_i C_i and the proof that it is that."""
     presignature, key, shares = approved.presignature, approved.key, nonce.shares
     statement = EqualityStatement(
@@ -126,7 +160,7 @@ def _disclosure(channel: Channel, approved: Approved, nonce: ApprovedNonce, clai
         proof.commitment_here.encode(),
         encode_scalar(proof.response),
     )
-    return Disclosure(SIGNED, claim, public_record(channel), opening)
+    return Disclosure(stage, claim, public_record(channel), opening)
 
 
 def _assemble_verified(presignature: Presignature, digest: bytes, s: int) -> bytes:
@@ -150,5 +184,8 @@ def run_sign(
     approver: MessageKeys,
     journal: Journal,
 ) -> bytes:
-    """Approve and sign: `run_approval`, then `run_signature`, whose docstrings hold for it. 2 exchanges in all."""
-    return run_signature(exchange, run_approval(exchange, key, presignature, digest, approver, journal))
+    """Approve, sign and part: `run_approval`, `run_signature` and `close_signature`, whose docstrings hold for it. 3 exchanges."""
+    approved = run_approval(exchange, key, presignature, digest, approver, journal)
+    signature = run_signature(exchange, approved)
+    close_signature(exchange, approved)
+    return signature

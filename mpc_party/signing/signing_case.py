@@ -110,7 +110,6 @@ class SigningCase(
         nonce.judge()
         signature.read_shares()
         signature.judge()
-        # Who has sent its share may have the signature, and be gone.
-        docket.judge_absence(signature.may_be_done)
+        docket.judge_absence()
         docket.judge_claims(lambda member: nonce.passes(member) and signature.passes(member))
         return docket.verdict()

@@ -114,7 +114,7 @@ def party(runs: int) -> None:
             times[phase].append((1e3 * (time.perf_counter() - began), 1e3 * (time.thread_time() - worked)))
             return result
 
-        share = run_keygen(session, keygen_context(count, threshold))
+        share = run_keygen(session, keygen_context(count, threshold), keys)
         for number in range(runs):
             ceremony = number.to_bytes(32, "big")
             context = move([share] * count, range(count), threshold, ceremony=ceremony).context

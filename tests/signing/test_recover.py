@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from mpc_party.mesh.exchange import FrameKind
 from mpc_party.protocol.errors import ConfigError, Reason
 from mpc_party.signing import PublicKeyMaterial, RecoverContext, SigningError, run_recover, verify_signature
 from mpc_party.signing.recover import RecoverParty
@@ -72,10 +71,8 @@ def test_five_exchanges_and_private_values_only_where_they_belong():
     lost = loss(4, 1, 2, (0, 3), (1,))
     meshes = lost.mesh()
     lost.run(meshes)
-    assert {mesh.rounds for mesh in meshes} == {5}
-    heard = {
-        mesh.own: [peer for peer, kind, _ in mesh.received if kind is FrameKind.CEREMONY] for mesh in meshes
-    }
+    assert {mesh.rounds for mesh in meshes} == {6}
+    heard = {mesh.own: [peer for peer, _, data in mesh.received if data] for mesh in meshes}
     assert heard == {
         0: [1, 3, 3, 1, 2, 3, 2],  # splits, a piece, echoes, done
         1: [0, 3, 0, 2, 3, 2],

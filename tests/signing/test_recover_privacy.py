@@ -128,7 +128,7 @@ def test_a_helpers_message_to_the_recovering_member_is_another_each_time():
     for _ in range(2):
         meshes = lost.mesh()
         lost.run(meshes)
-        for peer, _, data in meshes[1].received[-2:]:
+        for peer, _, data in [received for received in meshes[1].received if received[2]][-2:]:
             body = data[64:]  # after the signature
             seen.add(decode_own(lost.context, RecoverSum, body, peer, 1).total)
     assert len(seen) == 4

@@ -19,6 +19,9 @@ SOURCES = {path.stem: path for path in Path(mpc_party.signing.__file__).parent.g
 REVEALED = {
     ("keygen", "KeygenParty.deal"),
     ("presign", "NonceParty.deal"),
+    ("reshare", "ReshareParty.deal"),
+    ("recover", "RecoverParty.deal"),
+    ("recover", "RecoverParty.sum"),
     ("keyshare", "KeyShare.encode"),
     ("scalar", "SecretScalar.publish"),
 }
@@ -34,6 +37,8 @@ DECODED = {
     ("keygen", "KeygenParty._check_opening"),  # the response of a proof
     ("presign", "NonceParty._scalar"),  # w_i
     ("sign", "run_signature"),  # s_i
+    ("reshare_rules", "share_fits"),  # what a dispute has shown
+    ("recover_rules", "is_logarithm"),
     ("field", "decode_scalar"),
     ("curve", "Point.x"),
     ("proof", "_challenge"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from mpc_party.signing.curve import Point, add, multiply_base
@@ -54,3 +56,20 @@ def redealing(position: int, degree_factor: int, constant: int) -> type[Redealin
     return type(
         "Redealt", (Redealing,), {"position": position, "degree_factor": degree_factor, "constant": constant}
     )
+
+
+class Saying(NonceParty):
+    """Says something else in step 2 or 3, and sticks to it."""
+
+    tag: str
+    changes: dict[int, Any]
+
+    def _broadcast(self, message: bytes) -> bytes:
+        if fields_of(message)[0] == self.tag:
+            for position, value in self.changes.items():
+                message = changed(message, position, value)
+        return super()._broadcast(message)
+
+
+def saying(tag: str, changes: dict[int, Any]) -> type[Saying]:
+    return type("Saying", (Saying,), {"tag": tag, "changes": changes})
