@@ -91,7 +91,12 @@ def take_up_epoch(folder: PartyHome, identity: Identity, file: Path, transcript:
             remedy="`mpc-party status` says where this member stands; `mpc-party recover` brings one that was left behind along",
         )
     pending = Pending.of(folder, found.body.ceremony)
-    check_against(found, complete)
+    if check_against(found, complete).before:
+        raise ConfigError(
+            f"consortium file {file}: is the one before the change of epoch",
+            reason=Reason.CONSORTIUM_MISMATCH,
+            remedy="take the completed one, from a member that is in the new epoch",
+        )
     own = next((m for m in pending.body().cast if m.name == identity.name), None)
     if own is None or own.signing_key.hex() != identity.signing_key:
         raise ConfigError(f"{folder.path}: the pending change is another member's", reason=Reason.KEY_UNKNOWN)

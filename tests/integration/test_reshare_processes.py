@@ -9,6 +9,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
@@ -16,6 +17,7 @@ from coordinator.broker import LocalBroker
 from mpc_party.cli import app
 from mpc_party.market import RecordedChain
 from mpc_party.member.epoch_switch import pending_folders
+from mpc_party.protocol.committees import next_round
 from mpc_party.protocol.consortium_file import load_consortium, save_consortium
 from mpc_party.protocol.eip712 import report_digest, verify_signature
 from mpc_party.protocol.identity import Identity
@@ -146,7 +148,11 @@ async def one_round(world, file):
     with running(world, world.consortium.names, "--market", f"recorded:{file}"):
         async with calling(world) as caller:
             await caller.members_online(*world.consortium.names)
-            results = await caller.round(make_proposal(RecordedChain(file), moment(29)))
+            committee = (0, 2, 3)  # alice, and those that joined
+            proposal = make_proposal(RecordedChain(file), moment(29), committee)
+            number = next_round(committee, len(world.consortium.members), 0)
+            proposal = msgspec.structs.replace(proposal, epoch=2, round=number)
+            results = await caller.round(proposal)
             assert len({result.digest for result in results.values()}) == 1
             return next(iter(results.values()))
 
