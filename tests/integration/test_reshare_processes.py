@@ -29,7 +29,7 @@ from tests.support.joint import make_proposal
 from tests.support.recordings import moment, write_recording
 from tests.support.world import NAMES, PASSPHRASE, World, build_world, free_ports, running
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 DEADLINE = 90.0
 
@@ -123,7 +123,6 @@ def test_members_join_and_leave_and_their_transcript_verifies(tmp_path):
     assert (verified.exit_code, verified.stderr.count(fingerprint)) == (0, 1)
 
 
-@pytest.mark.slow
 def test_the_next_round_is_signed_for_the_same_address(tmp_path):
     file = write_recording(tmp_path / "chain.csv", 30)
     with LocalBroker() as broker:
@@ -157,7 +156,6 @@ async def one_round(world, file):
             return next(iter(results.values()))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("state", ["resharing the key", "attesting", "switching"])
 def test_a_member_that_is_killed_in_the_middle_comes_to_the_same_end(tmp_path, state):
     world = build_world(tmp_path / "world", "mqtt://127.0.0.1:9")

@@ -13,8 +13,8 @@ from mpc_party.member.joining import take_up_epoch
 from mpc_party.protocol.errors import ConfigError, ConsortiumError, Reason
 from mpc_party.protocol.files import write_atomic
 from tests.support.deaths import deaths
-from tests.support.party_homes import SECRET, contents
-from tests.support.reshares import desks
+from tests.support.party_homes import SECRET, contents, quick_keystores
+from tests.support.reshares import copied
 
 
 def settled(home):
@@ -22,17 +22,21 @@ def settled(home):
     return {name: found for name, found in contents(home.path).items() if "sqlite-" not in name}
 
 
-@pytest.fixture
-def undecided(tmp_path):
+@pytest.fixture(scope="module")
+def stopped(founded_desks, tmp_path_factory):
     """Bob is killed when its signature has left; the others have completed the epoch."""
-    scene = desks(tmp_path / "w")
-    with deaths("bob") as counting:
-        desks(tmp_path / "count").refresh()
-    signing = max(place for place, what in enumerate(counting.steps) if what == "after CEREMONY")
-    with deaths("bob", signing):
-        outcomes = scene.refresh()
+    with quick_keystores():
+        scene = copied(founded_desks, tmp_path_factory.mktemp("stopped") / "w")
+        with deaths("bob", ("after attest_handover", "after CEREMONY")):
+            outcomes = scene.refresh()
     assert scene.home("alice").consortium().epoch == scene.home("carol").consortium().epoch == 2
     return scene, outcomes
+
+
+@pytest.fixture
+def undecided(stopped, tmp_path):
+    """The same for one test to change."""
+    return copied(stopped[0], tmp_path / "w"), stopped[1]
 
 
 def test_a_member_that_missed_the_end_joins_by_the_certificate(undecided):
@@ -56,11 +60,12 @@ def test_a_member_that_missed_the_end_joins_by_the_certificate(undecided):
     assert (bob.path / "refresh-2.transcript").read_bytes() == transcript.read_bytes()
 
 
-def test_it_joins_by_nothing_else(undecided, tmp_path):
+@pytest.mark.slow
+def test_it_joins_by_nothing_else(undecided, founded_desks, tmp_path):
     scene, outcomes = undecided
     bob, identity = scene.home("bob"), scene.identities["bob"]
     before = settled(bob)
-    other = desks(tmp_path / "other")
+    other = copied(founded_desks, tmp_path / "other")
     others = other.refresh()
     alice = scene.home("alice")
     for file, transcript in (
@@ -76,6 +81,7 @@ def test_it_joins_by_nothing_else(undecided, tmp_path):
         take_up_epoch(alice, scene.identities["alice"], alice.consortium_file, outcomes["alice"].file)
 
 
+@pytest.mark.slow
 def test_the_same_command_brings_it_along_with_those_that_are_done(undecided):
     scene, _ = undecided
 
@@ -100,6 +106,7 @@ def test_run_finishes_a_move_that_was_killed(undecided, monkeypatch):
     assert not pending_folders(bob)
 
 
+@pytest.mark.slow
 def test_without_a_pending_folder_an_undecided_member_says_what_is_lost(undecided):
     scene, _ = undecided
     bob = scene.home("bob")
@@ -116,8 +123,7 @@ def test_without_a_pending_folder_an_undecided_member_says_what_is_lost(undecide
     assert "mpc-party recover" in found.remedy
 
 
-def test_a_folder_without_a_record_is_left_alone(tmp_path):
-    scene = desks(tmp_path / "w")
+def test_a_folder_without_a_record_is_left_alone(scene):
     home = scene.home("alice")
     (home.path / "pending-00000000").mkdir()
     before = contents(home.path)
@@ -125,7 +131,7 @@ def test_a_folder_without_a_record_is_left_alone(tmp_path):
     assert contents(home.path) == before
 
 
-def test_erasing_writes_over_the_blocks_and_then_unlinks(tmp_path, monkeypatch):
+def test_erasing_writes_over_the_blocks_and_then_unlinks(tmp_path):
     file = tmp_path / "share"
     file.write_bytes(b"secret" * 100)
     kept = tmp_path / "same-blocks"
@@ -136,8 +142,8 @@ def test_erasing_writes_over_the_blocks_and_then_unlinks(tmp_path, monkeypatch):
     assert b"secret" not in kept.read_bytes()
 
 
-def test_a_disk_that_is_full_stops_it_before_anybody_promises(tmp_path, monkeypatch):
-    scene = desks(tmp_path / "w")
+@pytest.mark.slow
+def test_a_disk_that_is_full_stops_it_before_anybody_promises(scene, monkeypatch):
     real = Pending.store
 
     def full(self, *arguments, **named):
@@ -155,9 +161,8 @@ def test_a_disk_that_is_full_stops_it_before_anybody_promises(tmp_path, monkeypa
     assert not any(isinstance(found, BaseException) for found in scene.refresh().values())
 
 
-def test_the_new_epoch_begins_above_what_honest_members_promised(tmp_path):
+def test_the_new_epoch_begins_above_what_honest_members_promised(scene):
     """One member may say too much; the second highest counts, and each member's own promises."""
-    scene = desks(tmp_path / "w")
     for name, last in (("alice", 9), ("bob", 10**9), ("carol", 12)):
         with Journal.open(scene.home(name).journal_file, consortium=scene.old.id_bytes, epoch=1) as journal:
             journal.promise_round(last, bytes(32))

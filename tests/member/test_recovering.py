@@ -45,8 +45,7 @@ def succeeded(outcomes):
     return load_transcript(next(iter(outcomes.values())).file)
 
 
-def test_a_member_that_lost_everything_has_its_shares_back_and_a_floor(tmp_path):
-    scene = desks(tmp_path / "w")
+def test_a_member_that_lost_everything_has_its_shares_back_and_a_floor(scene):
     bob = scene.home("bob")
     before = bob.key_share(SECRET, scene.old, 1), bob.model_share(scene.identities["bob"], scene.old, 1)
     promise(scene, "alice", 17)
@@ -69,6 +68,7 @@ def test_a_member_that_lost_everything_has_its_shares_back_and_a_floor(tmp_path)
     assert bob.key_share(SECRET, scene.old, 1).secret == share.secret
 
 
+@pytest.mark.slow
 def test_too_few_witnesses_leave_a_lost_journal_unsafe(tmp_path):
     """Four members: two helpers do not know every committee, three do."""
     scene = desks(tmp_path / "w", 4)
@@ -83,8 +83,8 @@ def test_too_few_witnesses_leave_a_lost_journal_unsafe(tmp_path):
     assert read_standing(dave.journal_file).obstacle is None
 
 
-def test_a_journal_that_is_there_stays_and_only_rises(tmp_path):
-    scene = desks(tmp_path / "w")
+@pytest.mark.slow
+def test_a_journal_that_is_there_stays_and_only_rises(scene):
     promise(scene, "bob", 40)
     scene.home("bob").key_share_file.unlink()
     outcomes = recover(scene, "bob", "alice", "carol")
@@ -93,6 +93,7 @@ def test_a_journal_that_is_there_stays_and_only_rises(tmp_path):
     assert outcomes["bob"].safe
 
 
+@pytest.mark.slow
 def test_a_member_left_behind_comes_to_the_present_epoch(tmp_path):
     """Bob's disk is of before the refresh: with the newer file, and the others' help, it is in the new epoch."""
     scene = desks(tmp_path / "w", 4)
@@ -111,9 +112,8 @@ def test_a_member_left_behind_comes_to_the_present_epoch(tmp_path):
     assert read_standing(bob.journal_file).obstacle is None
 
 
-def test_what_cannot_be_is_said_before_anything_is_sent(tmp_path, monkeypatch):
+def test_what_cannot_be_is_said_before_anything_is_sent(scene, monkeypatch):
     monkeypatch.setattr("mpc_party.member.ceremony.POLL_SECONDS", 0.2)
-    scene = desks(tmp_path / "w")
 
     def alone(who, name, *others):
         return run_recover_command(
@@ -129,6 +129,7 @@ def test_what_cannot_be_is_said_before_anything_is_sent(tmp_path, monkeypatch):
     assert caught.value.reason is Reason.PEER_UNREACHABLE
 
 
+@pytest.mark.slow
 def test_who_is_not_named_takes_no_part(tmp_path):
     scene = desks(tmp_path / "w", 4)
     with pytest.raises(ConfigError, match="dave is neither bob nor among those that help"):

@@ -8,7 +8,8 @@ from mpc_party.journal import Journal
 from mpc_party.member.epoch_switch import pending_folders
 from mpc_party.protocol.errors import ConsortiumError, Reason
 from tests.support.party_homes import SECRET
-from tests.support.reshares import desks
+
+SLOW = pytest.mark.slow
 
 
 def check_changed(scene, outcomes, names):
@@ -38,8 +39,7 @@ def check_changed(scene, outcomes, names):
     return new
 
 
-def test_a_refresh_gives_new_shares_of_the_same_key(tmp_path):
-    scene = desks(tmp_path / "w")
+def test_a_refresh_gives_new_shares_of_the_same_key(scene):
     before = [share.public_shares for share in scene.key_shares(scene.old, scene.old.names)]
     key = scene.secret_key(scene.old)
     outcomes = scene.refresh()
@@ -51,15 +51,14 @@ def test_a_refresh_gives_new_shares_of_the_same_key(tmp_path):
 @pytest.mark.parametrize(
     ("names", "threshold", "there"),
     [
-        (("alice", "bob", "carol", "dave"), 1, ("alice", "bob", "carol", "dave")),
+        pytest.param(("alice", "bob", "carol", "dave"), 1, ("alice", "bob", "carol", "dave"), marks=SLOW),
         (("alice", "bob", "carol", "dave", "erin"), 2, ("alice", "bob", "carol", "dave", "erin")),
-        (("alice", "carol", "dave"), 1, ("alice", "bob", "carol", "dave")),
+        pytest.param(("alice", "carol", "dave"), 1, ("alice", "bob", "carol", "dave"), marks=SLOW),
         (("alice", "carol", "dave"), 1, ("alice", "carol", "dave")),
     ],
     ids=["join", "larger threshold", "replace", "replace who is absent"],
 )
-def test_members_join_and_leave_and_the_key_stays(tmp_path, names, threshold, there):
-    scene = desks(tmp_path / "w", joining=2)
+def test_members_join_and_leave_and_the_key_stays(scene, names, threshold, there):
     key = scene.secret_key(scene.old)
     file = scene.next_file(*names, threshold=threshold)
     absent = [name for name in scene.old.names if name not in there]
@@ -69,9 +68,9 @@ def test_members_join_and_leave_and_the_key_stays(tmp_path, names, threshold, th
     assert scene.secret_key(new) == key
 
 
-def test_who_is_missing_is_named_and_nothing_changes(tmp_path, monkeypatch):
+@SLOW
+def test_who_is_missing_is_named_and_nothing_changes(scene, monkeypatch):
     monkeypatch.setattr("mpc_party.member.ceremony.POLL_SECONDS", 0.2)
-    scene = desks(tmp_path / "w")
     outcomes = scene.refresh("alice", "bob", wait=0.6)
     for error in outcomes.values():
         assert isinstance(error, ConsortiumError)

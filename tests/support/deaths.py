@@ -30,7 +30,9 @@ class Deaths:
     """Counts the steps of the threads of one name, and kills at one of them."""
 
     victim: str
-    at: int | None = None  # None: only count
+    at: int | tuple[str, str] | None = (
+        None  # None: only count; two names: the first such step after the other
+    )
     steps: list[str] = field(default_factory=list)
     dead: bool = False
 
@@ -41,6 +43,8 @@ class Deaths:
         if self.dead:
             raise Killed
         self.steps.append(what)
+        if isinstance(self.at, tuple):
+            return what == self.at[1] and self.at[0] in self.steps
         return self.at == len(self.steps) - 1
 
     def die(self) -> None:
@@ -77,7 +81,7 @@ class Deaths:
 
 
 @contextmanager
-def deaths(victim: str, at: int | None = None):
+def deaths(victim: str, at: int | tuple[str, str] | None = None):
     counting = Deaths(victim, at)
     with pytest.MonkeyPatch.context() as patch:
         for name in FILE_STEPS:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from models.deal import share_file
 from mpc_party.journal import read_standing
 from mpc_party.member.home import PartyHome
 from mpc_party.member.resharing import run_refresh_command, run_reshare_command
@@ -17,11 +16,11 @@ from mpc_party.protocol.identity import Identity
 from mpc_party.resharing.successor import successor
 from mpc_party.signing.field import interpolate
 from mpc_party.signing.keyshare import KeyShare
-from tests.support.party_homes import SECRET, make_world
+from tests.support.party_homes import SECRET, copy_of, make_world
 from tests.support.world import NAMES, World, free_ports
 
 DEADLINE = 60.0
-__all__ = ["DEADLINE", "Desks", "desks", "share_file"]
+__all__ = ["DEADLINE", "Desks", "copied", "desks"]
 
 
 @dataclass
@@ -113,6 +112,11 @@ class Desks:
         shares = self.key_shares(consortium, consortium.names[: consortium.threshold + 1])
         points = tuple(share.index + 1 for share in shares)
         return interpolate(points, [int.from_bytes(share.secret.reveal(), "big") for share in shares])
+
+
+def copied(scene: Desks, path: Path) -> Desks:
+    """The same consortium in another place, for a test to change."""
+    return Desks(copy_of(scene.world, path), scene.identities)
 
 
 def desks(path: Path, count: int = 3, joining: int = 0) -> Desks:
