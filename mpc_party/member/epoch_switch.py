@@ -21,7 +21,8 @@ The move, each step durable before the next, and each safe to do twice:
     5. the journal                  goes to the new epoch
     6. old shares                   overwritten with random bytes, synced, unlinked; those of ceremonies given up as well
     7. NAME.transcript              the certificate, for people and for members that missed the end
-    8. the pending folder           removed, the commit record first: nothing that is left in it matters then
+    8. the pending folder           removed, the commit record first: nothing that is left in it matters then, and the next
+                                    ceremony sweeps it away
 
 Killed before the commit record: the old epoch's files are untouched. After it: the move is finished at the next command.
 
@@ -39,7 +40,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from mpc_party.journal import Journal, read_standing
+from mpc_party.journal import HandoverState, Journal, read_standing
 from mpc_party.member.home import PartyHome
 from mpc_party.protocol.consortium import Consortium
 from mpc_party.protocol.consortium_file import load_consortium, save_consortium
@@ -183,6 +184,25 @@ def finish_move(folder: PartyHome) -> Consortium | None:
     return None
 
 
+def sweep(folder: PartyHome, journal: Journal) -> None:
+    """Remove what a killed process has left of pending folders that bind nobody: never completed, or long committed.
+
+    Raises:
+        ConfigError: a file cannot be removed.
+    """
+    undecided = journal.undecided()
+    with _told_as_config(folder.path):
+        for pending in pending_folders(folder):
+            if pending.is_recorded or (
+                undecided is not None and pending == Pending.of(folder, undecided.ceremony)
+            ):
+                continue
+            said = journal.handover(pending.body().ceremony) if pending.is_complete else None
+            if not pending.is_complete or (said is not None and said.state is HandoverState.COMMITTED):
+                _erase_shares(pending, all_of_them=True)
+                _remove(pending)
+
+
 def move(folder: PartyHome, pending: Pending, journal: Journal) -> Consortium:
     """Steps 1 to 8, from wherever they stand. See the top of the file.
 
@@ -306,5 +326,6 @@ __all__ = [
     "finish_move",
     "move",
     "pending_folders",
+    "sweep",
     "transcript_file",
 ]

@@ -33,7 +33,7 @@ import msgspec
 from mpc_party.journal import Journal
 from mpc_party.member.ceremony import wait_for
 from mpc_party.member.connecting import open_mesh
-from mpc_party.member.epoch_switch import finish_move
+from mpc_party.member.epoch_switch import finish_move, sweep
 from mpc_party.member.evidence_files import evidence_kept
 from mpc_party.member.handing_over import HandingOver, NewShares, open_transcript
 from mpc_party.member.home import PURPOSE_KEY_SHARE, PartyHome
@@ -209,6 +209,7 @@ def _run(
     with ExitStack() as stack:
         stack.enter_context(evidence_kept(folder.path))
         journal = stack.enter_context(Journal.open(folder.journal_file, consortium=old.id_bytes, epoch=epoch))
+        sweep(folder, journal)
         key_share = model_share = None
         if scene.done is None and cast.old_index[seat] is not None:
             key_share, model_share = old_shares(folder, passphrase, identity, old)

@@ -7,7 +7,8 @@ import pytest
 from mpc_party.journal import Journal
 from mpc_party.member.epoch_switch import pending_folders
 from mpc_party.protocol.errors import ConsortiumError, Reason
-from tests.support.party_homes import SECRET
+from tests.support.deaths import Killed, deaths
+from tests.support.party_homes import SECRET, at_stage, without
 
 SLOW = pytest.mark.slow
 
@@ -77,3 +78,76 @@ def test_who_is_missing_is_named_and_nothing_changes(scene, monkeypatch):
         assert error.reason is Reason.PEER_UNREACHABLE
         assert "carol" in str(error)
     check_changed(scene, scene.refresh(), scene.old.names)
+
+
+@SLOW
+def test_a_member_that_is_lost_for_good_in_the_middle_is_left_out(scene):
+    """Alice and carol have signed a refresh, bob has died before it did, and its disk is gone: the key is not."""
+    key = scene.secret_key(scene.old)
+    with deaths("bob", ("before CEREMONY", "before attest_handover")):
+        outcomes = scene.refresh()
+    assert isinstance(outcomes["bob"], Killed)
+    for name in ("alice", "carol"):
+        assert "the change to epoch 2 is undecided here" in str(outcomes[name])
+        assert scene.standing(name, 1) == "neither"
+    # Nobody but the operators can know that bob does not come back.
+    file = scene.next_file("alice", "carol", "dave")
+    new = check_changed(
+        scene,
+        scene.reshare(file, "alice", "carol", "dave", without=["bob"]),
+        ("alice", "carol", "dave"),
+    )
+    assert scene.secret_key(new) == key
+    assert any("is given up: bob stays away" in line for line in scene.said["alice"])
+
+
+@SLOW
+def test_who_never_signed_ends_an_earlier_try_and_a_new_one_follows(scene):
+    with deaths("bob", ("before CEREMONY", "before attest_handover")):
+        scene.refresh()
+    key = scene.secret_key(scene.old)
+    new = check_changed(scene, scene.refresh(), scene.old.names)
+    assert scene.secret_key(new) == key
+    assert any("is given up: bob never signed it" in line for line in scene.said["alice"])
+
+
+@SLOW
+def test_another_next_file_does_not_undo_what_was_completed(scene):
+    """All have signed a refresh; a reshare with another next file completes that, and says so."""
+    with deaths("bob", ("after attest_handover", "before CEREMONY")):
+        scene.refresh()
+    file = scene.next_file("alice", "bob", "carol", "dave")
+    outcomes = scene.reshare(file, "alice", "bob", "carol", "dave")
+    for name in scene.old.names:
+        assert outcomes[name].reason is Reason.HANDOVER_ENDED
+        assert "by another next file" in str(outcomes[name])
+        assert scene.home(name).consortium().epoch == 2
+    assert outcomes["dave"].reason is Reason.HANDOVER_ENDED
+    assert len({scene.home(name).consortium().hash for name in scene.old.names}) == 1
+
+
+@SLOW
+def test_a_consortium_without_a_model_hands_over_its_key(scene):
+    for name in scene.old.names:
+        at_stage(scene.home(name), without(scene.old, "model"), key=True, model=False)
+    outcomes = scene.refresh()
+    assert {found.consortium.model for found in outcomes.values()} == {None}
+    assert {found.consortium.epoch for found in outcomes.values()} == {2}
+
+
+@SLOW
+def test_members_that_name_different_files_or_absences_refuse_each_other(scene, monkeypatch):
+    monkeypatch.setattr("mpc_party.member.ceremony.POLL_SECONDS", 0.2)
+    file = scene.next_file("alice", "carol", "dave")
+
+    def run(name):
+        absent = ["bob"] if name == "alice" else []
+        return scene.reshare(file, name, without=absent, wait=1.0)[name]
+
+    outcomes = scene.together(run, ("alice", "carol"))
+    assert {error.reason for error in outcomes.values()} <= {
+        Reason.PEER_REFUSED,
+        Reason.PEER_UNREACHABLE,
+    }
+    assert any(error.reason is Reason.PEER_REFUSED for error in outcomes.values())
+    assert scene.home("alice").consortium().hash == scene.old.hash

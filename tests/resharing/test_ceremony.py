@@ -81,31 +81,42 @@ class TwoPhases(RuleBasedStateMachine):
             assert not disk.recorded
             disk.attested, disk.aborted = False, True
 
-    @rule(seat=st.integers(0, 6), died=st.booleans())
-    def act(self, seat, died):
-        actor = self.actors[seat % len(self.actors)]
-        if not actor.todo:
-            return
-        action = actor.todo[0]
-        if action is Action.COMPARE:
+    @rule(picks=st.lists(st.integers(0, 1000), min_size=1, max_size=40), died=st.booleans())
+    def act(self, picks, died):
+        """So many steps of whoever can do one, in any order; the last may be its death."""
+        for count, pick in enumerate(picks, start=1):
+            ready = [actor for actor in self.actors if actor.todo and not self.waits(actor)]
+            if ready:
+                self.step(ready[pick % len(ready)], died=died and count == len(picks))
+
+    def waits(self, actor):
+        """For the others' hashes."""
+        if actor.todo[0] is Action.COMPARE:
             actor.announced = True
-            if not all(other.announced for other in self.actors):
-                return  # waits for the others; see `die`
-        actor.todo.pop(0)
+            return not all(other.announced for other in self.actors)
+        return False
+
+    def step(self, actor, *, died):
+        action = actor.todo.pop(0)
         self.effect(actor, action)
-        if died:  # between what it did and what it knew of it
+        if died:  # between what it did and what it knew of it; of a signature, it may have gone to some
+            if action is Action.SIGN:
+                self.mail |= {(actor.seat, to) for to in self.seats[::2] if to != actor.seat}
             self.kill(actor)
         elif action is Action.SIGN:
             self.mail |= {(actor.seat, to) for to in self.seats if to != actor.seat}
         else:
             self.tell(actor, actor.machine.after(EVENT_AFTER[action]))
 
-    @rule(sender=st.integers(0, 6), to=st.integers(0, 6))
-    def deliver(self, sender, to):
-        letter = sender % len(self.actors), to % len(self.actors)
-        if letter in self.mail and (actor := self.actors[letter[1]]).machine is not None:
-            self.mail.discard(letter)
-            self.tell(actor, actor.machine.with_signatures([letter[0]]))
+    @rule(picks=st.lists(st.integers(0, 1000), min_size=1, max_size=30))
+    @precondition(lambda self: self.mail)
+    def deliver(self, picks):
+        for pick in picks:
+            if self.mail:
+                sender, to = sorted(self.mail)[pick % len(self.mail)]
+                self.mail.discard((sender, to))
+                if (actor := self.actors[to]).machine is not None:
+                    self.tell(actor, actor.machine.with_signatures([sender]))
 
     @rule(seat=st.integers(0, 6))
     def die(self, seat):
@@ -212,14 +223,14 @@ class TwoPhases(RuleBasedStateMachine):
 
 TestTwoPhases = TwoPhases.TestCase
 TestTwoPhases.settings = settings(
-    max_examples=40, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=60, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
 )
 
 
 @pytest.mark.slow
 class TestManyDeaths(TwoPhases.TestCase):
     settings = settings(
-        max_examples=1500, stateful_step_count=60, deadline=None, suppress_health_check=list(HealthCheck)
+        max_examples=1500, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
     )
 
 
