@@ -93,6 +93,8 @@ def test_a_witness_that_cheats_is_named(step):
         ("recover-split", "no point", Fault.MALFORMED),
         ("recover-piece", "off its commitment", Fault.WRONG_DEAL),
         ("recover-piece", "another session", Fault.REPLAYS),
+        ("recover-echo", "a false echo of the last", Fault.WRONG_ECHO),
+        ("recover-echo", "an echo more", Fault.MALFORMED),
         ("recover-sum", "off", Fault.WRONG_SUM),
         ("recover-sum", "another step", Fault.REPLAYS),
     ],

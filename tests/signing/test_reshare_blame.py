@@ -88,6 +88,8 @@ def test_cheats_in_other_places_are_named_too(shape, own, step):
         ("reshare-deal", "another step", Fault.REPLAYS),
         ("reshare-confirm", "another session", Fault.REPLAYS),
         ("reshare-confirm", "another result", Fault.WRONG_RESULT),
+        ("reshare-confirm", "a false echo of the last", Fault.WRONG_ECHO),
+        ("reshare-confirm", "an echo less", Fault.MALFORMED),
     ],
 )
 def test_the_fault_is_proven_by_the_cheats_own_signature(step, how, fault):
