@@ -17,7 +17,7 @@ from tests.support.signing_cheats import plus_one
 from tests.support.signing_forger import Forger, altered, fields
 from tests.support.signing_trials import CHEAT, keygen_trial
 
-SIZES = [(3, 1), (5, 2)]
+SIZES = [(3, 1), pytest.param((5, 2), marks=pytest.mark.slow)]
 
 
 def recommit(cheat: KeygenParty) -> bytes:
