@@ -11,7 +11,7 @@ import pytest
 
 from mpc_party.mesh.errors import MeshError
 from mpc_party.signing import SigningError
-from mpc_party.signing.verdict import Proof
+from mpc_party.signing.verdict import Fault, Proof
 from tests.support.signing_cheats import plus_one, saying, shifted_point
 from tests.support.signing_forger import EVERYBODY, STEPS, Forger, Frame, altered, fields, signed
 from tests.support.signing_trials import CHEAT, keygen_trial, signing_trial
@@ -106,7 +106,10 @@ def quick(table, names):
 @pytest.mark.parametrize("how", quick(MALFORMED, {"earlier step"}))
 @pytest.mark.parametrize("tag", MESSAGES)
 def test_a_signed_message_that_is_none_convicts_its_sender(tag, how):
-    trial(tag, changing(tag, MALFORMED[how])).assert_named(Proof.SIGNED)
+    ran = trial(tag, changing(tag, MALFORMED[how]))
+    ran.assert_named(Proof.SIGNED)
+    fault = Fault.REPLAYS if how in {"another session", "another sender", "earlier step"} else Fault.MALFORMED
+    assert fault in {finding.fault for finding in ran.verdicts[0].findings}
 
 
 @pytest.mark.slow
