@@ -14,6 +14,7 @@ from tests.support.reshare_cheats import (
     Cheat,
     assert_named,
     cheats_on,
+    matrix,
     run_with,
     verdict_of,
 )
@@ -42,7 +43,7 @@ def attack(step, how, victim, *, own=CHEAT, silent=False, lost=None):
     "silent",
     [pytest.param(False, id="answers"), pytest.param(True, id="says nothing", marks=pytest.mark.slow)],
 )
-@pytest.mark.parametrize(("step", "how"), MATRIX)
+@pytest.mark.parametrize(("step", "how"), matrix(*HELPER_STEPS))
 def test_a_helper_that_cheats_towards_all_is_named_by_all(step, how, silent):
     outcomes = attack(step, how, None, silent=silent)
     private = step in {
@@ -65,9 +66,9 @@ def test_a_helper_that_cheats_towards_one_is_named(step, how, victim):
     assert_named(outcomes, CHEAT, KEYS, victim=victim if how in {UNSIGNED, REPLAYED} else None)
 
 
-@pytest.mark.parametrize("how", cheats_on(DONE))
-def test_a_recovering_member_that_confirms_something_else_is_named(how):
-    assert_named(attack(DONE, how, None, own=R), R, KEYS)
+@pytest.mark.parametrize(("step", "how"), matrix(DONE))
+def test_a_recovering_member_that_confirms_something_else_is_named(step, how):
+    assert_named(attack(step, how, None, own=R), R, KEYS)
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from tests.support.reshare_cheats import (
     Cheat,
     assert_named,
     cheats_on,
+    matrix,
     run_with,
     verdict_of,
 )
@@ -42,7 +43,7 @@ MATRIX = [(step, how) for step in STEPS for how in cheats_on(step)]
     "silent",
     [pytest.param(False, id="answers"), pytest.param(True, id="says nothing", marks=pytest.mark.slow)],
 )
-@pytest.mark.parametrize(("step", "how"), MATRIX)
+@pytest.mark.parametrize(("step", "how"), matrix(*STEPS))
 def test_who_cheats_towards_all_is_named_by_all(step, how, silent):
     outcomes = attack(shaped(REFRESH), step, how, None, silent=silent)
     assert_named(outcomes, CHEAT, KEYS)
