@@ -27,9 +27,9 @@ def messages() -> dict[str, wire._Message]:
         "keygen-deal": wire.KeygenDeal(session, 2, 1, block(0x44), (block(0x55), block(0x66), block(0x77))),
         "keygen-confirm": wire.KeygenConfirm(session, 255, block(0x88)),
         "nonce-deal": wire.NonceDeal(session, 0, 2, *(block(byte) for byte in (1, 2, 3, 4, 5))),
-        "nonce-open": wire.NonceOpen(session, 1, point, block(0x99)),
+        "nonce-open": wire.NonceOpen(session, 1, point, block(0x99), block(0xE1), block(0xE2)),
         "nonce-check": wire.NonceCheck(session, 2, point, (block(0x55), block(0x66), block(0x77))),
-        "approval": wire.Approval(session, 1, block(0xAA), block(0xBB), block(0xCC, 64)),
+        "approval": wire.Approval(session, 1, block(0xAA), block(0xBB)),
         "signature-share": wire.SignatureShare(session, 0, block(0xDD)),
     }
 
