@@ -1,7 +1,7 @@
 """Threshold ECDSA on secp256k1: a signature that any `ecrecover` accepts, by a key that no member holds.
 
 Honest majority, 2t < n, secure with abort against t members that cheat actively (Damgard, Jakobsen, Nielsen,
-Pagter, Ostergaard 2020). Read in this order: `field` and `curve` (arithmetic), `exponent`, `proof`, `echo` (the
+Pagter, Ostergaard 2020). Read in this order: `field`, `scalar` and `curve` (arithmetic), `exponent`, `proof`, `echo` (the
 tools of the checks), `wire` (messages), `keygen` -> `keyshare`, `presign` -> `presignature`, `approval`, `sign`.
 
 Each protocol is a state machine without I/O, and a `run_...` function that carries its messages over the mesh.

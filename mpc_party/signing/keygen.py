@@ -16,7 +16,7 @@ the echoes agree, and is not returned before all have confirmed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mpc_party.mesh.exchange import Exchange, FrameKind
@@ -25,17 +25,10 @@ from mpc_party.signing.curve import Point, add, multiply_base
 from mpc_party.signing.echo import compare_echoes, hash_broadcasts
 from mpc_party.signing.errors import SigningError
 from mpc_party.signing.exponent import evaluate_commitments
-from mpc_party.signing.field import (
-    GROUP_ORDER,
-    coordinate,
-    decode_scalar,
-    encode_scalar,
-    evaluate,
-    random_scalar,
-)
+from mpc_party.signing.field import coordinate, decode_scalar, encode_scalar
 from mpc_party.signing.keyshare import KeyShare
 from mpc_party.signing.proof import ProofOfKnowledge, prove, verify
-from mpc_party.signing.secret import SecretScalar
+from mpc_party.signing.scalar import SecretScalar, evaluate, total
 from mpc_party.signing.steps import Steps
 from mpc_party.signing.wire import (
     KeygenCommit,
@@ -101,7 +94,7 @@ class KeygenParty(Steps):
         self.own = own
         self.peers = tuple(member for member in context.members if member != own)
         self._session = context.session
-        self._polynomial: list[int] = []
+        self._polynomial: list[SecretScalar] = []
         self._vectors: dict[int, list[Point]] = {}
         self._commitments: dict[int, bytes] = {}
         self._broadcasts: dict[int, list[bytes]] = {member: [] for member in context.members}
@@ -111,7 +104,7 @@ class KeygenParty(Steps):
     def commit(self) -> bytes:
         """Step 1: the message to all."""
         with self._step("commit", then="open"):
-            self._polynomial = [random_scalar() for _ in range(self.context.threshold + 1)]
+            self._polynomial = [SecretScalar.random() for _ in range(self.context.threshold + 1)]
             vector = [multiply_base(coefficient) for coefficient in self._polynomial]
             self._vectors[self.own] = vector
             commitment = self._hash_of_vector(self.own, [point.encode() for point in vector])
@@ -146,7 +139,7 @@ class KeygenParty(Steps):
                         self._session,
                         self.own,
                         peer,
-                        encode_scalar(evaluate(self._polynomial, coordinate(peer))),
+                        evaluate(self._polynomial, coordinate(peer)).reveal(),
                         self._echo,
                     )
                 )
@@ -164,11 +157,10 @@ class KeygenParty(Steps):
                 {peer: message.echo for peer, message in received.items()},
                 self.context.names,
             )
-            share = evaluate(self._polynomial, coordinate(self.own))
-            for peer, message in received.items():
-                share += self._check_share(peer, message)
+            shares = [evaluate(self._polynomial, coordinate(self.own))]
+            shares += [self._check_share(peer, message) for peer, message in received.items()]
             self._polynomial = []
-            self._result = self._combine(share % GROUP_ORDER)
+            self._result = self._combine(shares)
             return encode(KeygenConfirm(self._session, self.own, self._hash_of_result(self._result)))
 
     def finish(self, confirms: Mapping[int, bytes]) -> KeyShare:
@@ -232,19 +224,18 @@ class KeygenParty(Steps):
             raise self._refuse("the proof of knowledge of the constant term does not verify", peer)
         return vector
 
-    def _check_share(self, peer: int, message: KeygenDeal) -> int:
+    def _check_share(self, peer: int, message: KeygenDeal) -> SecretScalar:
         try:
-            share = decode_scalar(message.share)
-            shown = multiply_base(share)  # a share of zero has probability 1/q and is refused
+            share = SecretScalar(message.share)  # a share of zero has probability 1/q and is refused
         except ValueError:
             raise self._refuse("a private share is no scalar in [1, q)", peer) from None
         # The protocol: "private shares, checked in the exponent": f_j(i) G = sum of i^k A_jk
-        if evaluate_commitments(self._vectors[peer], coordinate(self.own)) != shown:
+        if evaluate_commitments(self._vectors[peer], coordinate(self.own)) != multiply_base(share):
             raise self._refuse("a private share does not lie on its dealer's polynomial", peer)
         return share
 
-    def _combine(self, share: int) -> KeyShare:
-        """x_i, Y, and all X_j from the sum of the Feldman vectors."""
+    def _combine(self, shares: Sequence[SecretScalar]) -> KeyShare:
+        """x_i from the sum of the shares; Y, and all X_j from the sum of the Feldman vectors."""
         vectors = [self._vectors[member] for member in self.context.members]
         summed = [add(points) for points in zip(*vectors, strict=True)]
         known = [point for point in summed if point is not None]
@@ -259,9 +250,9 @@ class KeygenParty(Steps):
                 self.context.roster_hash,
                 known[0].encode(),
                 tuple(point.encode() for point in public_shares if point is not None),
-                SecretScalar(share),
+                total(shares),
             )
-        except ValueError as failure:  # also if some X_j is infinity
+        except ValueError as failure:  # also if x_i is zero or some X_j is infinity
             raise SigningError(f"the key does not fit: {failure}", reason=Reason.KEYGEN_FAILED) from None
 
     def _hash_of_result(self, result: KeyShare) -> bytes:

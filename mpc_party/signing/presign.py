@@ -24,7 +24,6 @@ echo of its own before the approval: honest shares fix every W_i too. Its transc
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping, Sequence
 
 from mpc_party.mesh.exchange import Exchange, FrameKind
@@ -33,9 +32,10 @@ from mpc_party.signing.curve import Point, multiply_base, multiply_secret
 from mpc_party.signing.echo import compare_echoes, hash_broadcasts
 from mpc_party.signing.errors import SigningError
 from mpc_party.signing.exponent import interpolate_points, lie_on_degree
-from mpc_party.signing.field import GROUP_ORDER, coordinate, decode_scalar, encode_scalar, interpolate, split
+from mpc_party.signing.field import GROUP_ORDER, coordinate, decode_scalar, encode_scalar, interpolate
 from mpc_party.signing.keyshare import KeyShare
 from mpc_party.signing.presignature import NonceShares, Presignature, SigningContext
+from mpc_party.signing.scalar import SecretScalar, split, total
 from mpc_party.signing.steps import Steps
 from mpc_party.signing.wire import M, NonceCheck, NonceDeal, NonceOpen, bind, decode_all, encode
 
@@ -56,8 +56,8 @@ class NonceParty(Steps):
         self._require_fitting()
         self._coordinates = tuple(coordinate(member) for member in self.signers)
         self._session = context.session(self.signers, key.public_key)
-        self._own_deal: list[int] = []
-        self._a = self._d = self._e = 0  # this signer's shares, from step 2 on
+        self._own_deal: list[SecretScalar] = []  # k, a, b, d, e as this signer deals them to itself
+        self._shares: list[SecretScalar] = []  # this signer's a_i, d_i, e_i, from step 2 on
         self._nonce_points: dict[int, Point] = {}  # R_i
         self._products: dict[int, int] = {}  # w_i
         self._check_points: dict[int, Point] = {}  # W_i
@@ -92,15 +92,15 @@ class NonceParty(Steps):
     def deal(self) -> dict[int, bytes]:
         """Step 1: the private message to each peer."""
         with self._step("deal", then="open"):
-            threshold, members = self._key.threshold, len(self.context.names)
+            threshold = self._key.threshold
             # The protocol: "deal k and a of degree t, and b, d, e of degree 2t with constant term 0"
-            secret_values = [secrets.randbelow(GROUP_ORDER), secrets.randbelow(GROUP_ORDER)]
-            low = split(secret_values, threshold, members)
-            zero = split([0, 0, 0], 2 * threshold, members)
-            self._own_deal = low[self.own] + zero[self.own]
+            low = [split(SecretScalar.random(), threshold, self._coordinates) for _ in range(2)]
+            zero = [split(None, 2 * threshold, self._coordinates) for _ in range(3)]
+            rows = dict(zip(self.signers, zip(*low, *zero, strict=True), strict=True))
+            self._own_deal = list(rows[self.own])
             return {
                 peer: encode(
-                    NonceDeal(self._session, self.own, peer, *map(encode_scalar, low[peer] + zero[peer]))
+                    NonceDeal(self._session, self.own, peer, *(share.reveal() for share in rows[peer]))
                 )
                 for peer in self.peers
             }
@@ -110,17 +110,16 @@ class NonceParty(Steps):
         with self._step("open", then="check"):
             rows = [self._own_deal]
             for peer, deal in self._receive(NonceDeal, deals).items():
-                rows.append([self._scalar(field, peer) for field in (deal.k, deal.a, deal.b, deal.d, deal.e)])
-            k, self._a, b, self._d, self._e = (
-                sum(column) % GROUP_ORDER for column in zip(*rows, strict=True)
-            )
+                rows.append([self._dealt(field, peer) for field in (deal.k, deal.a, deal.b, deal.d, deal.e)])
             self._own_deal = []
             # The protocol: "Broadcast R_i = k_i G and w_i = a_i k_i + b_i"
             try:
-                point = multiply_base(k)
-            except ValueError:
-                raise self._refuse("a share of the nonce is zero") from None
-            product = (self._a * k + b) % GROUP_ORDER
+                k, a, b, d, e = (total(column) for column in zip(*rows, strict=True))
+                product = (a * k + b).publish()
+            except ValueError:  # what honest dealers gave keeps a cheat from aiming at it
+                raise self._refuse("a sum of shares is zero") from None
+            self._shares = [a, d, e]
+            point = multiply_base(k)
             self._nonce_points[self.own] = point
             self._products[self.own] = product
             return self._broadcast(
@@ -147,10 +146,7 @@ class NonceParty(Steps):
             if self._nonce.x >= GROUP_ORDER:
                 raise self._refuse("the nonce point's x-coordinate is not below the group order")
             # The protocol: "Broadcast W_i = a_i R"
-            try:
-                point = multiply_secret(self._a, self._nonce)
-            except ValueError:
-                raise self._refuse("a share of the mask is zero") from None
+            point = multiply_secret(self._shares[0], self._nonce)
             self._check_points[self.own] = point
             return self._broadcast(encode(NonceCheck(self._session, self.own, point.encode(), self._echo)))
 
@@ -172,13 +168,13 @@ class NonceParty(Steps):
         if self._nonce is None:
             raise SigningError("the nonce phase has no nonce", reason=Reason.INTERNAL)
         # The protocol: "c_i = a_i / w, alpha_i = c_i + d_i, beta_i = c_i x_i"; w is public, so its inverse may take its time
-        c = self._a * pow(self._product, -1, GROUP_ORDER) % GROUP_ORDER
-        shares = NonceShares(
-            alpha=(c + self._d) % GROUP_ORDER,
-            beta=c * self._key.secret.reveal() % GROUP_ORDER,
-            e=self._e,
-        )
-        self._a = self._d = self._e = 0
+        a, d, e = self._shares
+        self._shares = []
+        c = a * pow(self._product, -1, GROUP_ORDER)
+        try:
+            shares = NonceShares(alpha=c + d, beta=c * self._key.secret, e=e)
+        except ValueError:
+            raise self._refuse("a sum of shares is zero") from None
         transcript = bind(
             b"mpc-hedge/presign/transcript/v1", self._session, hash_broadcasts(self._broadcasts)
         )
@@ -222,6 +218,12 @@ class NonceParty(Steps):
     def _refuse(self, what: str, culprit: int | None = None) -> SigningError:
         name = None if culprit is None else self.context.names[culprit]
         return SigningError(what, reason=Reason.NONCE_INVALID, culprit=name, remedy="start a new round")
+
+    def _dealt(self, data: bytes, sender: int) -> SecretScalar:
+        try:
+            return SecretScalar(data)
+        except ValueError:  # an honest dealer's share is zero with probability 1/q
+            raise self._refuse("a share is no scalar in [1, q)", sender) from None
 
     def _scalar(self, data: bytes, sender: int) -> int:
         try:

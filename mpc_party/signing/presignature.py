@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from mpc_party.protocol.secret import Secret
 from mpc_party.signing.one_use import OneUse
+from mpc_party.signing.scalar import SecretScalar
 from mpc_party.signing.wire import bind
 
 
@@ -38,9 +39,9 @@ class SigningContext:
 class NonceShares(Secret):
     """alpha_i = c_i + d_i, beta_i = c_i x_i and e_i, where c is the inverse of the nonce k."""
 
-    alpha: int
-    beta: int
-    e: int
+    alpha: SecretScalar
+    beta: SecretScalar
+    e: SecretScalar
 
 
 class Presignature(Secret):

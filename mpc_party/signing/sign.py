@@ -37,7 +37,7 @@ def run_signature(exchange: Exchange, approved: Approved) -> bytes:
 
     # The protocol: "s_i = h*alpha_i + r*beta_i + e_i"
     h = int.from_bytes(digest, "big") % GROUP_ORDER
-    share = (h * shares.alpha + presignature.r * shares.beta + shares.e) % GROUP_ORDER
+    share = (h * shares.alpha + presignature.r * shares.beta + shares.e).publish()
     peers = tuple(member for member in signers if member != own)
     session = bind(
         b"mpc-hedge/signature-share/v1",

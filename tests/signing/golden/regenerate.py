@@ -9,7 +9,7 @@ from pathlib import Path
 from mpc_party.signing import wire
 from mpc_party.signing.curve import multiply_base
 from mpc_party.signing.keyshare import KeyShare
-from mpc_party.signing.secret import SecretScalar
+from tests.support.plain_scalars import hidden
 
 HERE = Path(__file__).parent
 
@@ -37,7 +37,7 @@ def messages() -> dict[str, wire._Message]:
 def key_share() -> KeyShare:
     """x(X) = 5 + 7 X, by hand: shares 12, 19, 26."""
     shares = tuple(multiply_base(5 + 7 * x).encode() for x in (1, 2, 3))
-    return KeyShare(1, 1, 4, block(0xEE), multiply_base(5).encode(), shares, SecretScalar(19))
+    return KeyShare(1, 1, 4, block(0xEE), multiply_base(5).encode(), shares, hidden(19))
 
 
 def main() -> None:
