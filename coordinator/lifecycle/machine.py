@@ -4,9 +4,10 @@
                 ^------------------- waiting <----- (aborted) -----'
 
 A request for a round ends as settled, or, after a bounded number of attempts, as failed. Each attempt is a round with
-a number of its own, above every number that the coordinator, a member or the contract has seen. Approving and signing
-happen among the parties; the coordinator sees their commitments, and then a result or an abort. What arrives late, for
-another round, from outside the committee, or twice, changes nothing.
+a number of its own, above every number that the coordinator, a member or the contract has seen, and one that belongs to
+its committee (`protocol.committees`). Approving and signing happen among the parties; the coordinator sees their
+commitments, and then a result or an abort. What arrives late, for another round, from outside the committee, or twice,
+changes nothing.
 """
 
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ from coordinator.lifecycle.events import (
     StopRequested,
     TimerFired,
 )
+from mpc_party.protocol.committees import next_round
 from mpc_party.protocol.errors import ConsortiumError, Reason, RoundError
 from mpc_party.protocol.messages import Abort, Result
 
@@ -156,7 +158,7 @@ class CoordinatorMachine:
                 EnterPhase(self.round, Phase.GATHERING),
                 SetTimer(self.round, Phase.GATHERING, self.schedule.gather_ms),
             ]
-        self.round = max(self.round, *claimed) + 1
+        self.round = next_round(committee, len(self.names), max(self.round, *claimed))
         self.attempt += 1
         self._first = self._first or self.round
         self.committee, self.digest, self._result, self._settle_attempt = committee, b"", None, 0

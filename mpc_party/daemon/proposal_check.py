@@ -10,6 +10,7 @@ from mpc_party.hedging.public import FORWARD_UNIT, VOL_UNIT, PublicInputs
 from mpc_party.market.black76 import SECONDS_PER_YEAR
 from mpc_party.market.quotes import Quotes, VolQuotes
 from mpc_party.market.surface import effective_count, row_weights
+from mpc_party.protocol.committees import runs_round
 from mpc_party.protocol.consortium import Consortium, Program
 from mpc_party.protocol.errors import Reason, RoundError
 from mpc_party.protocol.messages import Expiry, Proposal
@@ -41,6 +42,11 @@ def check_structure(proposal: Proposal, consortium: Consortium) -> None:
     _require(
         members[0] >= 0 and members[-1] < len(consortium.members),
         "the committee has a member that does not exist",
+    )
+    # Or two committees that share no honest member could sign two reports of one number.
+    _require(
+        runs_round(members, len(consortium.members), proposal.round),
+        f"round {proposal.round} belongs to another committee than {members}",
     )
     _require(len(book) <= consortium.program.max_instruments, f"{len(book)} instruments are too many")
     _require(all(a < b for a, b in pairwise(expiries)), "expiries are not ascending")

@@ -8,12 +8,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from coordinator.lifecycle import CoordinatorMachine, Phase, Schedule
 from coordinator.lifecycle import events as ev
 from coordinator.lifecycle.machine import MAX_CLAIMED_LEAD
+from mpc_party.protocol.committees import runs_round
 from mpc_party.protocol.errors import Reason, RoundError
 from mpc_party.protocol.messages import Abort, Commitment, PhaseTimes, Result, Status
 
 NAMES = ("alpha", "bravo", "charlie", "delta")
 TIMES = PhaseTimes(1, 1, 1, 1, 1, 5, 10, 3)
 DIGEST = bytes(range(32))
+FIRST = 4  # of four members, the lowest number that belongs to (0, 1, 2)
 
 
 def status(member, *, online=True, last_round=0, same=True):
@@ -54,14 +56,14 @@ def kinds(actions):
 def test_a_round_from_proposal_to_settlement():
     machine = started()
     assert machine.handle(ev.RoundRequested(41)) == [
-        ev.EnterPhase(42, Phase.PROPOSING),
-        ev.Propose(42, 42, 1, (0, 1, 2)),
+        ev.EnterPhase(44, Phase.PROPOSING),
+        ev.Propose(44, 44, 1, (0, 1, 2)),
     ]
-    assert kinds(machine.handle(ev.Proposed(42, DIGEST))) == ["EnterPhase", "SetTimer"]
+    assert kinds(machine.handle(ev.Proposed(44, DIGEST))) == ["EnterPhase", "SetTimer"]
     assert kinds(commit(machine)) == ["EnterPhase", "SetTimer"]
     assert machine.phase is Phase.COMPUTING
-    assert machine.handle(ev.ResultArrived(1, result(42)))[-1] == ev.Settle(42, result(42))
-    assert machine.handle(ev.SettlementDone(42)) == [ev.RecordSettled(42), ev.Finish(42, None)]
+    assert machine.handle(ev.ResultArrived(1, result(44)))[-1] == ev.Settle(44, result(44))
+    assert machine.handle(ev.SettlementDone(44)) == [ev.RecordSettled(44), ev.Finish(44, None)]
     assert machine.phase is Phase.IDLE
 
 
@@ -69,14 +71,14 @@ def test_the_number_is_above_all_that_history_contract_and_members_have_seen():
     machine = started()
     machine.handle(status(3, last_round=900))
     machine.handle(ev.RoundRequested(17))
-    assert machine.round == 901
+    assert machine.round == 904  # the next that belongs to the committee (0, 1, 2)
 
 
 def test_a_member_that_claims_an_absurd_round_is_not_believed_and_not_chosen():
     machine = started()
     machine.handle(status(0, last_round=2**62))
     machine.handle(ev.RoundRequested(17))
-    assert machine.round == 18
+    assert machine.round == 19  # the next that belongs to the committee (1, 2, 3)
     assert machine.committee == (1, 2, 3)
     assert MAX_CLAIMED_LEAD < 2**62
 
@@ -91,9 +93,15 @@ def test_a_member_with_another_consortium_file_is_not_chosen():
 def test_a_party_abort_is_retried_without_the_culprit_under_a_new_number():
     machine = started()
     propose(machine)
-    actions = machine.handle(ev.AbortArrived(0, Abort(1, Reason.PEER_TIMEOUT, "charlie", "silent for 5 s")))
-    assert actions[0] == ev.RecordAbort(1, Reason.PEER_TIMEOUT, "charlie", "alpha aborted: silent for 5 s")
-    assert machine.handle(ev.TimerFired(1, Phase.WAITING))[-1] == ev.Propose(2, 1, 2, (0, 1, 3))
+    actions = machine.handle(
+        ev.AbortArrived(0, Abort(FIRST, Reason.PEER_TIMEOUT, "charlie", "silent for 5 s"))
+    )
+    assert actions[0] == ev.RecordAbort(
+        FIRST, Reason.PEER_TIMEOUT, "charlie", "alpha aborted: silent for 5 s"
+    )
+    assert machine.handle(ev.TimerFired(FIRST, Phase.WAITING))[-1] == ev.Propose(
+        FIRST + 1, FIRST, 2, (0, 1, 3)
+    )
 
 
 def test_after_an_unlawful_report_who_refuses_first_is_no_accuser():
@@ -101,9 +109,9 @@ def test_after_an_unlawful_report_who_refuses_first_is_no_accuser():
     machine = started()
     propose(machine)
     commit(machine)
-    actions = machine.handle(ev.AbortArrived(0, Abort(1, Reason.REPORT_UNLAWFUL, None, "law MONOTONE")))
-    assert actions[0] == ev.RecordAbort(1, Reason.REPORT_UNLAWFUL, None, "alpha aborted: law MONOTONE")
-    machine.handle(ev.TimerFired(1, Phase.WAITING))
+    actions = machine.handle(ev.AbortArrived(0, Abort(FIRST, Reason.REPORT_UNLAWFUL, None, "law MONOTONE")))
+    assert actions[0] == ev.RecordAbort(FIRST, Reason.REPORT_UNLAWFUL, None, "alpha aborted: law MONOTONE")
+    machine.handle(ev.TimerFired(machine.round, Phase.WAITING))
     assert machine.committee == (0, 1, 3)
 
 
@@ -113,17 +121,17 @@ def test_two_silent_members_are_both_left_out_while_there_are_others():
         machine.handle(status(member))
     propose(machine)
     commit(machine, [0])
-    actions = machine.handle(ev.TimerFired(1, Phase.COMMITTING))
+    actions = machine.handle(ev.TimerFired(machine.round, Phase.COMMITTING))
     assert actions[0].detail == "no commitment from bravo, charlie"
-    machine.handle(ev.TimerFired(1, Phase.WAITING))
+    machine.handle(ev.TimerFired(machine.round, Phase.WAITING))
     assert machine.committee == (0, 3, 4)
 
 
 def test_a_culprit_comes_back_after_a_while():
     machine = started()
     propose(machine)
-    machine.handle(ev.AbortArrived(0, Abort(1, Reason.PEER_TIMEOUT, "charlie", "")))
-    machine.handle(ev.TimerFired(1, Phase.WAITING))
+    machine.handle(ev.AbortArrived(0, Abort(FIRST, Reason.PEER_TIMEOUT, "charlie", "")))
+    machine.handle(ev.TimerFired(machine.round, Phase.WAITING))
     seen = [machine.committee]
     machine.handle(ev.Proposed(machine.round, DIGEST))
     for _ in range(12):
@@ -156,11 +164,11 @@ def test_a_commitment_to_another_proposal_is_its_senders_fault_and_not_that_of_w
     propose(machine)
     actions = commit(machine, [0], digest=bytes(32))
     assert actions[0] == ev.RecordAbort(
-        1, Reason.PROGRAM_MISMATCH, "alpha", "alpha committed to another proposal"
+        FIRST, Reason.PROGRAM_MISMATCH, "alpha", "alpha committed to another proposal"
     )
     # The honest ones say so as well, a moment later.
-    assert machine.handle(ev.AbortArrived(1, Abort(1, Reason.PROGRAM_MISMATCH, None, ""))) == []
-    machine.handle(ev.TimerFired(1, Phase.WAITING))
+    assert machine.handle(ev.AbortArrived(1, Abort(FIRST, Reason.PROGRAM_MISMATCH, None, ""))) == []
+    machine.handle(ev.TimerFired(machine.round, Phase.WAITING))
     assert machine.committee == (1, 2, 3)
 
 
@@ -196,22 +204,22 @@ def test_without_a_market_there_is_no_retry():
     machine = started()
     machine.handle(ev.RoundRequested(0))
     error = RoundError("no market", reason=Reason.MARKET_DATA_STALE)
-    assert kinds(machine.handle(ev.ProposalFailed(1, error))) == ["RecordAbort", "Finish"]
+    assert kinds(machine.handle(ev.ProposalFailed(FIRST, error))) == ["RecordAbort", "Finish"]
 
 
 def test_a_chain_that_is_away_is_tried_again_and_a_refusal_is_not():
     machine = started(settle_attempts=2)
     propose(machine)
-    machine.handle(ev.ResultArrived(0, result(1)))
+    machine.handle(ev.ResultArrived(0, result(FIRST)))
     away = RoundError("gone", reason=Reason.CHAIN_UNREACHABLE)
-    assert kinds(machine.handle(ev.SettlementFailed(1, away))) == ["Settle"]
-    assert kinds(machine.handle(ev.SettlementFailed(1, away)))[0] == "RecordAbort"
+    assert kinds(machine.handle(ev.SettlementFailed(FIRST, away))) == ["Settle"]
+    assert kinds(machine.handle(ev.SettlementFailed(FIRST, away)))[0] == "RecordAbort"
     machine = started()
     propose(machine)
-    machine.handle(ev.ResultArrived(0, result(1)))
+    machine.handle(ev.ResultArrived(0, result(FIRST)))
     refused = RoundError("no", reason=Reason.SETTLEMENT_REVERTED)
     # Not even under a new number: the contract would refuse that report too, and it would be published for nothing.
-    assert kinds(machine.handle(ev.SettlementFailed(1, refused))) == ["RecordAbort", "Finish"]
+    assert kinds(machine.handle(ev.SettlementFailed(FIRST, refused))) == ["RecordAbort", "Finish"]
 
 
 def test_backoff_doubles_up_to_a_limit():
@@ -240,18 +248,18 @@ def test_stopping_a_round_records_it_and_leaves_one_that_is_being_settled_open()
 @pytest.mark.parametrize(
     "event",
     [
-        ev.ResultArrived(3, result(1)),
-        ev.ResultArrived(0, result(2)),
-        ev.ResultRefused(3, 1, RoundError("x")),
-        ev.AbortArrived(3, Abort(1, Reason.INTERNAL, None, "")),
+        ev.ResultArrived(3, result(FIRST)),
+        ev.ResultArrived(0, result(FIRST + 1)),
+        ev.ResultRefused(3, FIRST, RoundError("x")),
+        ev.AbortArrived(3, Abort(FIRST, Reason.INTERNAL, None, "")),
         ev.AbortArrived(0, Abort(9, Reason.INTERNAL, None, "")),
-        ev.CommitmentArrived(3, Commitment(1, DIGEST, bytes(32))),
-        ev.CommitmentArrived(0, Commitment(2, DIGEST, bytes(32))),
-        ev.Proposed(1, DIGEST),
-        ev.ProposalFailed(1, RoundError("x")),
-        ev.SettlementDone(1),
-        ev.SettlementFailed(1, RoundError("x")),
-        ev.TimerFired(1, Phase.COMPUTING),
+        ev.CommitmentArrived(3, Commitment(FIRST, DIGEST, bytes(32))),
+        ev.CommitmentArrived(0, Commitment(FIRST + 1, DIGEST, bytes(32))),
+        ev.Proposed(FIRST, DIGEST),
+        ev.ProposalFailed(FIRST, RoundError("x")),
+        ev.SettlementDone(FIRST),
+        ev.SettlementFailed(FIRST, RoundError("x")),
+        ev.TimerFired(FIRST, Phase.COMPUTING),
         ev.TimerFired(0, Phase.COMMITTING),
         ev.RoundRequested(99),
         ev.StatusArrived(17, Status(True, bytes(32), 5), True),
@@ -285,6 +293,7 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
                 case ev.Propose(number, _, attempt, committee):
                     assert self.open_request
                     assert number > max(self.proposed, default=0)
+                    assert runs_round(committee, len(self.members), number)
                     assert list(committee) == sorted(set(committee))
                     assert len(committee) == 3
                     assert set(committee) <= self.online

@@ -15,6 +15,7 @@ from mpc_party.daemon.round_job import PartyContext, Preparation, prepare
 from mpc_party.journal import Journal
 from mpc_party.market import DeskView, SimulatedMarket
 from mpc_party.member.connecting import open_mesh
+from mpc_party.protocol.committees import next_round
 from mpc_party.protocol.messages import Proposal, message_hash
 from mpc_party.protocol.model_share import ModelShare
 from mpc_party.signing import KeyShare, MessageKeys
@@ -141,6 +142,19 @@ def proposals() -> Callable[..., Proposal]:
 
     def make(number: int = 1, **changes: object) -> Proposal:
         return msgspec.structs.replace(base, round=number, **changes)
+
+    return make
+
+
+@pytest.fixture(scope="package")
+def numbered(proposals) -> Callable[..., Proposal]:
+    """The same, each with the number of its committee's `nth` round, which alone is accepted."""
+
+    def make(nth: int = 1, **changes: object) -> Proposal:
+        proposal = proposals(nth, **changes)
+        possible = len(proposal.committee) == 3 and proposal.committee[-1] < 4
+        number = next_round(proposal.committee, 4, 4 * nth - 1) if possible else nth
+        return msgspec.structs.replace(proposal, round=number)
 
     return make
 

@@ -1,5 +1,8 @@
 """A proposal against the consortium file: every rule refuses what breaks it, and a proper one passes."""
 
+import itertools
+from contextlib import suppress
+
 import msgspec
 import numpy as np
 import pytest
@@ -43,6 +46,8 @@ def test_a_proper_proposal_passes():
         ({"committee": (0, 1, 2**62)}, "does not exist"),
         ({"committee": (-1, 0, 1)}, "does not exist"),
         ({"committee": (-4, -3, -2)}, "does not exist"),
+        ({"committee": (0, 1, 2)}, "round 9 belongs to another committee"),
+        ({"round": 10}, "round 10 belongs to another committee"),
         ({"instruments": (*BOOK, Instrument(2, 151_000 * UNIT, True))}, "7 instruments are too many"),
         ({"expiries": proposal().expiries[::-1]}, "expiries are not ascending"),
         ({"expiries": expiry(expiry=EXPIRIES[1])}, "expiries are not ascending"),
@@ -172,3 +177,14 @@ def test_what_passes_gives_public_inputs(data):
     assert np.delete(np.abs(public.coefficients), [Derived.GAMMA, Derived.VEGA], axis=0).max() < 2**20
     assert np.abs(public.surface_map).max() < 2**20
     assert len(public.digest) == 32
+
+
+def test_no_two_committees_can_be_brought_to_run_one_round_number():
+    # Of five members with t = 1, two committees may share one member only, and that one may be the liar.
+    def accepts(committee):
+        with suppress(RoundError):
+            check_structure(proposal(committee=committee, round=23), consortium(5))
+            return True
+        return False
+
+    assert [c for c in itertools.combinations(range(5), 3) if accepts(c)] == [(0, 2, 3)]

@@ -58,9 +58,9 @@ def exposure_of(parties, member, number):
 
 
 @pytest.fixture
-def held(parties, proposals, tmp_path):
+def held(parties, numbered, tmp_path):
     """Member 1 holds three options of the book and one that is not in it."""
-    proposal = proposals(5)
+    proposal = numbered(5)
     first, second, third = option_names(proposal, (3, 11, 20))
     file = tmp_path / "positions.csv"
     file.write_text(f"instrument,contracts\n{first},12.5\n{second},-40\n{third},3\nSIM-1JAN20-5-C,1\n")
@@ -84,20 +84,20 @@ def test_each_owner_gets_its_own_net_exposure_in_contracts(parties, held):
             ("vega", "vega", 1e-8),
         )
     }
-    found = exposure_of(parties, 1, 5)
+    found = exposure_of(parties, 1, proposal.round)
     for name, value in expected.items():
         assert getattr(found, name) == pytest.approx(value, abs=0.05 if name == "gamma" else 0.01), name
     assert found.positions_left_out == 1
     # 40 short options of which the worst scenario costs more than the 15 long ones bring.
     assert 0 < found.scenario_loss < 40
     for other in (0, 2):
-        nothing = exposure_of(parties, other, 5)
+        nothing = exposure_of(parties, other, proposal.round)
         assert (abs(nothing.delta), nothing.positions_left_out) == (pytest.approx(0, abs=1e-3), 0)
 
 
 def test_an_exposure_opens_for_its_owner_only(parties, held):
     run(parties, parties.prepare(held[0]))
-    record = parties.contexts[1].journal.opening(5)
+    record = parties.contexts[1].journal.opening(20)
     for reader in (0, 2):
         with pytest.raises(Exception, match="does not decrypt"):
             open_exposure(record.exposure, parties.world.identities[reader].decrypt)
@@ -109,34 +109,34 @@ def test_how_many_options_a_party_holds_is_not_shown(parties, held):
     assert repr(replace(ready[1], positions_left_out=2)) == repr(ready[1])
 
 
-def test_a_positions_file_with_a_mistake_ends_this_partys_part(parties, proposals, tmp_path):
+def test_a_positions_file_with_a_mistake_ends_this_partys_part(parties, numbered, tmp_path):
     file = tmp_path / "positions.csv"
     file.write_text("instrument,contracts\nSIM-1JAN20-5-C,many\n")
     parties.contexts[1] = replace(parties.contexts[1], positions=file)
-    proposal = proposals(6)
+    proposal = numbered(6)
     with pytest.raises(MarketDataError, match="line 2: contracts are not a number"):
         prepare(parties.contexts[1], proposal, message_hash(proposal), 0)
     assert parties.contexts[1].journal.last_round() == 0  # nothing was promised
 
 
-def test_order_flow_goes_into_the_snapshot(parties, proposals):
+def test_order_flow_goes_into_the_snapshot(parties, numbered):
     parties.contexts[0] = replace(parties.contexts[0], flow=Feed(FlowFeatures(0.5, 0.5 * np.e, None)))
-    proposal = proposals(7)
+    proposal = numbered(7)
     ready = prepare(parties.contexts[0], proposal, message_hash(proposal), 0)
     assert (ready.snapshot.market[-1] / 65_536).tolist() == pytest.approx([0.5, 1.0, 0.0])
     assert "flow" not in ready.dropped
 
 
-def test_a_feed_without_flow_is_counted_and_neutral(parties, proposals):
+def test_a_feed_without_flow_is_counted_and_neutral(parties, numbered):
     parties.contexts[0] = replace(parties.contexts[0], flow=Feed(None))
-    proposal = proposals(7)
+    proposal = numbered(7)
     ready = prepare(parties.contexts[0], proposal, message_hash(proposal), 0)
     assert ready.snapshot.market[-1].tolist() == [0, 0, 0]
     assert ready.dropped["flow"] == 1
 
 
-def test_an_input_that_no_party_makes_ends_the_round_with_its_owners_name(parties, proposals):
-    ready = parties.prepare(proposals(8))
+def test_an_input_that_no_party_makes_ends_the_round_with_its_owners_name(parties, numbered):
+    ready = parties.prepare(numbered(8))
     ready[2].snapshot.market[0, 0] = 3 << 16
     outcomes = run(parties, ready)
     for member in ALL:
@@ -146,12 +146,12 @@ def test_an_input_that_no_party_makes_ends_the_round_with_its_owners_name(partie
         assert not parties.contexts[member].journal.rounds()[0].nonce_spent
 
 
-def test_the_opening_in_the_journal_is_what_was_shared(parties, proposals):
-    proposal = proposals(9)
+def test_the_opening_in_the_journal_is_what_was_shared(parties, numbered):
+    proposal = numbered(9)
     ready = parties.prepare(proposal)
     run(parties, ready)
     for member in ALL:
-        record = parties.contexts[member].journal.opening(9)
+        record = parties.contexts[member].journal.opening(proposal.round)
         opening = open_opening(record.opening, parties.world.identities[member].decrypt)
         assert opening.commitment() == record.commitment == ready[member].commitment
         assert (opening.position_words() == ready[member].snapshot.positions).all()
@@ -175,4 +175,4 @@ def test_an_exposure_that_does_not_follow_from_the_table_ends_the_round(parties,
     assert "exposure" in outcomes[1].message
     assert all(isinstance(outcome, ConsortiumError) for outcome in outcomes.values())  # no report came of it
     assert not parties.contexts[1].journal.rounds()[0].nonce_spent
-    assert parties.contexts[1].journal.opening(5).exposure is None
+    assert parties.contexts[1].journal.opening(20).exposure is None

@@ -18,6 +18,7 @@ from tests.support.local_mesh import local_mesh, party_outcomes, run_parties
 from tests.support.plain_scalars import shown
 from tests.support.signing_cheats import A, B, K, changed, fields_of, plus_one, redealing, shifted_point
 from tests.support.signing_parties import key_shares, message_keys, signing_context
+from tests.support.signing_trials import finished
 
 CHEAT = 2
 
@@ -364,7 +365,8 @@ def test_recorded_messages_do_not_replay_in_the_next_round():
 
         meshes[CHEAT].tamper = tamper
         outcomes = party_outcomes(
-            meshes, lambda e: run_presign(e, keys[e.own], signing_context(3, 2), message_keys(3)[e.own])
+            meshes,
+            finished(lambda e: run_presign(e, keys[e.own], signing_context(3, 2), message_keys(3)[e.own])),
         )
         assert isinstance(outcomes[0], SigningError)
         assert outcomes[0].reason is Reason.MESSAGE_FORGED
