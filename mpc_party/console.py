@@ -48,6 +48,8 @@ _USAGE = frozenset(
         Reason.MARKET_DATA_INVALID,
         Reason.ALREADY_RUNNING,
         Reason.JOURNAL_UNUSABLE,
+        Reason.BACKUP_INVALID,
+        Reason.BACKUP_OUTDATED,
     }
 )
 _UNREACHABLE = frozenset(

@@ -28,6 +28,8 @@ USAGE = {
     "market-data-invalid",
     "already-running",
     "journal-unusable",
+    "backup-invalid",
+    "backup-outdated",
 }
 UNREACHABLE = {
     "broker-unreachable",

@@ -1,12 +1,13 @@
 """`mpc-party`: what a member does.
 
 `founding` makes keys and joins a consortium, `rounds` takes part in them, `looking` shows what this member's folder holds,
-`market` records a market, `governing` decides about the contracts, `evidence` tells who is at fault where signing failed.
+`keeping` keeps it safe, `market` records a market, `governing` decides about the contracts, `evidence` tells who is at fault
+where signing failed.
 """
 
 import typer
 
-from mpc_party.cli import evidence, founding, governing, looking, market, rounds
+from mpc_party.cli import evidence, founding, governing, keeping, looking, market, rounds
 from mpc_party.console import configure_logging, run
 
 app = typer.Typer(
@@ -40,6 +41,7 @@ app.command()(rounds.refit)
 app.command()(looking.disclose)
 app.command()(looking.exposure)
 app.command()(looking.status)
+app.add_typer(keeping.app, name="backup")
 app.command()(market.record)
 app.add_typer(governing.app, name="sign-action")
 app.command()(governing.pause)

@@ -17,7 +17,8 @@ from mpc_party.protocol.messages import Abort, Commitment, Proposal, Result
 
 EARLY_LIMIT = 16  # commitments held for a proposal that this party has not seen yet
 DETAIL_LIMIT = 400
-# A promised round closes all below it for the epoch: one proposal must not use up the numbers.
+# A promised round closes all below it for the epoch: one proposal must not use up the numbers. Counted from the journal's last
+# round, which a new epoch's floor holds where the epoch before it stopped: numbers go on for ever, a leap is never large.
 LARGEST_LEAD = 1_000_000
 
 
@@ -166,7 +167,7 @@ Action = Prepare | Publish | SetTimer | Compute | Cancel | Record
 class PartyMachine:
     """The machine. `names` are the members' names by index, `own` this party's index.
 
-    `last_round` is the highest round that the journal has promised: a round is entered once.
+    `last_round` is the journal's: all rounds of the epoch up to it are promised or closed, and a round is entered once.
     """
 
     names: tuple[str, ...]
@@ -210,12 +211,10 @@ class PartyMachine:
         if proposal.round <= self.last_round:
             if self.proposal is not None and proposal.round == self.proposal.round:
                 return []
-            told = (
-                f"round {proposal.round} is not above round {self.last_round}, which this party has promised"
-            )
+            told = f"round {proposal.round} is not above round {self.last_round}, up to which this party's rounds are closed"
             return [Publish(Abort(proposal.round, Reason.ROUND_ALREADY_PROMISED, None, told))]
         if proposal.round - self.last_round > LARGEST_LEAD:
-            told = f"round {proposal.round} is too far above round {self.last_round}, the last that this party promised"
+            told = f"round {proposal.round} is too far above round {self.last_round}, the last that this party has closed"
             return [Publish(Abort(proposal.round, Reason.PROPOSAL_REFUSED, None, told))]
         actions: list[Action] = []
         if self.proposal is not None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from mpc_party.protocol.errors import ConsortiumError, Reason
 
 REMEDY_DAMAGED = (
-    "restore the newest backup; do not start an empty one in this epoch, it would not know past promises"
+    "move it away and run `mpc-party backup import FILE`, which makes one that asks where to go on; do not start an empty"
+    " one in this epoch, it would not know past promises"
 )
 
 

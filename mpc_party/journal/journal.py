@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import msgspec
 
-from mpc_party.journal.errors import JournalError, database_errors
+from mpc_party.journal.epoch import EpochJournal
+from mpc_party.journal.errors import database_errors
+from mpc_party.journal.floor import Floor
 from mpc_party.journal.lock import ProcessLock
 from mpc_party.journal.records import (
     OpeningRecord,
@@ -24,6 +23,7 @@ from mpc_party.journal.records import (
     select_rounds,
 )
 from mpc_party.journal.schema import open_database
+from mpc_party.journal.standing import highest_promised
 from mpc_party.protocol.errors import Reason, RoundError
 
 _FOLLOWS: Final = {
@@ -37,7 +37,7 @@ _HASH_BYTES: Final = 32
 KEEP_ROUNDS: Final = 20_000  # openings kept: about 28 hours of rounds every five seconds
 
 
-class Journal:
+class Journal(EpochJournal):
     """One party's memory in one epoch. Every writing method returns when the write is on the disk (about 0.3 ms).
 
     Safe to call from several threads. Write first, act then: a promise is in the journal before it is made.
@@ -47,77 +47,62 @@ class Journal:
     def __init__(
         self, path: Path, connection: sqlite3.Connection, lock: ProcessLock, epoch: int, keep_rounds: int
     ) -> None:
-        self._path = path
+        super().__init__(path, connection, lock, epoch)
         self._keep_rounds = keep_rounds
-        self._connection = connection
-        self._process_lock = lock
-        self._epoch = epoch
-        self._thread_lock = threading.Lock()
-        self._closed = False
 
     @classmethod
-    def open(cls, path: Path, *, consortium: bytes, epoch: int, keep_rounds: int = KEEP_ROUNDS) -> Journal:
+    def open(
+        cls,
+        path: Path,
+        *,
+        consortium: bytes,
+        epoch: int,
+        keep_rounds: int = KEEP_ROUNDS,
+        beginning: Floor | None = None,
+    ) -> Journal:
         """Open or create the journal of this party, and hold it until `close` or the end of the process.
+
+        With an undecided handover it opens in the epoch before, to be read and decided; see `require_ready`.
 
         Args:
             path: the file; `<path>.lock` is created beside it, and SQLite's `-wal` and `-shm`.
             consortium: the 32-byte id that the consortium keeps for ever.
             epoch: of the consortium file in force; all methods speak of rounds in this epoch.
             keep_rounds: how many rounds, besides the one in hand, can be opened later; what is older is forgotten.
+            beginning: floor of the epoch, if this opening makes the journal or enters the epoch; else not used.
 
         Raises:
-            JournalError: ALREADY_RUNNING, JOURNAL_UNUSABLE, or CONSORTIUM_MISMATCH (another consortium's journal,
-                or an epoch earlier than one it has seen).
+            JournalError: ALREADY_RUNNING, JOURNAL_UNUSABLE, CONSORTIUM_MISMATCH (another consortium's journal, or an
+                epoch earlier than one it has seen), or HANDOVER_UNDECIDED (a later epoch than the one it must decide about).
         """
         if keep_rounds < 0:
             raise ValueError("keep_rounds must not be negative")
         with database_errors(path):
             lock = ProcessLock(path.with_name(path.name + ".lock"))
         try:
-            connection = open_database(path, consortium=consortium, epoch=epoch)
+            connection = open_database(path, consortium=consortium, epoch=epoch, beginning=beginning)
         except BaseException:
             lock.release()
             raise
         return cls(path, connection, lock, epoch, keep_rounds)
 
-    def close(self) -> None:
-        """Release the file. Can be called more than once."""
-        with self._thread_lock:
-            if not self._closed:
-                self._closed = True
-                try:
-                    with database_errors(self._path):
-                        self._connection.close()
-                finally:
-                    self._process_lock.release()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    @property
-    def epoch(self) -> int:
-        """The epoch that all methods speak of."""
-        return self._epoch
-
     def promise_round(self, round_number: int, proposal_digest: bytes) -> None:
         """Promise to take part in a round, once, and in no earlier one from now on. Forgets the oldest openings.
 
         Raises:
-            RoundError: ROUND_ALREADY_PROMISED, if this or a later round of the epoch has been promised.
+            RoundError: ROUND_ALREADY_PROMISED, if this or a later round of the epoch has been promised or closed;
+                HANDOVER_UNDECIDED, HANDOVER_ENDED or RESTORED_UNSAFE, as whatever else leads to a signature.
         """
         _require_hash(proposal_digest)
         with self._transaction() as connection:
-            highest = self._highest(connection)
-            if round_number <= highest:
+            floor, highest = self._require_acting(connection), highest_promised(connection, self._epoch)
+            last = max(floor, highest)
+            if round_number <= last:
+                closed = "which has been promised" if last == highest else "up to which rounds are closed"
                 raise RoundError(
-                    f"round {round_number} is not above round {highest}, which has been promised",
+                    f"round {round_number} is not above round {last}, {closed}",
                     reason=Reason.ROUND_ALREADY_PROMISED,
-                    remedy=f"propose round {highest + 1} or a later one",
+                    remedy=f"propose round {last + 1} or a later one",
                 )
             connection.execute(
                 "INSERT INTO rounds (epoch, round, proposal, promised_at, state) VALUES (?, ?, ?, ?, ?)",
@@ -258,35 +243,10 @@ class Journal:
                 (state.value, reason, culprit, encoded, _now(), self._epoch, round_number),
             )
 
-    def last_round(self) -> int:
-        """The highest round promised in this epoch, 0 if there is none."""
-        with self._reading() as connection:
-            return self._highest(connection)
-
     def rounds(self, limit: int = 50) -> list[RoundRecord]:
         """The newest rounds first, over all epochs."""
         with self._reading() as connection:
             return select_rounds(connection, limit)
-
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._thread_lock, database_errors(self._path):
-            if self._closed:
-                raise JournalError(f"journal {self._path} is closed")
-            yield self._connection
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing, and on the disk when it ends without an exception."""
-        with self._reading() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
 
     def _approve(self, connection: sqlite3.Connection, round_number: int, digest: bytes) -> None:
         self._require_open(connection, round_number)
@@ -318,10 +278,6 @@ class Journal:
             (nonce_id, self._epoch, round_number, _now()),
         )
 
-    def _highest(self, connection: sqlite3.Connection) -> int:
-        row = connection.execute("SELECT max(round) FROM rounds WHERE epoch = ?", (self._epoch,)).fetchone()
-        return int(row[0] or 0)
-
     def _column(self, connection: sqlite3.Connection, round_number: int, name: str) -> Any:  # noqa: ANN401 - SQLite's
         row = connection.execute(
             f"SELECT {name} FROM rounds WHERE epoch = ? AND round = ?",  # noqa: S608 - a literal of this module
@@ -337,9 +293,12 @@ class Journal:
 
     def _require_open(self, connection: sqlite3.Connection, round_number: int) -> None:
         """A round that was promised and has not ended: nothing is approved or spent after an abort."""
+        floor = self._require_acting(connection)
         state = self._state(connection, round_number)
         if state is not RoundState.PROMISED:
             raise RoundError(f"round {round_number} is {state} already")
+        if round_number <= floor:
+            raise RoundError(f"round {round_number} is closed")
 
 
 def _require_hash(value: bytes) -> None:

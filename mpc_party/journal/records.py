@@ -132,7 +132,7 @@ def read_opening(
     Raises:
         JournalError: there is no such file, or it is not a journal.
     """
-    with _reading(path) as connection:
+    with reading(path) as connection:
         if connection.execute("PRAGMA user_version").fetchone()[0] < 2:
             return None
         return select_opening(connection, epoch, round_number, exposed=exposed)
@@ -144,15 +144,20 @@ def read_rounds(path: Path, limit: int = 50) -> list[RoundRecord]:
     Raises:
         JournalError: there is no such file, or it is not a journal.
     """
-    with _reading(path) as connection:
+    with reading(path) as connection:
         return select_rounds(connection, limit)
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+def reading(path: Path, *, allow_empty: bool = False) -> Iterator[sqlite3.Connection]:
+    """A read-only connection to a journal that another process may be writing, or to one that nobody began to write.
+
+    Raises:
+        JournalError: there is no such file, or it is not a journal.
+    """
     if not path.exists():
         raise JournalError(f"there is no journal at {path}", remedy="start the party first")
     uri = f"{path.absolute().as_uri()}?mode=ro"
     with database_errors(path), closing(sqlite3.connect(uri, uri=True, timeout=5.0)) as connection:
-        require_version(connection, path, allow_empty=False)
+        require_version(connection, path, allow_empty=allow_empty)
         yield connection

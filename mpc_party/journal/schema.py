@@ -1,7 +1,8 @@
 """The journal's file: its tables, its version, and how it is opened and checked.
 
 Version 1 kept of a round's input the commitment and a salt, which opened nothing without the data. Version 2 adds the
-sealed openings; the rest is as it was, so that a file of version 1 is brought up to it where it lies.
+sealed openings, version 3 floors and handovers; the rest is as it was, so that an earlier file is brought up to date
+where it lies, in one transaction with what its opening writes besides.
 """
 
 import os
@@ -9,11 +10,13 @@ import sqlite3
 from pathlib import Path
 
 from mpc_party.journal.errors import REMEDY_DAMAGED, JournalError, database_errors
+from mpc_party.journal.floor import Floor, raise_floor
+from mpc_party.journal.handover import select_undecided, undecided_error
 from mpc_party.protocol.errors import Reason
 
 APPLICATION_ID = 0x4D50434A  # "MPCJ"
-SCHEMA_VERSION = 2
-_READABLE = (1, SCHEMA_VERSION)
+SCHEMA_VERSION = 3
+_READABLE = range(1, SCHEMA_VERSION + 1)
 
 _TABLES = """
 CREATE TABLE owner (
@@ -64,13 +67,48 @@ CREATE TABLE openings (
 ) STRICT;
 """
 
+_TABLES_3 = """
+-- Rounds of an epoch up to this one are closed, promised here or not. Never lowered.
+CREATE TABLE floors (
+    epoch INTEGER NOT NULL PRIMARY KEY,
+    round INTEGER NOT NULL CHECK (round >= 0),
+    why TEXT NOT NULL,
+    known INTEGER NOT NULL CHECK (known IN (0, 1)),   -- 0: restored; later rounds may have been promised too
+    raised_at INTEGER NOT NULL
+) STRICT;
 
-def open_database(path: Path, *, consortium: bytes, epoch: int) -> sqlite3.Connection:
+-- Changes of epoch. A row that was attested says that this member's signature under the new epoch may have left.
+CREATE TABLE handovers (
+    ceremony BLOB NOT NULL PRIMARY KEY CHECK (length(ceremony) = 32),
+    state TEXT NOT NULL CHECK (state IN ('attested', 'aborted', 'committed')),
+    from_epoch INTEGER NOT NULL,
+    to_epoch INTEGER CHECK (to_epoch > from_epoch),   -- not there if it was refused before it was attested
+    plan BLOB CHECK (length(plan) = 32),
+    attested_at INTEGER,
+    decided_at INTEGER,
+    CHECK (state = 'aborted' OR (to_epoch IS NOT NULL AND plan IS NOT NULL AND attested_at IS NOT NULL)),
+    CHECK ((state = 'attested') = (decided_at IS NULL))
+) STRICT, WITHOUT ROWID;
+
+CREATE UNIQUE INDEX one_undecided ON handovers (state) WHERE state = 'attested';
+"""
+
+
+def open_database(
+    path: Path, *, consortium: bytes, epoch: int, beginning: Floor | None = None
+) -> sqlite3.Connection:
     """Open the file, or create it (mode 0600) where there is none, and check that it is this party's journal.
+
+    Args:
+        path: the file.
+        consortium: 32 bytes.
+        epoch: to open it in.
+        beginning: the floor of the epoch, if the journal is made by this or enters the epoch by it; in the same write.
 
     Raises:
         JournalError: JOURNAL_UNUSABLE - damaged, not a journal, of a later version, or not writable;
-            CONSORTIUM_MISMATCH - of another consortium, or it has already seen a later epoch.
+            CONSORTIUM_MISMATCH - of another consortium, or it has already seen a later epoch;
+            HANDOVER_UNDECIDED - of an earlier epoch, which it leaves by a handover only.
     """
     with database_errors(path):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
@@ -82,9 +120,11 @@ def open_database(path: Path, *, consortium: bytes, epoch: int) -> sqlite3.Conne
             connection.execute("PRAGMA synchronous = FULL")  # a commit is on the disk when it returns
             connection.execute("BEGIN IMMEDIATE")
             try:
-                _create_where_empty(connection, consortium, epoch)
+                created = _create_where_empty(connection, consortium, epoch)
                 _migrate(connection)
-                _require_owner(connection, path, consortium, epoch)
+                entered = _require_owner(connection, path, consortium, epoch)
+                if beginning is not None and (created or entered):
+                    raise_floor(connection, epoch, beginning)
             except BaseException:
                 connection.execute("ROLLBACK")
                 raise
@@ -118,20 +158,24 @@ def require_version(connection: sqlite3.Connection, path: Path, *, allow_empty: 
         )
 
 
-def _create_where_empty(connection: sqlite3.Connection, consortium: bytes, epoch: int) -> None:
+def _create_where_empty(connection: sqlite3.Connection, consortium: bytes, epoch: int) -> bool:
+    """Whether the file was empty."""
     if connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID:
-        return
+        return False
     _execute_all(connection, _TABLES)
     connection.execute("INSERT INTO owner (consortium, epoch) VALUES (?, ?)", (consortium, epoch))
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute("PRAGMA user_version = 1")
+    return True
 
 
 def _migrate(connection: sqlite3.Connection) -> None:
-    """Bring a file of version 1, which a new one is at first, to version 2: one table more, nothing changed."""
-    if connection.execute("PRAGMA user_version").fetchone()[0] == 1:
-        _execute_all(connection, _TABLES_2)
-        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    """Bring a file of an earlier version, which a new one is at first, up to date: more tables, nothing changed."""
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    for later, tables in ((2, _TABLES_2), (3, _TABLES_3)):
+        if version < later:
+            _execute_all(connection, tables)
+            connection.execute(f"PRAGMA user_version = {later}")
 
 
 def _execute_all(connection: sqlite3.Connection, script: str) -> None:
@@ -141,7 +185,8 @@ def _execute_all(connection: sqlite3.Connection, script: str) -> None:
             connection.execute(statement)
 
 
-def _require_owner(connection: sqlite3.Connection, path: Path, consortium: bytes, epoch: int) -> None:
+def _require_owner(connection: sqlite3.Connection, path: Path, consortium: bytes, epoch: int) -> bool:
+    """Whether this opening takes the journal to a later epoch."""
     stored, latest = connection.execute("SELECT consortium, epoch FROM owner").fetchone()
     if stored != consortium:
         raise JournalError(
@@ -155,5 +200,10 @@ def _require_owner(connection: sqlite3.Connection, path: Path, consortium: bytes
             reason=Reason.CONSORTIUM_MISMATCH,
             remedy="use the current consortium file",
         )
-    if epoch > latest:
-        connection.execute("UPDATE owner SET epoch = ?", (epoch,))
+    if epoch == latest:
+        return False
+    undecided = select_undecided(connection)
+    if undecided is not None:
+        raise undecided_error(undecided)
+    connection.execute("UPDATE owner SET epoch = ?", (epoch,))
+    return True

@@ -7,7 +7,10 @@ key-share.keystore   share of the group key, sealed                 `mpc-party k
 model-share.age      share of the model, to this member's key       `mpc-party join --model-share`, `refit`
 model-share.next.age share of a refit, until it takes its place     `mpc-party refit`
 journal.sqlite       what this party has promised and signed        `mpc-party run`
+pending-XXXXXXXX     the next epoch until it is decided, by ceremony `mpc-party reshare`, `refresh`
 party.toml           optional settings                              written by hand
+
+All but the pending folder, the journal and the settings goes into a backup: see `mpc_party.member.backup`.
 """
 
 from contextlib import suppress
@@ -34,7 +37,8 @@ MAX_KEY_SHARE = 64 * 1024
 MAX_SETTINGS = 64 * 1024
 
 REMEDY_SHARE_LOST = (
-    "restore key-share.keystore from a backup: nobody else has it, and this member cannot sign without it"
+    "restore key-share.keystore from a backup with `mpc-party backup import FILE`, or `mpc-party recover` it together with"
+    " the other members: nobody else has it, and this member cannot sign without it"
 )
 # Names of files and hosts: no NUL, which the system's calls refuse, and nothing that a log line could not hold.
 Text = Annotated[str, Meta(min_length=1, max_length=4096, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
@@ -148,6 +152,10 @@ class PartyHome:
         """The journal."""
         return self.path / "journal.sqlite"
 
+    def pending_folder(self, ceremony: bytes) -> Path:
+        """Where a ceremony (32 bytes) keeps the next epoch's files until it is decided."""
+        return self.path / f"pending-{ceremony[:4].hex()}"
+
     @property
     def settings_file(self) -> Path:
         """The optional settings."""
@@ -212,6 +220,16 @@ class PartyHome:
         Raises:
             ConsortiumError: there is none, or it does not fit.
         """
+        return self.sealed_model_share(identity, consortium, own)[1]
+
+    def sealed_model_share(
+        self, identity: Identity, consortium: Consortium, own: int
+    ) -> tuple[bytes, ModelShare]:
+        """The same, with the bytes of the file that it is in, which are encrypted to this member.
+
+        Raises:
+            ConsortiumError: there is none, or it does not fit.
+        """
         if not self.has(self.model_share_file):
             raise ConfigError(
                 f"no model share in {self.path}",
@@ -228,9 +246,11 @@ class PartyHome:
                     return self._open_share(self.next_model_share_file, identity, own, commitment)
             raise
 
-    def _open_share(self, file: Path, identity: Identity, own: int, commitment: bytes | None) -> ModelShare:
+    def _open_share(
+        self, file: Path, identity: Identity, own: int, commitment: bytes | None
+    ) -> tuple[bytes, ModelShare]:
         data = read_limited(file, MAX_FILE, "model share")
-        return open_share(data, identity.decrypt, member=own, commitment=commitment)
+        return data, open_share(data, identity.decrypt, member=own, commitment=commitment)
 
     def settings(self) -> Settings:
         """Read `party.toml`, or give the defaults.

@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from mpc_party.console import stderr, tell
-from mpc_party.journal import RoundRecord, read_rounds
+from mpc_party.journal import RoundRecord, Standing, read_rounds, read_standing
 from mpc_party.member.ceremony import REMEDY_UNFINISHED
 from mpc_party.member.home import REMEDY_SHARE_LOST, PartyHome
 from mpc_party.protocol.consortium import Consortium
@@ -47,11 +47,15 @@ def overview(folder: PartyHome, limit: int) -> dict[str, Any]:
         "settlement": consortium is not None and consortium.settlement is not None,
     }
     rounds: list[dict[str, Any]] = []
+    standing = None
     if folder.has(folder.journal_file):
         try:
+            standing = read_standing(folder.journal_file)
             rounds = [_round(record) for record in read_rounds(folder.journal_file, limit)]
         except ConsortiumError as error:
             problems.append(str(error))
+    if standing is not None and standing.obstacle is not None:
+        problems.append(str(standing.obstacle))
     step = next((step for step, present in have.items() if not present), None)
     return {
         "home": str(folder.path),
@@ -67,6 +71,7 @@ def overview(folder: PartyHome, limit: int) -> dict[str, Any]:
         "ready": step is None and not problems,
         "next": None if problems or step is None else _advice(step, consortium, share=share),
         "problems": problems,
+        "journal": None if standing is None else _journal(standing),
         "rounds": rounds,
     }
 
@@ -89,6 +94,9 @@ def show(seen: dict[str, Any]) -> None:
         tell(f"  consortium {of['name']}, epoch {of['epoch']}: {', '.join(of['members'])}")
     for step, present in seen["have"].items():
         stderr.print(f"  [{'green' if present else 'yellow'}]{'have   ' if present else 'missing'}[/] {step}")
+    if seen["journal"] is not None and seen["journal"]["floor"]:
+        journal = seen["journal"]
+        tell(f"  rounds of epoch {journal['epoch']} up to {journal['floor']} are closed: {journal['why']}")
     for problem in seen["problems"]:
         stderr.print(f"  [red]problem[/] {escape(one_line(problem, 1000))}")
     if seen["next"]:
@@ -106,6 +114,24 @@ def show(seen: dict[str, Any]) -> None:
                 record["at"],
             )
         stderr.print(table)
+
+
+def _journal(standing: Standing) -> dict[str, Any]:
+    undecided = standing.undecided
+    return {
+        "epoch": standing.epoch,
+        "last_round": standing.last_round,
+        "floor": standing.floor.round,
+        "why": standing.floor.why,
+        "safe": standing.floor.known,
+        "undecided": None
+        if undecided is None
+        else {
+            "ceremony": undecided.ceremony.hex(),
+            "from_epoch": undecided.from_epoch,
+            "to_epoch": undecided.to_epoch,
+        },
+    }
 
 
 def _round(record: RoundRecord) -> dict[str, Any]:

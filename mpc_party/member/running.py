@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mpc_party.journal import Journal
+from mpc_party.journal import Journal, read_standing
 from mpc_party.market import DeskView, open_source
 from mpc_party.market.chain import FlowSource, MarketSource
 from mpc_party.market.positions import read_positions
@@ -56,6 +56,10 @@ def run_until_interrupted(folder: PartyHome, passphrase: Passphrase, options: Op
     Raises:
         ConsortiumError: something is missing or wrong; nothing has been started then, or all is closed again.
     """
+    # First, as the files of a folder that is between two epochs may not fit each other.
+    standing = read_standing(folder.journal_file)
+    if standing is not None and standing.obstacle is not None:
+        raise standing.obstacle
     identity, consortium = folder.identity(passphrase), folder.consortium()
     own = identity.require_member(consortium)
     consortium.require_ready()
@@ -75,6 +79,7 @@ def run_until_interrupted(folder: PartyHome, passphrase: Passphrase, options: Op
         journal = stack.enter_context(
             Journal.open(folder.journal_file, consortium=consortium.id_bytes, epoch=consortium.epoch)
         )
+        journal.require_ready()  # now that nobody else writes it
         mesh = stack.enter_context(
             open_mesh(
                 consortium,

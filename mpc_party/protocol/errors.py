@@ -71,6 +71,16 @@ class Reason(StrEnum):
     # This machine
     JOURNAL_UNUSABLE = "journal-unusable"  # the journal cannot be opened or written
     ALREADY_RUNNING = "already-running"  # another process holds this party's journal
+    # What a member keeps
+    HANDOVER_UNDECIDED = (
+        "handover-undecided"  # a change of epoch began, and this member cannot know how it ended
+    )
+    HANDOVER_ENDED = "handover-ended"  # this change of epoch was given up here, or is done
+    RESTORED_UNSAFE = (
+        "restored-unsafe"  # the journal was lost; what was promised since the backup is not known
+    )
+    BACKUP_INVALID = "backup-invalid"  # not a backup, damaged, or another member's
+    BACKUP_OUTDATED = "backup-outdated"  # of an epoch that is over
 
 
 class ConsortiumError(Exception):

@@ -105,7 +105,7 @@ class Status(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
 
     online: bool
     consortium: Bytes32  # hash of the consortium file in force
-    last_round: Uint64  # highest round that the journal has promised
+    last_round: Uint64  # highest round that the journal has promised or closed
 
 
 class Settled(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="settled"):

@@ -17,11 +17,12 @@ import hashlib
 from mpc_party.mesh import Exchange
 from mpc_party.protocol.consortium import Consortium
 from mpc_party.protocol.errors import ConfigError
+from mpc_party.protocol.shares_at_rest import SharesAtRest
 from mpc_party.refit.agreement import RefitParameters, model_header
 from mpc_party.refit.equations import Equations
 from mpc_party.refit.inputs import all_inputs, deal_from_outside
 from mpc_party.refit.solve import FRACTION_BITS, require_inputs_in_range, solve
-from mpc_party.refit.to_rest import COMMITTEE, SharesAtRest, to_rest
+from mpc_party.refit.to_rest import COMMITTEE, to_rest
 from mpc_party.secure import SecureSession, SessionContext
 
 _CONTEXT = b"mpc-hedge/refit-session/v1"

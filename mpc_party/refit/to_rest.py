@@ -14,7 +14,6 @@ members and must be the same at all. So one party that deviates here is found ou
 import hashlib
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -22,8 +21,8 @@ from numpy.typing import NDArray
 
 from mpc_party.mesh import Exchange, FrameKind
 from mpc_party.protocol.errors import Reason
-from mpc_party.protocol.model_share import ModelHeader, component_leaf, model_commitment, seal_share
-from mpc_party.protocol.secret import Secret
+from mpc_party.protocol.model_share import ModelHeader, component_leaf
+from mpc_party.protocol.shares_at_rest import SharesAtRest
 from mpc_party.secure import ReplicatedShares, SecureError
 from mpc_party.secure.randomness import Purpose
 from mpc_party.secure.steps import run
@@ -35,25 +34,6 @@ _SALT_DOMAIN = b"mpc-hedge/refit-salt/v1"
 _SALT_BYTES = 32
 _SALT_WORDS = _SALT_BYTES // 8
 _LEAF_BYTES = 32
-
-
-@dataclass(frozen=True, repr=False)
-class SharesAtRest(Secret):
-    """One member's new share of the model, and the leaves of all components. `held`: salt and words by subset."""
-
-    header: ModelHeader
-    member: int
-    leaves: tuple[bytes, ...]
-    held: Mapping[tuple[int, ...], tuple[bytes, bytes]]
-
-    @property
-    def commitment(self) -> bytes:
-        """The public commitment, 32 bytes, equal at all members."""
-        return model_commitment(self.header, self.leaves)
-
-    def seal(self, recipient: str) -> bytes:
-        """The member's share file, encrypted to it: what `open_share` reads."""
-        return seal_share(self.header, self.member, self.leaves, self.held, recipient)
 
 
 def to_rest(

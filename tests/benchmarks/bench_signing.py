@@ -78,7 +78,9 @@ def in_threads(size: int, threshold: int, rounds: int) -> None:
         context = keygen_context(size, threshold, number.to_bytes(32, "big"))
         run_parties(
             local_mesh(range(size)),
-            lambda e, c=context: timed(times, "key generation", lambda: run_keygen(e, c, message_keys(size)[e.own])),
+            lambda e, c=context: timed(
+                times, "key generation", lambda: run_keygen(e, c, message_keys(size)[e.own])
+            ),
         )
     with tempfile.TemporaryDirectory() as directory:
         team = SigningTeam(size, threshold, Path(directory))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from dataclasses import replace
 
+import msgspec
 import pytest
 
 from mpc_party.journal import Journal, JournalError, RoundState, read_rounds
@@ -79,6 +81,32 @@ def test_a_restarted_party_knows_what_it_has_promised(party, proposals):
     play(first)
     play(second)
     assert party.record(5).state is RoundState.SIGNED
+
+
+def test_after_a_change_of_epoch_rounds_count_on_from_where_the_one_before_stopped(party, proposals):
+    """A million rounds after the first, numbers are large; the next one is still no leap."""
+    consortium = party.world.consortium
+    with Journal.open(party.path, consortium=consortium.id_bytes, epoch=consortium.epoch) as journal:
+        journal.attest_handover(b"c" * 32, b"p" * 32, consortium.epoch + 1)
+        journal.commit_handover(b"c" * 32, floor=1_500_000)
+    later = msgspec.structs.replace(consortium, epoch=consortium.epoch + 1)
+    party.world = replace(party.world, consortium=later)
+
+    async def scenario():
+        async with party.running():
+            await party.bus.until(lambda: bool(party.bus.said))
+            assert party.bus.said[0].last_round == 1_500_000
+            for number, reason in (
+                (1_500_000, Reason.ROUND_ALREADY_PROMISED),
+                (2_600_000, Reason.PROPOSAL_REFUSED),
+            ):
+                party.propose(proposals(number))
+                assert (await party.abort(number)).reason is reason
+            await party.round(proposals(1_500_001))
+            await party.round(proposals(2_500_001))  # the largest leap that is allowed
+
+    play(scenario)
+    assert party.record(1_500_001).state is RoundState.SIGNED
 
 
 def test_whoever_says_what_is_not_theirs_to_say_changes_nothing(party, proposals):

@@ -65,14 +65,14 @@ def test_rounds_settle_and_a_killed_party_is_replaced(tmp_path, broker):
     async def scenario() -> None:
         async with calling(world) as caller:
             await caller.members_online(*world.consortium.names)
-            first = await caller.round(proposal(1))
+            first = await caller.round(proposal(4))
             assert set(first) == {"alice", "bob", "carol"}
             assert len({r.digest for r in first.values()}) == 1
             for result in first.values():
                 check_result(world, result)
             world.kill("bob")
             await caller.members_offline("bob")
-            second = await caller.round(proposal(2, (0, 2, 3)))
+            second = await caller.round(proposal(6, (0, 2, 3)))
             assert set(second) == {"alice", "carol", "dave"}
             for result in second.values():
                 check_result(world, result)
@@ -81,14 +81,14 @@ def test_rounds_settle_and_a_killed_party_is_replaced(tmp_path, broker):
             # A restarted party knows what it has promised, and joins again.
             world.start("bob", "--desk-seed", "desk of bob", *MARKET)
             await caller.members_online("bob")
-            again = await caller.round(proposal(3, (0, 1, 3)))
+            again = await caller.round(proposal(9, (0, 1, 3)))
             assert set(again) == {"alice", "bob", "dave"}
 
     with running(world, world.consortium.names, *MARKET):
         asyncio.run(scenario())
         assert world.interrupt("alice") == 0
     rounds = read_rounds(world.home("alice").journal_file)
-    assert [r.round for r in rounds] == [3, 2, 1]
+    assert [r.round for r in rounds] == [9, 6, 4]
     assert {r.state for r in rounds} == {RoundState.SIGNED}
 
 

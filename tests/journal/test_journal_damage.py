@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from mpc_party.journal import JournalError, read_rounds
+from mpc_party.journal import JournalError, read_rounds, read_standing
 from mpc_party.protocol.errors import Reason
 from tests.support.journals import hash_of, open_journal, unusable
 
@@ -18,8 +18,9 @@ def test_what_is_no_database_is_refused_and_left_alone(path):
     before = path.read_bytes()
     assert unusable(path).reason is Reason.JOURNAL_UNUSABLE
     assert path.read_bytes() == before
-    with pytest.raises(JournalError):
-        read_rounds(path)
+    for read in (read_rounds, read_standing):
+        with pytest.raises(JournalError):
+            read(path)
 
 
 @pytest.mark.parametrize("damage", ["cut", "overwritten"])
@@ -51,8 +52,8 @@ def test_the_database_of_another_program_is_refused(path):
 def test_a_later_version_is_refused(path):
     open_journal(path).close()
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA user_version = 3")
-    assert "has version 3" in unusable(path).message
+        connection.execute("PRAGMA user_version = 4")
+    assert "has version 4" in unusable(path).message
 
 
 def test_the_journal_of_another_consortium_is_refused(path):
@@ -114,4 +115,5 @@ def test_a_closed_journal_says_so(path):
 def test_there_is_nothing_to_read_where_no_party_ran(path):
     with pytest.raises(JournalError, match="no journal"):
         read_rounds(path)
+    assert read_standing(path) is None
     assert not path.exists()

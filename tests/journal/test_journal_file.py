@@ -9,9 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from mpc_party.journal import Journal, RoundState, SnapshotCommitment, read_opening, read_rounds
+from mpc_party.journal import (
+    Floor,
+    Handover,
+    HandoverState,
+    Journal,
+    RoundState,
+    SnapshotCommitment,
+    Standing,
+    read_opening,
+    read_rounds,
+    read_standing,
+)
+from mpc_party.protocol.errors import Reason
 from tests.journal.golden.regenerate import CONSORTIUM, dump, fill
-from tests.support.journals import hash_of, unusable
+from tests.support.journals import hash_of, refused, unusable
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -31,16 +43,16 @@ def version_of(path):
         return connection.execute("PRAGMA user_version").fetchone()[0]
 
 
-def test_the_file_format_is_version_2s(path):
+def test_the_file_format_is_version_3s(path):
     fill(path)
 
     def without_times(text):
         return re.sub(r"\b1[0-9]{12}\b", "TIME", text)
 
-    assert without_times(dump(path)) == without_times((GOLDEN / "journal-v2.sql").read_text())
+    assert without_times(dump(path)) == without_times((GOLDEN / "journal-v3.sql").read_text())
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", [1, 2, 3])
 def test_a_file_of_each_version_is_read(path, version):
     restore(path, version)
     beside = read_rounds(path)  # by `status`, before the party has brought it up to date
@@ -65,10 +77,38 @@ def test_a_file_of_version_1_keeps_openings_from_now_on(path):
         journal.promise_round(9, hash_of(1))
         journal.record_snapshot(9, hash_of(2), opening=b"sealed")
     assert read_opening(path).round == 9
-    assert version_of(path) == 2
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_file_of_an_earlier_version_is_brought_up_to_date_with_all_that_it_has(path, version):
+    restore(path, version)
+    beside = read_standing(path)
+    assert (beside.epoch, beside.last_round, beside.floor, beside.undecided) == (2, 8, Floor(), None)
+    assert version_of(path) == version  # by who only looks, nothing is changed
+    with Journal.open(path, consortium=CONSORTIUM, epoch=2) as journal:
+        journal.require_ready()
+        refused(Reason.ROUND_ALREADY_PROMISED, journal.promise_round, 8, hash_of(1))
+        journal.promise_round(9, hash_of(1))
+        journal.approve_digest(9, hash_of(2))
+        refused(Reason.NONCE_SPENT, journal.spend_nonce, 9, b"\xe5" * 32)
+        journal.attest_handover(hash_of(7), hash_of(8), 3)
+    assert read_standing(path).undecided.ceremony == hash_of(7)
+    assert version_of(path) == 3
     fresh = path.with_name("fresh.db")
     fill(fresh)
     assert schema(path) == schema(fresh)
+
+
+def test_floors_and_handovers_of_version_3_are_read(path):
+    restore(path, 3)
+    undecided = Handover(b"\xa2" * 32, HandoverState.ATTESTED, 2, 3, b"\xb2" * 32)
+    assert read_standing(path) == Standing(CONSORTIUM, 2, 8, Floor(7, "said by the member"), undecided)
+    with Journal.open(path, consortium=CONSORTIUM, epoch=2) as journal:
+        assert journal.undecided() == undecided
+        assert journal.handover(b"\xa1" * 32) == Handover(
+            b"\xa1" * 32, HandoverState.ABORTED, 2, 3, b"\xb1" * 32
+        )
+        assert journal.handover(b"\xa0" * 32) == Handover(b"\xa0" * 32, HandoverState.ABORTED, 2, None, None)
 
 
 def test_a_file_that_cannot_be_brought_up_to_date_stays_as_it_was(path):

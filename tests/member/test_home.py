@@ -39,6 +39,10 @@ def test_a_complete_folder_opens(world):
     assert home.model_share(identity, consortium, own).commitment.hex() == consortium.model
 
 
+def test_each_ceremony_has_a_pending_folder_of_its_own(world):
+    assert world.home("bob").pending_folder(bytes(range(32))) == world.home("bob").path / "pending-00010203"
+
+
 def test_a_wrong_passphrase(world):
     home = world.home("bob")
     wrong = Passphrase("wrong")

@@ -100,6 +100,38 @@ def test_rounds_newest_first_also_beside_a_running_party(home_at, world, capsys)
     assert "carol" in err
 
 
+def test_what_keeps_a_party_from_starting_is_a_problem_with_its_remedy(home_at, world, capsys):
+    home = home_at("complete")
+    assert overview(home, 10)["journal"] is None
+    with Journal.open(home.journal_file, consortium=world.consortium.id_bytes, epoch=1) as journal:
+        journal.promise_round(3, b"p" * 32)
+        assert overview(home, 10)["journal"]["floor"] == 0
+        journal.distrust(7, "restored from a backup")
+        seen = overview(home, 10)
+        assert seen["journal"] == {
+            "epoch": 1,
+            "last_round": 7,
+            "floor": 7,
+            "why": "restored from a backup",
+            "safe": False,
+            "undecided": None,
+        }
+        assert "--after-round" in seen["problems"][0]
+        assert not seen["ready"]
+        journal.raise_floor(9, "said by the member")
+        assert (overview(home, 10)["ready"], overview(home, 10)["journal"]["safe"]) == (True, True)
+        journal.attest_handover(b"c" * 32, b"p" * 32, 2)
+    seen = overview(home, 10)
+    json.dumps(seen)
+    assert seen["journal"]["undecided"] == {"ceremony": "63" * 32, "from_epoch": 1, "to_epoch": 2}
+    assert not seen["ready"]
+    show(seen)
+    err = capsys.readouterr().err
+    assert "rounds of epoch 1 up to 9 are closed: said by the member" in err
+    assert "epoch 1 to epoch 2" in err
+    assert "mpc-party reshare" in err
+
+
 @pytest.mark.parametrize("name", ["consortium.toml", "journal.sqlite"])
 @pytest.mark.parametrize("data", [b"", b"[/red] damaged", b"\xff" * 5000])
 def test_a_damaged_file_is_a_problem_and_not_an_end(home_at, capsys, name, data):

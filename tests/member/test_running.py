@@ -1,5 +1,6 @@
 import pytest
 
+from mpc_party.journal import Journal
 from mpc_party.market import HestonMarket, MarketDataError, SimulatedMarket, open_source
 from mpc_party.member import running
 from mpc_party.member.home import BrokerSettings, DeskSettings, Settings
@@ -112,6 +113,28 @@ def test_whatever_is_missing_or_wrong_is_found_before_the_journal_is_made(world,
     home.settings_file.write_text("[broker]\npassword_file = '/nowhere'\nusername = 'x'")
     refused(home, Reason.CONFIG_INVALID, "broker password")
     assert not home.journal_file.exists()
+
+
+def test_between_two_epochs_or_without_knowing_the_past_a_party_does_not_start(world):
+    """Also where the folder's files are of both epochs: what is said is what is the matter."""
+    home, consortium = world.home("bob"), world.consortium
+    journal = Journal.open(home.journal_file, consortium=consortium.id_bytes, epoch=1)
+    with journal:
+        journal.distrust(7, "restored")
+    for reason, match in (
+        (Reason.RESTORED_UNSAFE, "--after-round"),
+        (Reason.HANDOVER_UNDECIDED, "mpc-party reshare"),
+    ):
+        for lost in (False, True):
+            with pytest.raises(ConsortiumError, match=match) as caught:
+                run_until_interrupted(home, SECRET, MARKET)
+            assert caught.value.reason is reason
+            if lost:
+                break
+            home.key_share_file.rename(home.path / "kept")
+        (home.path / "kept").rename(home.key_share_file)
+        with Journal.open(home.journal_file, consortium=consortium.id_bytes, epoch=1) as journal:
+            journal.attest_handover(b"c" * 32, b"p" * 32, 2)
 
 
 def test_a_broker_that_is_not_there_ends_the_party_with_its_journal_closed(world, monkeypatch):

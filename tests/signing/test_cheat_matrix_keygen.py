@@ -89,7 +89,7 @@ def test_what_is_opened_convicts_who_opened_it(party, fault, size):
 def forging(change=None, **options):
     def prepare(forger: Forger) -> None:
         if change is not None:
-            forger.change = lambda tag, peer, body: change(tag, peer, body)
+            forger.change = change
         for name, value in options.items():
             setattr(forger, name, value)
 

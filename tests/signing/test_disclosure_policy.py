@@ -6,7 +6,6 @@ dealt, beside the released share, is the first one's share of the key; and with 
 
 from __future__ import annotations
 
-import msgspec
 import pytest
 
 from mpc_party.mesh.errors import PeerDisputes

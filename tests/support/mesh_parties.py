@@ -27,7 +27,7 @@ from mpc_party.protocol.tls_identity import load_into
 T = TypeVar("T")
 DEADLINE = 20.0
 HASH = bytes(range(32))
-NAMES = ("anna", "bert", "carl", "dora", "emil")
+NAMES = ("anna", "bert", "carl", "dora", "emil", "fred", "gina")
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from mpc_party.protocol.consortium import Consortium
 from mpc_party.protocol.consortium_rules import VERSION
 from mpc_party.protocol.identity import CoordinatorIdentity, Identity
 from mpc_party.protocol.model_share import ModelShare, open_share, subsets
+from mpc_party.protocol.shares_at_rest import SharesAtRest
 from mpc_party.refit.agreement import RefitParameters, agree
 from mpc_party.refit.equations import Equations, equations
 from mpc_party.refit.protocol import compute_refit
-from mpc_party.refit.to_rest import SharesAtRest
 from tests.support.local_mesh import LocalExchange, local_mesh, party_outcomes
 from tests.support.secure_parties import generator_of
 from tests.support.world import NAMES

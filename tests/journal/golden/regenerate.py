@@ -29,6 +29,11 @@ def fill(path: Path) -> None:
         journal.record_outcome(7, RoundState.ABORTED, reason=Reason.PEER_TIMEOUT, culprit="desk-1")
         journal.promise_round(8, b"\x08" * 32)
         journal.record_snapshot(8, b"\x88" * 32, opening=b"another")
+        journal.raise_floor(7, "said by the member")
+        journal.abort_handover(b"\xa0" * 32)
+        journal.attest_handover(b"\xa1" * 32, b"\xb1" * 32, 3)
+        journal.abort_handover(b"\xa1" * 32)
+        journal.attest_handover(b"\xa2" * 32, b"\xb2" * 32, 3)
 
 
 def dump(path: Path) -> str:
@@ -43,7 +48,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "journal.db"
         fill(path)
-        (HERE / "journal-v2.sql").write_text(dump(path))
+        (HERE / "journal-v3.sql").write_text(dump(path))
 
 
 if __name__ == "__main__":
