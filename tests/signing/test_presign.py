@@ -198,7 +198,7 @@ def attack(cheat: type[NonceParty], members: int = 3, threshold: int = 1) -> dic
             exchange, kind(context, keys[exchange.own], signers), message_keys(members)[exchange.own]
         )
 
-    outcomes = party_outcomes(local_mesh(signers), program)
+    outcomes = party_outcomes(local_mesh(signers), finished(program))
     honest = {member: outcome for member, outcome in outcomes.items() if member != CHEAT}
     assert all(isinstance(outcome, SigningError) for outcome in honest.values()), honest
     checks = {Reason.NONCE_INVALID, Reason.ECHO_MISMATCH, Reason.MESSAGE_FORGED}
