@@ -49,15 +49,15 @@ def test_a_cheat_that_falls_silent_in_the_dispute_costs_its_deadline_once(monkey
             with pytest.raises(SigningError) as raised:
                 honest(session)
             failures[session.own] = raised.value
-            return None
+            return
         party = NonceParty(signing_context(3), key_shares(3, 1)[CHEAT], range(3))
         forger = Forger(message_keys(3)[CHEAT], party.case.session, CHEAT)
-        bad = {peer: b"noise" for peer in party.deal()}
+        bad = dict.fromkeys(party.deal(), b"noise")
         messages = {peer: forger.sign("nonce-deal", peer, body) for peer, body in bad.items()}
         frames = {peer: message.signature + message.body for peer, message in messages.items()}
         session.exchange(FrameKind.CEREMONY, frames, session.peers)
         session._attempt.waker.wait(session._attempt.deadline)
-        return None
+        return
 
     with parties(3) as meshes:
         together(meshes, program, deadline=1.0)
