@@ -149,3 +149,20 @@ def test_a_wrong_share_to_one_party_leaves_the_other_its_result_and_both_the_evi
     assert len(outcomes[1].signature) == 65
     for _, _, verdict in named(parties, kept):
         assert verdict.proven == (CHEAT,)
+
+
+def test_a_party_that_leaves_before_the_others_part_costs_nobody_the_signature(
+    parties, numbered, monkeypatch, kept
+):
+    real = round_job.close_signature
+
+    def close(links, approved):
+        if is_cheat():
+            raise ConsortiumError("the cheat ends here")
+        return real(links, approved)
+
+    monkeypatch.setattr(round_job, "close_signature", close)
+    outcomes = run(parties, parties.prepare(numbered(3)))
+    assert len(outcomes[0].signature) == 65
+    assert outcomes[0].signature == outcomes[1].signature
+    assert not any(kept.values())
