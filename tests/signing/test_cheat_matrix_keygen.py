@@ -17,6 +17,8 @@ from tests.support.signing_cheats import plus_one
 from tests.support.signing_forger import Forger, altered, fields
 from tests.support.signing_trials import CHEAT, keygen_trial
 
+pytestmark = pytest.mark.usefixtures("quick_signatures")
+
 SIZES = [(3, 1), pytest.param((5, 2), marks=pytest.mark.slow)]
 
 

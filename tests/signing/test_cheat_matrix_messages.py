@@ -17,6 +17,8 @@ from tests.support.signing_cheats import plus_one, saying, shifted_point
 from tests.support.signing_forger import EVERYBODY, STEPS, Forger, Frame, altered, fields, signed
 from tests.support.signing_trials import CHEAT, keygen_trial, signing_trial
 
+pytestmark = pytest.mark.usefixtures("quick_signatures")
+
 KEYGEN = ("keygen-commit", "keygen-open", "keygen-deal", "keygen-confirm")
 SIGNING = ("nonce-deal", "nonce-open", "nonce-check", "approval", "signature-share")
 MESSAGES = (*KEYGEN, *SIGNING)

@@ -16,6 +16,8 @@ from tests.support.signing_forger import Forger, altered
 from tests.support.signing_parties import message_keys
 from tests.support.signing_trials import CHEAT, signing_trial
 
+pytestmark = pytest.mark.usefixtures("quick_signatures")
+
 SIZES = [(3, 1), pytest.param((5, 2), marks=pytest.mark.slow)]
 OTHER = bytes(31) + b"\x07"
 

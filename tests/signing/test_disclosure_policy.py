@@ -31,7 +31,7 @@ from tests.support.signing_cheats import plus_one
 from tests.support.signing_forger import EVERYBODY, Forger, Frames, altered
 from tests.support.signing_parties import key_shares, message_keys
 from tests.support.signing_runs import presign_bare
-from tests.support.signing_trials import CHEAT, DIGEST, signing_trial
+from tests.support.signing_trials import CHEAT, DIGEST, keygen_trial, signing_trial
 
 
 def shown_in(frames):
@@ -223,3 +223,17 @@ def test_the_one_dealing_shown_after_a_failed_signature_is_of_the_dealer_at_faul
 def _all_messages(statement):
     found = decode_disclosure(statement.body) or decode_answer(statement.body)
     return () if found is None else found.messages
+
+
+@pytest.mark.parametrize("wrong", [{3: b"\x44" * 32}], ids=["result"])
+def test_a_key_that_others_may_have_is_not_shown_a_share_of(wrong):
+    """After its confirmation has left, a member shows no deal of key generation, not even one that it was sent by a cheat."""
+
+    def prepare(forger):
+        forger.change = lambda tag, _, body: altered(body, wrong) if tag == "keygen-confirm" else body
+
+    ran = keygen_trial({CHEAT: prepare})
+    ran.assert_stopped()
+    for error in ran.honest.values():
+        for statement in error.evidence.statements:
+            assert "deal" not in {message.step for message in _all_messages(statement)}

@@ -79,7 +79,7 @@ def test_statements_of_another_session_say_nothing(disputes):
     assert other.judge(second.statements, KEYS[0].keys).findings == ()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_no_change_that_the_cheats_key_can_sign_convicts_an_honest_member(disputes, data):
     """The cheat alters anything in what it says, byte by byte or message by message, and signs it; or alters the file, and cannot."""
@@ -98,7 +98,7 @@ def test_no_change_that_the_cheats_key_can_sign_convicts_an_honest_member(disput
     assert set(case.judge(statements, case_keys).proven) <= {CHEAT}
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_a_cheat_that_shows_any_selection_and_claims_anything_convicts_no_honest_member(disputes, data):
     case, evidence = data.draw(st.sampled_from(disputes))
