@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -189,23 +190,28 @@ def test_a_consortium_with_brackets_in_its_name(world):
 
 
 def test_keygen_says_where_the_file_is(world, monkeypatch):
-    def done(folder, passphrase, *, wait, listen, say):
+    def done(folder, passphrase, *, wait, listen, say, after_round):
         say("waiting for [carol]")
-        assert (wait, listen) == (7.5, "0.0.0.0:7001")
+        assert (wait, listen, after_round) == (7.5, "0.0.0.0:7001", 12)
         return world.consortium
 
     monkeypatch.setattr(ceremony, "run_ceremony", done)
+    signed = SimpleNamespace(body=SimpleNamespace(fingerprint="AAAA-BBBB"))
+    monkeypatch.setattr("mpc_party.resharing.transcript.load_transcript", lambda _path: signed)
     home = world.home("bob").path
-    options = ("--home", home, "--wait", "7.5", "--listen", "0.0.0.0:7001")
+    options = ("--home", home, "--wait", "7.5", "--listen", "0.0.0.0:7001", "--after-round", "12")
     status, out, _ = call("keygen", *options, "--json")
     assert status == 0
     assert json.loads(out) == {
         "address": world.consortium.group_address,
         "consortium": str(home / "consortium.toml"),
+        "transcript": str(home / "keygen-1.transcript"),
+        "fingerprint": "AAAA-BBBB",
     }
     status, out, said = call("keygen", *options)
     assert (status, out) == (0, "")
     assert world.consortium.group_address in said
+    assert "AAAA-BBBB" in said
 
 
 def test_keygen_in_vain(world, monkeypatch):

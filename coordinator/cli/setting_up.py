@@ -38,22 +38,45 @@ Collateral = Annotated[
 
 def create(
     member: Annotated[
-        list[Path], typer.Option(help="A member's card (NAME.member.toml); once per member, in order.")
-    ],
+        list[Path] | None,
+        typer.Option(
+            help="A member's card (NAME.member.toml); once per member, in order; with --previous, who joins."
+        ),
+    ] = None,
     *,
-    name: Annotated[str, typer.Option(help="The consortium's name.")],
-    broker: Annotated[str, typer.Option(help="mqtt:// or mqtts:// URL that all of them reach.")],
+    name: Annotated[str | None, typer.Option(help="The consortium's name.")] = None,
+    broker: Annotated[
+        str | None, typer.Option(help="mqtt:// or mqtts:// URL that all of them reach.")
+    ] = None,
     threshold: Annotated[
-        int,
-        typer.Option(help="t: how many members may be corrupt; 2t < n. 2t + 1 of them compute each round."),
-    ] = 1,
+        int | None,
+        typer.Option(
+            help="t: how many members may be corrupt; 2t < n. 2t + 1 of them compute each round.",
+            show_default="1, or that of --previous",
+        ),
+    ] = None,
+    previous: Annotated[
+        Path | None,
+        typer.Option(help="The file in force: make the one of the next epoch, for `mpc-party reshare`."),
+    ] = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(help="With --previous: a member that stays; once for each.", show_default="all"),
+    ] = None,
+    remove: Annotated[
+        list[str] | None, typer.Option(help="With --previous: a member that leaves; once for each.")
+    ] = None,
     max_instruments: Annotated[int | None, typer.Option(help="Instruments in one round, at most.")] = None,
     report_validity: Annotated[
         int | None, typer.Option(help="Seconds for which a report may be relied on, from its observation.")
     ] = None,
     max_quote_age: Annotated[int | None, typer.Option(help="Seconds after which a quote is stale.")] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Where to write it.", show_default="consortium.toml in the folder")
+        Path | None,
+        typer.Option(
+            help="Where to write it.",
+            show_default="consortium.toml in the folder; with --previous, consortium.next.toml",
+        ),
     ] = None,
     home: Home = DEFAULT_HOME,
     passphrase_file: PassphraseFile = None,
@@ -63,16 +86,33 @@ def create(
 
     Compare each card's signing key with its member over another channel first. Send the file to all members; they
     take it up with `mpc-party join` and generate the group's key with `mpc-party keygen`.
+
+    With --previous, make the next epoch's file of the same consortium. All its members stay, in their order, but those named
+    with --remove, or only those named with --keep; cards given with --member join behind them. Threshold and broker stay
+    unless they are given, the coordinator is this one; name, program and contract stay. Members take it to
+    `mpc-party reshare`, which adds key and model; members that join need the file in force, too.
     """
-    from coordinator.creating import create_consortium
+    from coordinator.creating import NEXT_FILE, create_consortium, create_successor
     from coordinator.home import CoordinatorHome
     from mpc_party.protocol.consortium_file import save_consortium
     from mpc_party.protocol.errors import ConfigError
     from mpc_party.protocol.identity import CoordinatorIdentity
     from mpc_party.protocol.passphrase import passphrase_from
 
+    program = {
+        "max_instruments": max_instruments,
+        "report_validity": report_validity,
+        "max_quote_age": max_quote_age,
+    }
+    if previous is None:
+        _require_given({"--member": member, "--name": name, "--broker": broker})
+        _refuse_given({"--keep": keep, "--remove": remove}, "only with --previous")
+    else:
+        stays = {f"--{field.replace('_', '-')}": value for field, value in program.items()}
+        _refuse_given({"--name": name, **stays}, "stays what it is in the next epoch")
     folder = CoordinatorHome(home.expanduser())
-    path = folder.consortium_file if out is None else out
+    usual = folder.consortium_file if previous is None else folder.path / NEXT_FILE
+    path = usual if out is None else out
     if path.exists():
         raise ConfigError(f"{path} exists", remedy="keep it, or write another one with --out")
     fresh = not folder.identity_file.exists()
@@ -82,18 +122,25 @@ def create(
         confirm=fresh,
     )
     identity = CoordinatorIdentity.generate() if fresh else folder.identity(passphrase)
-    consortium = create_consortium(
-        name=name,
-        cards=member,
-        broker=broker,
-        threshold=threshold,
-        coordinator=identity.signing_key,
-        program={
-            "max_instruments": max_instruments,
-            "report_validity": report_validity,
-            "max_quote_age": max_quote_age,
-        },
-    )
+    if previous is None:
+        consortium = create_consortium(
+            name=name or "",
+            cards=member or (),
+            broker=broker or "",
+            threshold=1 if threshold is None else threshold,
+            coordinator=identity.signing_key,
+            program=program,
+        )
+    else:
+        consortium = create_successor(
+            previous,
+            cards=member or (),
+            keep=keep or (),
+            remove=remove or (),
+            threshold=threshold,
+            broker=broker,
+            coordinator=identity.signing_key,
+        )
     if fresh:
         folder.make()
         identity.save(folder.identity_file, passphrase)
@@ -103,6 +150,7 @@ def create(
             {
                 "consortium": str(path),
                 "id": consortium.id,
+                "epoch": consortium.epoch,
                 "hash": consortium.hash.hex(),
                 "roster_hash": consortium.roster_hash.hex(),
                 "account": identity.account,
@@ -111,13 +159,37 @@ def create(
         )
         return
     stderr.print(
-        f"Consortium {name}: {', '.join(consortium.names)}. Send {path} to all members.", markup=False
+        f"Consortium {consortium.name}: {', '.join(consortium.names)}. Send {path} to all members.",
+        markup=False,
     )
     stderr.print(f"Its fingerprint is {consortium.hash.hex()}", markup=False)
+    if previous is not None:
+        stderr.print(
+            f"Epoch {consortium.epoch}, threshold {consortium.threshold}. Members that join need {previous} as well; the ceremony"
+            " is `mpc-party reshare`, and its --help says how the contract follows.",
+            markup=False,
+        )
+        return
     stderr.print(
         f"Transactions are paid by {identity.account}: give it funds on the chain before `deploy`.",
         markup=False,
     )
+
+
+def _require_given(options: dict[str, object]) -> None:
+    from mpc_party.protocol.errors import ConfigError
+
+    missing = [name for name, value in options.items() if not value]
+    if missing:
+        raise ConfigError(f"{missing[0]} is missing", remedy="see `mpc-coordinator create --help`")
+
+
+def _refuse_given(options: dict[str, object], why: str) -> None:
+    from mpc_party.protocol.errors import ConfigError
+
+    given = [name for name, value in options.items() if value is not None]
+    if given:
+        raise ConfigError(f"{given[0]}: {why}")
 
 
 def deploy(

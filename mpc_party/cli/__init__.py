@@ -1,13 +1,13 @@
 """`mpc-party`: what a member does.
 
 `founding` makes keys and joins a consortium, `rounds` takes part in them, `looking` shows what this member's folder holds,
-`keeping` keeps it safe, `market` records a market, `governing` decides about the contracts, `evidence` tells who is at fault
-where signing failed.
+`resharing` hands key and model on, `keeping` keeps them safe, `market` records a market, `governing` decides about the contracts,
+`evidence` tells who is at fault where signing failed.
 """
 
 import typer
 
-from mpc_party.cli import evidence, founding, governing, keeping, looking, market, rounds
+from mpc_party.cli import evidence, founding, governing, keeping, looking, market, resharing, rounds
 from mpc_party.console import configure_logging, run
 
 app = typer.Typer(
@@ -24,7 +24,7 @@ def party() -> None:
 
     The order of things: `init` once; send your card to the operator; `join` the consortium file that comes back; `keygen`
     together with the others; `join` again with the completed file and your share of the model; `run`. `status` says what is
-    missing and what to do next.
+    missing and what to do next. Later `reshare`, `refresh` and `recover`.
 
     Exit status: 0 done; 1 refused, or a check failed; 2 wrong command line, file or passphrase; 3 broker or other
     members cannot be reached; 130 interrupted.
@@ -36,6 +36,10 @@ def party() -> None:
 app.command()(founding.init)
 app.command()(founding.join)
 app.command()(founding.keygen)
+app.command()(resharing.reshare)
+app.command()(resharing.refresh)
+app.command()(resharing.recover)
+app.add_typer(resharing.transcripts, name="transcript")
 app.command(name="run")(rounds.run_party)
 app.command()(rounds.refit)
 app.command()(looking.disclose)

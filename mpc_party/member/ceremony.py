@@ -14,17 +14,24 @@ says that no share is missing; and where a ceremony breaks off while members att
     no member has it                       all run the ceremony again; its shares replace those of the first
 
 No key of a first ceremony is lost in a second one: it takes all members, and who has a completed file refuses.
+
+All members sign the transcript of the ceremony as well; it stays in each folder as `keygen-EPOCH.transcript`, and they read its
+fingerprint to each other. `--after-round` goes into it: where rounds were run before with another key, all rounds up to there
+count as closed in every member's journal from the moment that its share is stored.
 """
 
 import hashlib
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 import msgspec
 
 from mpc_party.member.connecting import open_mesh
+from mpc_party.member.epoch_switch import transcript_file
+from mpc_party.member.evidence_files import evidence_kept
+from mpc_party.member.floors import close_rounds
 from mpc_party.member.home import PURPOSE_KEY_SHARE, REMEDY_SHARE_LOST, PartyHome
 from mpc_party.mesh import Exchange, FrameKind, Mesh, MeshError, deadline_in
 from mpc_party.protocol.consortium import Consortium, GroupKey
@@ -35,7 +42,17 @@ from mpc_party.protocol.group_key import check_group_key
 from mpc_party.protocol.identity import Identity
 from mpc_party.protocol.keystore import seal
 from mpc_party.protocol.passphrase import Passphrase
-from mpc_party.signing import KeygenContext, KeyShare, run_keygen
+from mpc_party.resharing.recorded import KEYGEN_STEPS, Recorded
+from mpc_party.resharing.signing_together import sign_together
+from mpc_party.resharing.transcript import (
+    CastMember,
+    Transcript,
+    TranscriptBody,
+    certificate,
+    ordered_broadcasts,
+)
+from mpc_party.signing import KeygenContext, KeyShare, MessageKeys, run_keygen
+from mpc_party.signing.channel import SignedMessage
 
 _SESSION = b"mpc-hedge/keygen-session/v1"
 _CEREMONY = b"mpc-hedge/keygen-ceremony/v1"
@@ -48,9 +65,23 @@ REMEDY_UNFINISHED = (
 
 
 def run_ceremony(
-    folder: PartyHome, passphrase: Passphrase, *, wait: float, listen: str | None, say: Callable[[str], None]
+    folder: PartyHome,
+    passphrase: Passphrase,
+    *,
+    wait: float,
+    listen: str | None,
+    say: Callable[[str], None],
+    after_round: int = 0,
 ) -> Consortium:
     """The ceremony of this folder's member: generate, seal the share, and write the completed consortium file.
+
+    Args:
+        folder: of a member that has joined.
+        passphrase: of its keys.
+        wait: seconds to wait for the others.
+        listen: HOST:PORT to bind instead of the address in the file.
+        say: told each state as it is entered.
+        after_round: rounds begin above it; the same at all members.
 
     Raises:
         ConsortiumError: there is a key already, somebody is missing, or a check failed. Unless the error says that
@@ -68,10 +99,17 @@ def run_ceremony(
     def keep(share: KeyShare) -> None:
         # What an earlier ceremony left here is of no key: see above.
         write_atomic(folder.key_share_file, seal(share.encode(), passphrase, PURPOSE_KEY_SHARE), secret=True)
+        if after_round:
+            close_rounds(folder, consortium, after_round, "key generation, --after-round")
+
+    def publish(transcript: Transcript) -> None:
+        write_atomic(transcript_file(folder, transcript.body), transcript.encode())
 
     mesh = open_mesh(consortium, own, identity, listen=listen, consortium_hash=consortium.roster_hash)
-    with mesh:
-        completed = generate_group_key(consortium, own, identity, mesh, wait, say, keep)
+    with evidence_kept(folder.path), mesh:
+        completed = generate_group_key(
+            consortium, own, identity, mesh, wait, say, keep, publish, after_round=after_round
+        )
     with _share_is_kept():
         save_consortium(folder.consortium_file, completed)
     return completed
@@ -85,6 +123,9 @@ def generate_group_key(
     wait: float,
     say: Callable[[str], None],
     keep: Callable[[KeyShare], None],
+    publish: Callable[[Transcript], None],
+    *,
+    after_round: int,
 ) -> Consortium:
     """Run the ceremony. Collective: all n members, within `wait` seconds of each other.
 
@@ -93,6 +134,8 @@ def generate_group_key(
         wait: seconds to wait for the other members.
         say: told each state as it is entered.
         keep: stores this member's share durably; called before this member attests.
+        publish: stores the transcript; called before the key is complete here.
+        after_round: rounds begin above it; all must give the same.
 
     Returns:
         The consortium with key and attestations (the same at all members).
@@ -110,31 +153,86 @@ def generate_group_key(
             epoch=consortium.epoch,
             threshold=consortium.threshold,
             names=consortium.names,
-            ceremony=agree_on_ceremony(consortium, own, links),
+            ceremony=agree_on_ceremony(consortium, own, links, after_round),
         )
-        share = run_keygen(links, context)
+        recorded = Recorded(links, KEYGEN_STEPS)
+        keys = {index: bytes.fromhex(member.signing_key) for index, member in enumerate(consortium.members)}
+        share = run_keygen(recorded, context, MessageKeys(identity.sign, keys))
         keep(share)
         say("attesting")
         with _share_is_kept():
-            return attest(consortium, own, identity, share, links)
+            body = transcript_of(
+                consortium, context, share, recorded.broadcasts(context.session), after_round
+            )
+            signatures = sign_together(links, body, identity.sign, Reason.KEYGEN_FAILED)
+            completed = attest(consortium, own, identity, share, links)
+            publish(_certified(completed, body, signatures))
+            return completed
 
 
-def agree_on_ceremony(consortium: Consortium, own: int, links: Exchange) -> bytes:
+def transcript_of(
+    consortium: Consortium,
+    context: KeygenContext,
+    share: KeyShare,
+    broadcasts: list[SignedMessage],
+    after_round: int,
+) -> TranscriptBody:
+    """The transcript of a first key, equal at all members."""
+    members = context.members
+    return TranscriptBody(
+        version=1,
+        kind="keygen",
+        consortium=consortium.id_bytes,
+        ceremony=context.ceremony,
+        old_hash=None,
+        old_epoch=None,
+        new_roster=consortium.roster_hash,
+        new_epoch=consortium.epoch,
+        cast=tuple(
+            CastMember(member.name, bytes.fromhex(member.signing_key), None, index)
+            for index, member in enumerate(consortium.members)
+        ),
+        participants=members,
+        dealers=members,
+        broadcasts=ordered_broadcasts(broadcasts),
+        threshold=consortium.threshold,
+        public_key=share.public_key,
+        public_shares=share.public_shares,
+        old_model=None,
+        new_model=None,
+        floor=after_round,
+    )
+
+
+def _certified(completed: Consortium, body: TranscriptBody, signatures: dict[int, bytes]) -> Transcript:
+    if completed.key is None:
+        raise ConsortiumError("a completed file without a key", reason=Reason.INTERNAL)
+    attestations = dict(enumerate(bytes.fromhex(text) for text in completed.key.attestations))
+    return certificate(body, signatures, attestations)
+
+
+def agree_on_ceremony(consortium: Consortium, own: int, links: Exchange, after_round: int = 0) -> bytes:
     """32 bytes that name this attempt, fresh as long as one member is honest: a hash over random bytes of each.
 
-    One exchange of 32 bytes to all. Members that were told different bytes refuse each other's next message.
+    One exchange of 40 bytes to all: 32 random ones, and the round after which this member begins, which must be the same at
+    all. Members that were told different bytes refuse each other's next message.
 
     Raises:
-        ConsortiumError: KEYGEN_FAILED with the member that sent something else.
+        ConsortiumError: KEYGEN_FAILED with the member that sent something else; CONFIG_INVALID for another round.
     """
-    mine = secrets.token_bytes(32)
+    mine = secrets.token_bytes(32) + after_round.to_bytes(8, "big")
     parts = links.exchange(FrameKind.CEREMONY, dict.fromkeys(links.peers, mine), links.peers) | {own: mine}
     for member, part in parts.items():
         if len(part) != len(mine):
             raise ConsortiumError(
-                "the beginning of a ceremony has 32 bytes",
+                f"the beginning of a ceremony has {len(mine)} bytes",
                 reason=Reason.KEYGEN_FAILED,
                 culprit=consortium.names[member],
+            )
+        if (theirs := int.from_bytes(part[32:], "big")) != after_round:
+            raise ConfigError(
+                f"--after-round: {consortium.names[member]} gives {theirs}, this member {after_round}",
+                remedy="all members give the same; nothing is stored",
             )
     ordered = b"".join(parts[member] for member in sorted(parts))
     return hashlib.sha256(_CEREMONY + consortium.roster_hash + ordered).digest()
@@ -148,7 +246,11 @@ def wait_for_members(
     Raises:
         MeshError: PEER_UNREACHABLE naming who did not come.
     """
-    members = [m for m in range(len(consortium.members)) if m != own]
+    wait_for(mesh, [m for m in range(len(consortium.members)) if m != own], wait, say)
+
+
+def wait_for(mesh: Mesh, members: Collection[int], wait: float, say: Callable[[str], None]) -> None:
+    """Connect to these members of the mesh, saying whom we wait for; raises as `wait_for_members`."""
     end = time.monotonic() + wait
     while (left := end - time.monotonic()) > POLL_SECONDS:
         try:
@@ -205,4 +307,11 @@ def _share_is_kept() -> Iterator[None]:
         ) from None
 
 
-__all__ = ["REMEDY_UNFINISHED", "attest", "generate_group_key", "run_ceremony", "wait_for_members"]
+__all__ = [
+    "REMEDY_UNFINISHED",
+    "attest",
+    "generate_group_key",
+    "run_ceremony",
+    "wait_for",
+    "wait_for_members",
+]

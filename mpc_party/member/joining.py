@@ -9,6 +9,8 @@ from pathlib import Path
 import structlog
 
 from mpc_party.hedging.model import check_header
+from mpc_party.journal import read_standing
+from mpc_party.member.epoch_switch import Pending, finish_move
 from mpc_party.member.home import PartyHome
 from mpc_party.protocol.consortium import Consortium
 from mpc_party.protocol.consortium_file import load_consortium, save_consortium
@@ -18,6 +20,8 @@ from mpc_party.protocol.files import read_limited, write_atomic
 from mpc_party.protocol.identity import Identity
 from mpc_party.protocol.model_share import MAX_FILE, ModelShare, open_share
 from mpc_party.protocol.passphrase import Passphrase
+from mpc_party.resharing.checking import check_against
+from mpc_party.resharing.transcript import load_transcript
 
 log = structlog.get_logger("mpc_party")
 
@@ -57,6 +61,50 @@ def take_up(
             write_atomic(folder.model_share_file, share, secret=True)
         save_consortium(folder.consortium_file, consortium)
     return consortium
+
+
+def take_up_epoch(folder: PartyHome, identity: Identity, file: Path, transcript: Path) -> Consortium:
+    """End a change of epoch that is undecided here, by what another member has completed. Needs nobody else.
+
+    Both files must be of the ceremony that this member has signed: its own signature is in the certificate, over the transcript
+    in its pending folder.
+
+    Args:
+        folder: of a member that was killed, or lost the others, after it had signed.
+        identity: its keys.
+        file: the completed consortium file.
+        transcript: with the signatures of all.
+
+    Raises:
+        ConsortiumError: nothing is undecided here, or one of the files is of something else; the folder is as it was.
+    """
+    found, complete = load_transcript(transcript), load_consortium(file)
+    moved = finish_move(folder)
+    if moved is not None and moved.hash == complete.hash:
+        return moved
+    standing = read_standing(folder.journal_file)
+    undecided = None if standing is None else standing.undecided
+    if undecided is None or (undecided.ceremony, undecided.plan) != (found.body.ceremony, found.body.hash):
+        raise ConfigError(
+            f"transcript {transcript}: is not of a change of epoch that this member has signed and not seen the end of",
+            reason=Reason.HANDOVER_ENDED,
+            remedy="`mpc-party status` says where this member stands; `mpc-party recover` brings one that was left behind along",
+        )
+    pending = Pending.of(folder, found.body.ceremony)
+    if check_against(found, complete).before:
+        raise ConfigError(
+            f"consortium file {file}: is the one before the change of epoch",
+            reason=Reason.CONSORTIUM_MISMATCH,
+            remedy="take the completed one, from a member that is in the new epoch",
+        )
+    own = next((m for m in pending.body().cast if m.name == identity.name), None)
+    if own is None or own.signing_key.hex() != identity.signing_key:
+        raise ConfigError(f"{folder.path}: the pending change is another member's", reason=Reason.KEY_UNKNOWN)
+    pending.record(found)
+    completed = finish_move(folder)
+    if completed is None:
+        raise ConsortiumError("a commit record that is not found", reason=Reason.INTERNAL)
+    return completed
 
 
 def check_completes(before: Consortium, after: Consortium) -> None:
@@ -136,4 +184,4 @@ def _restored_on_failure(path: Path) -> Iterator[None]:
     backup.unlink(missing_ok=True)
 
 
-__all__ = ["check_completes", "require_fitting", "take_up"]
+__all__ = ["check_completes", "require_fitting", "take_up", "take_up_epoch"]

@@ -16,6 +16,7 @@ from mpc_party.market.chain import FlowSource, MarketSource
 from mpc_party.market.positions import read_positions
 from mpc_party.market.source import open_flow
 from mpc_party.member.connecting import open_mesh
+from mpc_party.member.epoch_switch import finish_move
 from mpc_party.member.evidence_files import keep_evidence
 from mpc_party.member.home import BrokerSettings, PartyHome, Settings
 from mpc_party.member.joining import require_fitting
@@ -57,6 +58,7 @@ def run_until_interrupted(folder: PartyHome, passphrase: Passphrase, options: Op
         ConsortiumError: something is missing or wrong; nothing has been started then, or all is closed again.
     """
     # First, as the files of a folder that is between two epochs may not fit each other.
+    finish_move(folder)
     standing = read_standing(folder.journal_file)
     if standing is not None and standing.obstacle is not None:
         raise standing.obstacle

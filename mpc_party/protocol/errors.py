@@ -68,6 +68,9 @@ class Reason(StrEnum):
     DISCLOSURE_INVALID = (
         "disclosure-invalid"  # a disclosed round does not fit its commitment, or does not open
     )
+    # A change of epoch
+    TRANSCRIPT_INVALID = "transcript-invalid"  # a transcript is damaged, or not signed by all that took part
+    CEREMONY_FAILED = "ceremony-failed"  # a member said something that no ceremony has place for
     # This machine
     JOURNAL_UNUSABLE = "journal-unusable"  # the journal cannot be opened or written
     ALREADY_RUNNING = "already-running"  # another process holds this party's journal

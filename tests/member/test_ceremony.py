@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import msgspec
 import pytest
 
+from mpc_party.journal import Journal, read_standing
 from mpc_party.member import ceremony
 from mpc_party.member.ceremony import REMEDY_UNFINISHED, run_ceremony
 from mpc_party.member.founding import store_identity
@@ -19,8 +20,10 @@ from mpc_party.member.joining import take_up
 from mpc_party.member.overview import overview
 from mpc_party.protocol.consortium import Consortium
 from mpc_party.protocol.consortium_file import save_consortium
-from mpc_party.protocol.errors import ConfigError, ConsortiumError, Reason
+from mpc_party.protocol.errors import ConfigError, ConsortiumError, Reason, RoundError
 from mpc_party.protocol.identity import CoordinatorIdentity, Identity
+from mpc_party.resharing.checking import check_against
+from mpc_party.resharing.transcript import decode_transcript, load_transcript
 from mpc_party.signing import KeygenContext
 from tests.support.mesh_parties import reserved_ports
 from tests.support.party_homes import NOWHERE, SECRET, contents
@@ -37,7 +40,7 @@ class Table:
     homes: list[PartyHome]
     said: dict[int, list[str]] = field(default_factory=dict)
 
-    def sit(self, *members, wait=20.0):
+    def sit(self, *members, wait=20.0, after_round=None):
         """Run the ceremony of these members at once; what each got."""
         outcomes = {}
 
@@ -45,7 +48,12 @@ class Table:
             self.said[index] = []
             try:
                 outcomes[index] = run_ceremony(
-                    self.homes[index], SECRET, wait=wait, listen=None, say=self.said[index].append
+                    self.homes[index],
+                    SECRET,
+                    wait=wait,
+                    listen=None,
+                    say=self.said[index].append,
+                    after_round=(after_round or {}).get(index, 0),
                 )
             except BaseException as failure:  # noqa: BLE001 - looked at by the test
                 outcomes[index] = failure
@@ -113,6 +121,37 @@ def test_all_members_get_one_key_and_identical_files(tmp_path, count):
         assert len({home.key_share_file.read_bytes() for home in seats.homes}) == count
 
 
+def test_all_sign_one_transcript_that_the_completed_file_knows(three):
+    completed = three.sit(0, 1, 2)[0]
+    (data,) = {(home.path / "keygen-1.transcript").read_bytes() for home in three.homes}
+    signed = decode_transcript(data)
+    assert check_against(signed, completed).unknown == ()
+    assert (signed.body.kind, signed.body.floor, signed.body.old_hash) == ("keygen", 0, None)
+    # Of each member: what it committed to, opened and confirmed, under its own signature.
+    said = [(message.step, message.sender) for message in signed.body.broadcasts]
+    assert said == [(step, sender) for step in ("commit", "confirm", "open") for sender in range(3)]
+
+
+def test_rounds_begin_where_all_say(three):
+    """On a chain that has seen rounds of another key."""
+    completed = three.sit(0, 1, 2, after_round=dict.fromkeys(range(3), 41))[0]
+    for home in three.homes:
+        assert read_standing(home.journal_file).last_round == 41
+        assert load_transcript(home.path / "keygen-1.transcript").body.floor == 41
+        with Journal.open(home.journal_file, consortium=completed.id_bytes, epoch=1) as journal:
+            with pytest.raises(RoundError):
+                journal.promise_round(41, bytes(32))
+            journal.promise_round(42, bytes(32))
+
+
+def test_members_that_begin_at_different_rounds_refuse_each_other(three):
+    before = three.contents()
+    outcomes = three.sit(0, 1, 2, after_round={0: 41, 1: 41, 2: 40})
+    assert all(isinstance(error, ConsortiumError) for error in outcomes.values())
+    assert any("--after-round: carol gives 40, this member 41" in str(outcomes[index]) for index in (0, 1))
+    assert three.contents() == before
+
+
 def test_an_absent_member_is_named_and_nothing_is_stored(tmp_path, monkeypatch):
     monkeypatch.setattr(ceremony, "POLL_SECONDS", 0.2)
     with table(tmp_path, 4) as seats:
@@ -139,12 +178,12 @@ def test_members_with_different_files_refuse_each_other(three):
     assert three.contents() == before
 
 
-def test_a_ceremony_that_fails_before_the_members_attest_stores_nothing(three, monkeypatch):
+def test_a_ceremony_that_fails_before_the_members_attest_stores_its_evidence_only(three, monkeypatch):
     """One member's messages are bound to something else: all refuse, whoever is first."""
     real = ceremony.agree_on_ceremony
 
-    def other(consortium, own, links):
-        agreed = real(consortium, own, links)
+    def other(consortium, own, links, after_round):
+        agreed = real(consortium, own, links, after_round)
         return bytes(32) if own == 1 else agreed
 
     monkeypatch.setattr(ceremony, "agree_on_ceremony", other)
@@ -152,8 +191,12 @@ def test_a_ceremony_that_fails_before_the_members_attest_stores_nothing(three, m
     outcomes = three.sit(0, 1, 2)
     assert all(isinstance(error, ConsortiumError) for error in outcomes.values())
     reasons = {error.reason for error in outcomes.values()}
-    assert reasons & {Reason.KEYGEN_FAILED, Reason.ECHO_MISMATCH}
-    assert three.contents() == before
+    assert reasons & {Reason.KEYGEN_FAILED, Reason.ECHO_MISMATCH, Reason.MESSAGE_FORGED}
+    after = three.contents()
+    assert all(any(name.endswith(".evidence") for name in folder) for folder in after)
+    assert [
+        {name: found for name, found in folder.items() if not name.startswith("evidence")} for folder in after
+    ] == before
     monkeypatch.undo()
     assert len({c.hash for c in three.sit(0, 1, 2).values()}) == 1
 
@@ -262,11 +305,13 @@ def test_a_second_ceremony_is_refused(three):
         run_ceremony(three.homes[0], SECRET, wait=0.0, listen=None, say=print)
 
 
-def test_a_wrong_attestation_names_its_member(three, monkeypatch):
+@pytest.mark.parametrize("wrong", ["attestation", "transcript"])
+def test_a_wrong_attestation_names_its_member(three, monkeypatch, wrong):
     real = Identity.sign
 
     def sign(self, data):
-        return bytes(64) if self.name == "carol" else real(self, data)
+        what = "attestation" if len(data) == 32 else "transcript" if b"/transcript" in data[:32] else None
+        return bytes(64) if self.name == "carol" and what == wrong else real(self, data)
 
     monkeypatch.setattr(Identity, "sign", sign)
     outcomes = three.sit(0, 1, 2)
@@ -304,7 +349,7 @@ def test_a_beginning_of_another_length_is_refused_by_name(three):
         peers = (1, 2)
 
         def exchange(self, *_):
-            return {1: bytes(31), 2: bytes(32)}
+            return {1: bytes(39), 2: bytes(40)}
 
     with pytest.raises(ConsortiumError) as caught:
         ceremony.agree_on_ceremony(three.consortium, 0, Links())
