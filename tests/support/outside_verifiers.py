@@ -50,7 +50,9 @@ class _KeyAlone:
     public_key: bytes
 
     def __post_init__(self) -> None:
-        self.consortium = SimpleNamespace(id_bytes=bytes(range(32)), group_address=evm_address(self.public_key))
+        self.consortium = SimpleNamespace(
+            id_bytes=bytes(range(32)), group_address=evm_address(self.public_key)
+        )
 
     def at(self, settlement: object) -> None:
         pass
@@ -86,7 +88,9 @@ class OutsideVerifiers:
     def verifies_everywhere(self, public_key: bytes, digest: bytes, signature: bytes) -> None:
         """Assert that all of `verdicts` take the signature."""
         refusing = [who for who, takes in self.verdicts(public_key, digest, signature).items() if not takes]
-        assert not refusing, f"{signature.hex()} of {digest.hex()} by {public_key.hex()}: refused by {refusing}"
+        assert not refusing, (
+            f"{signature.hex()} of {digest.hex()} by {public_key.hex()}: refused by {refusing}"
+        )
 
     def openzeppelin(self, digest: bytes, signature: bytes) -> str | None:
         """The address that OpenZeppelin's `ECDSA.recover` returns; None where it reverts."""
