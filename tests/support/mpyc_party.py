@@ -103,6 +103,9 @@ async def measure(rounds: int) -> dict[str, list[tuple[float, float]]]:
         times[phase].append((1e3 * (time.perf_counter() - began), 1e3 * (time.process_time() - worked)))
         return result
 
+    async def greet() -> None:
+        await mpc.transfer(mpc.pid)
+
     async def generate() -> Any:
         x = mpc._random(SCALAR)  # by pseudorandom shares: no message
         await multiple_of_generator(x)
@@ -121,6 +124,7 @@ async def measure(rounds: int) -> dict[str, list[tuple[float, float]]]:
 
     for number in range(rounds):
         h = int.from_bytes(hashlib.sha256(number.to_bytes(8, "big")).digest(), "big") % ORDER
+        await timed("bare exchange", greet())
         x = await timed("key generation", generate())
         inverse, r = await timed("nonce", make_nonce())
         await timed("signature", sign_online(x, inverse, r, h))
