@@ -28,7 +28,7 @@ from pathlib import Path
 from tests.support.local_mesh import local_mesh, run_parties
 from tests.support.mpyc_oracle import ask_mpyc
 from tests.support.signing_parties import SigningTeam
-from tests.support.signing_process import WARM_UP, Times, generate_key, one_signature, run_processes
+from tests.support.signing_process import WARM_UP, Member, Times, run_processes
 
 PHASES = ("bare exchange", "key generation", "nonce", "approval", "signature")
 PATIENCE = 900.0
@@ -63,19 +63,18 @@ def show(title: str, ours: Sequence[Times], theirs: Sequence[Times], size: int) 
 
 def in_threads(size: int, threshold: int, rounds: int) -> list[Times]:
     times: Times = defaultdict(list)
-    for number in range(rounds):
-        run_parties(local_mesh(range(size)), lambda e, n=number: generate_key(times, e, size, threshold, n))
     with tempfile.TemporaryDirectory() as directory:
         team = SigningTeam(size, threshold, Path(directory))
-        meshes = local_mesh(range(2 * threshold + 1))
+        members = [
+            Member(exchange, team.approvers[exchange.own], team.journals[exchange.own], times)
+            for exchange in local_mesh(range(size))
+        ]
+        meshes = [member.exchange for member in members]
+        for number in range(rounds):
+            run_parties(meshes, lambda e, n=number: members[e.own].generate_key(size, threshold, n))
         for number in range(1, rounds + 1):
             team.promise(number)
-            run_parties(
-                meshes,
-                lambda e, n=number: one_signature(
-                    times, e, team.keys[e.own], team.approvers[e.own], team.journals[e.own], n
-                ),
-            )
+            run_parties(meshes, lambda e, n=number: members[e.own].sign(team.keys[e.own], n))
         team.close()
     return [times]
 

@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -48,37 +49,37 @@ WARM_UP = 5  # rounds that are not counted
 SHARE_BYTES = 150  # about what a signature share's message has, signed
 
 
-def timed(times: Times, phase: str, work: Callable[[], T], ready: Ready = lambda: None) -> T:
-    ready()
-    began, worked = time.perf_counter(), time.thread_time()
-    result = work()
-    times[phase].append((1e3 * (time.perf_counter() - began), 1e3 * (time.thread_time() - worked)))
-    return result
+@dataclass
+class Member:
+    """One member's side of each phase, and what it took. The protocols are called here and nowhere else in the benchmark."""
 
+    exchange: Any
+    approver: Any
+    journal: Journal
+    times: Times
+    ready: Ready = lambda: None  # awaited before each phase
 
-def generate_key(
-    times: Times, exchange: Any, size: int, threshold: int, number: int, ready: Ready = lambda: None
-) -> KeyShare:
-    context = keygen_context(size, threshold, number.to_bytes(32, "big"))
-    return timed(times, "key generation", lambda: run_keygen(exchange, context), ready)
+    def timed(self, phase: str, work: Callable[[], T]) -> T:
+        self.ready()
+        began, worked = time.perf_counter(), time.thread_time()
+        result = work()
+        self.times[phase].append((1e3 * (time.perf_counter() - began), 1e3 * (time.thread_time() - worked)))
+        return result
 
+    def generate_key(self, size: int, threshold: int, number: int) -> KeyShare:
+        context = keygen_context(size, threshold, number.to_bytes(32, "big"))
+        return self.timed("key generation", lambda: run_keygen(self.exchange, context))
 
-def one_signature(
-    times: Times,
-    exchange: Any,
-    key: KeyShare,
-    approver: Any,
-    journal: Journal,
-    number: int,
-    ready: Ready = lambda: None,
-) -> bytes:
-    context = signing_context(len(key.public_shares), number)
-    digest = hashlib.sha256(number.to_bytes(8, "big")).digest()
-    presignature = timed(times, "nonce", lambda: run_presign(exchange, key, context), ready)
-    approved = timed(
-        times, "approval", lambda: run_approval(exchange, key, presignature, digest, approver, journal), ready
-    )
-    return timed(times, "signature", lambda: run_signature(exchange, approved), ready)
+    def sign(self, key: KeyShare, number: int) -> bytes:
+        """One round, which the journal has promised."""
+        context = signing_context(len(key.public_shares), number)
+        digest = hashlib.sha256(number.to_bytes(8, "big")).digest()
+        presignature = self.timed("nonce", lambda: run_presign(self.exchange, key, context))
+        approved = self.timed(
+            "approval",
+            lambda: run_approval(self.exchange, key, presignature, digest, self.approver, self.journal),
+        )
+        return self.timed("signature", lambda: run_signature(self.exchange, approved))
 
 
 def identities(size: int) -> list[Any]:
@@ -101,14 +102,16 @@ def party(rounds: int, threshold: int, *, apart: bool) -> Times:
                 greeting = dict.fromkeys(session.peers, bytes(SHARE_BYTES))
                 return session.exchange(FrameKind.WORDS, greeting, session.peers)
 
-            ready = together if apart else lambda: None
+            member = Member(session, approver, journal, times)
+            if apart:
+                member.ready = together
             for _ in range(rounds + WARM_UP):
-                timed(times, "bare exchange", together, ready)
+                member.timed("bare exchange", together)
             for number in range(rounds + WARM_UP):
-                key = generate_key(times, session, size, threshold, number, ready)
+                key = member.generate_key(size, threshold, number)
             for number in range(1, rounds + WARM_UP + 1):
                 journal.promise_round(number, bytes(32))
-                one_signature(times, session, key, approver, journal, number, ready)
+                member.sign(key, number)
     return {phase: pairs[WARM_UP:] for phase, pairs in times.items()}
 
 
