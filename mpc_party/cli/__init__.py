@@ -1,12 +1,12 @@
 """`mpc-party`: what a member does.
 
 `founding` makes keys and joins a consortium, `rounds` takes part in them, `looking` shows what this member's folder holds,
-`market` records a market, `governing` decides about the contracts.
+`market` records a market, `governing` decides about the contracts, `evidence` tells who is at fault where signing failed.
 """
 
 import typer
 
-from mpc_party.cli import founding, governing, looking, market, rounds
+from mpc_party.cli import evidence, founding, governing, looking, market, rounds
 from mpc_party.console import configure_logging, run
 
 app = typer.Typer(
@@ -43,6 +43,7 @@ app.command()(looking.status)
 app.command()(market.record)
 app.add_typer(governing.app, name="sign-action")
 app.command()(governing.pause)
+app.add_typer(evidence.app, name="evidence")
 
 
 def main() -> None:

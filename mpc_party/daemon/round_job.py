@@ -7,7 +7,8 @@ without a bus.
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,7 +31,7 @@ from mpc_party.market.flow import FlowFeatures, flow_row
 from mpc_party.market.positions import Positions, read_positions
 from mpc_party.market.quotes import clean
 from mpc_party.market.surface import SurfaceFit, fit_surface
-from mpc_party.mesh import Exchange, FrameKind, Mesh, MeshSession, deadline_in
+from mpc_party.mesh import Exchange, FrameKind, Mesh, MeshSession, PeerDisputes, deadline_in
 from mpc_party.protocol.consortium import Consortium
 from mpc_party.protocol.eip712 import report_digest
 from mpc_party.protocol.errors import ConsortiumError, Reason, RoundError
@@ -41,7 +42,16 @@ from mpc_party.protocol.report import HedgeReport, encode_report
 from mpc_party.protocol.words import ForwardFields, book_hash, pack_book, pack_forward, pack_params
 from mpc_party.secure import ReplicatedShares, SecureSession, SessionContext
 from mpc_party.secure.at_rest import committee_components
-from mpc_party.signing import Approver, KeyShare, SigningContext, run_approval, run_presign, run_signature
+from mpc_party.signing import (
+    Evidence,
+    KeyShare,
+    MessageKeys,
+    SigningContext,
+    SigningError,
+    run_approval,
+    run_presign,
+    run_signature,
+)
 
 _SESSION_DOMAIN = b"mpc-hedge/round-session/v1"
 _CHECKED = ("proposal", "commitments", "public inputs", "model")
@@ -64,9 +74,10 @@ class PartyContext:
     journal: Journal = field(repr=False)
     key: KeyShare = field(repr=False)
     model: ModelShare = field(repr=False)
-    approver: Approver = field(repr=False)
+    approver: MessageKeys = field(repr=False)
     flow: FlowSource | None = field(default=None, repr=False)
     positions: Path | None = field(default=None, repr=False)
+    keep_evidence: Callable[[Evidence], object] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -157,10 +168,10 @@ def run_round(party: PartyContext, ready: Preparation, commitments: tuple[bytes,
     proposal, consortium = ready.proposal, party.consortium
     watch = _Watch(ready.milliseconds)
     identifier = session_identifier(consortium, proposal, ready.digest)
-    with party.mesh.session(identifier, proposal.committee, ready.deadline) as links:
+    with _evidence_kept(party), party.mesh.session(identifier, proposal.committee, ready.deadline) as links:
         compare_transcripts(links, consortium, ready, commitments)
         context = SigningContext(consortium.hash, consortium.epoch, proposal.round, consortium.names)
-        presignature = run_presign(links, party.key, context)
+        presignature = run_presign(links, party.key, context, party.approver)
         try:
             watch.lap("nonce")
             opened, rounds = _compute(party, ready, links)
@@ -180,11 +191,24 @@ def run_round(party: PartyContext, ready: Preparation, commitments: tuple[bytes,
             party.journal.record_exposure(
                 proposal.round, seal_exposure(consortium.members[party.own], exposure), commitments
             )
+        except PeerDisputes as told:  # in place of a message of the computation: the nonce is given up
+            presignature.dispute(links, party.approver, told)
         finally:
             presignature.discard()
         stats = links.stats
     times = watch.times(mesh_bytes=stats.wire_sent, mesh_rounds=stats.rounds + rounds)
     return Result(proposal.round, digest, encode_report(report), signature, times)
+
+
+@contextmanager
+def _evidence_kept(party: PartyContext) -> Iterator[None]:
+    """Hand the evidence of a dispute on before the round ends."""
+    try:
+        yield
+    except SigningError as error:
+        if error.evidence is not None and party.keep_evidence is not None:
+            party.keep_evidence(error.evidence)
+        raise
 
 
 def session_identifier(consortium: Consortium, proposal: Proposal, digest: bytes) -> bytes:

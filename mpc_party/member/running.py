@@ -6,6 +6,7 @@ import secrets
 import signal
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from mpc_party.market.chain import FlowSource, MarketSource
 from mpc_party.market.positions import read_positions
 from mpc_party.market.source import open_flow
 from mpc_party.member.connecting import open_mesh
+from mpc_party.member.evidence_files import keep_evidence
 from mpc_party.member.home import BrokerSettings, PartyHome, Settings
 from mpc_party.member.joining import require_fitting
 from mpc_party.protocol.broker_access import BrokerCredentials
@@ -24,7 +26,7 @@ from mpc_party.protocol.errors import ConfigError
 from mpc_party.protocol.files import read_text_limited
 from mpc_party.protocol.identity import Identity
 from mpc_party.protocol.passphrase import Passphrase
-from mpc_party.signing import Approver
+from mpc_party.signing import MessageKeys
 
 if TYPE_CHECKING:
     from mpc_party.daemon.round_job import PartyContext
@@ -96,9 +98,10 @@ def run_until_interrupted(folder: PartyHome, passphrase: Passphrase, options: Op
             journal=journal,
             key=key,
             model=model,
-            approver=Approver(sign=identity.sign, keys=keys),
+            approver=MessageKeys(sign=identity.sign, keys=keys),
             flow=flow,
             positions=positions,
+            keep_evidence=partial(keep_evidence, folder.path),
         )
         url = options.broker_url or settings.broker.url
         asyncio.run(_serve(party, identity, consortium, credentials, url))

@@ -9,18 +9,19 @@ session: the members of one round or ceremony, one deadline, frames counted from
 
 Layers, each using only those above it: `frames` (bytes), `waiting` (deadlines), `link` (one TLS connection),
 `handshake` (who it is), `listener` and `dialler` (the two ends), `registry` (live links), `rendezvous` (all links of
-a session), `session`, `mesh`.
+a session), `dispute`, `session`, `mesh`.
 """
 
 from mpc_party.mesh.config import MeshConfig, MeshLimits, mesh_config
-from mpc_party.mesh.errors import MeshError
-from mpc_party.mesh.exchange import Exchange, FrameKind
+from mpc_party.mesh.errors import MeshError, PeerDisputes
+from mpc_party.mesh.exchange import DisputableExchange, Exchange, FrameKind
 from mpc_party.mesh.mesh import Mesh
 from mpc_party.mesh.session import MeshSession
 from mpc_party.mesh.stats import MeshStats, PeerStats
 from mpc_party.mesh.waiting import deadline_in
 
 __all__ = [
+    "DisputableExchange",
     "Exchange",
     "FrameKind",
     "Mesh",
@@ -29,6 +30,7 @@ __all__ = [
     "MeshLimits",
     "MeshSession",
     "MeshStats",
+    "PeerDisputes",
     "PeerStats",
     "deadline_in",
     "mesh_config",

@@ -34,3 +34,19 @@ class MeshError(ConsortiumError):
         )
         self.peers = tuple(peers) or (() if culprit is None else (culprit,))
         self.hearsay = hearsay
+
+
+class PeerDisputes(MeshError):  # noqa: N818 - not a fault of the peer's: it says that somebody's check failed
+    """A peer sent a DISPUTE frame in place of what was due. Nobody is at fault by that alone.
+
+    Attributes:
+        peer: its member index.
+        payload: what it says. It may lie.
+    """
+
+    default_reason = Reason.DISPUTED
+
+    def __init__(self, name: str, peer: int, payload: bytes) -> None:
+        super().__init__(f"{name} found that a check failed")
+        self.peer = peer
+        self.payload = payload

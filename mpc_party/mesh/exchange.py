@@ -18,6 +18,7 @@ class FrameKind(IntEnum):
     SIGNATURE = 8  # signature shares
     CHECK = 9  # hashes of transcripts and public inputs
     REFUSAL = 10  # the mesh itself: why the sender is about to close this link
+    DISPUTE = 11  # in place of whatever is due: a check failed at the sender, and this is what it holds
 
 
 class Exchange(Protocol):
@@ -45,5 +46,20 @@ class Exchange(Protocol):
         the call returns. A frame that a peer sent ahead of time waits for the call that expects it.
 
         Raises:
+            PeerDisputes: a peer has found that somebody cheated. `dispute` is the only call that may follow.
             MeshError: a peer is silent past the deadline, has closed, or sent a frame of another kind.
+        """
+
+
+class DisputableExchange(Exchange, Protocol):
+    """A network whose sessions can end in a dispute: what signing needs."""
+
+    def dispute(self, payload: bytes, seconds: float) -> dict[int, bytes]:
+        """Tell every peer, in place of what is due, what this party has to say in a dispute, and hear each peer.
+
+        Frames that peers had sent before they heard of it are passed over. May be called again for a second exchange
+        of the same kind, with those that took part in the first. Nothing else can follow in this session.
+
+        Returns:
+            What came within so many seconds, by peer; who is silent or gone is not in it.
         """

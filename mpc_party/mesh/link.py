@@ -10,9 +10,9 @@ import ssl
 import threading
 from typing import Final, cast
 
-from mpc_party.mesh.errors import MeshError
+from mpc_party.mesh.errors import MeshError, PeerDisputes
 from mpc_party.mesh.exchange import FrameKind
-from mpc_party.mesh.frames import CONTROL_LIMIT, HEADER_SIZE, FrameDecoder, FrameEncoder, FrameError
+from mpc_party.mesh.frames import CONTROL_LIMIT, HEADER_SIZE, Frame, FrameDecoder, FrameEncoder, FrameError
 from mpc_party.mesh.refusal import Refusal
 from mpc_party.mesh.stats import PeerStats
 from mpc_party.mesh.waiting import READ, WRITE, Waker, wait_for
@@ -25,6 +25,7 @@ _RECEIVE_SIZE: Final = 128 * 1024
 _RECORD: Final = 16 * 1024  # most plaintext in one TLS record
 _FIRST: Final = _RECORD - HEADER_SIZE
 _EMPTY: Final = memoryview(b"")
+_URGENT: Final = frozenset({FrameKind.REFUSAL, FrameKind.DISPUTE})  # may come in place of any other
 
 
 class Link:
@@ -248,9 +249,17 @@ class Link:
             raise self._broken(error) from error
         if self._outgoing.pending and not self.unsent:
             self.continue_send()  # TLS's own answers, such as to a key update
-        if decoder.ready and decoder.ready[0].kind is FrameKind.REFUSAL:
-            raise Refusal.decode(decoder.ready.popleft().payload).error(self)
+        if decoder.ready and decoder.ready[0].kind in _URGENT:  # not waiting for the other peers' frames
+            raise self._told(decoder.ready.popleft())
         return bool(decoder.ready)
+
+    def _told(self, frame: Frame) -> MeshError:
+        """What a REFUSAL or a DISPUTE says, as an error on this side."""
+        if frame.kind is FrameKind.REFUSAL:
+            return Refusal.decode(frame.payload).error(self)
+        if self.peer is None or self.name is None:
+            return self.error("disputes before it is known", Reason.FRAME_MALFORMED)
+        return PeerDisputes(self.name, self.peer, frame.payload)
 
     def take(self, kind: FrameKind) -> bytes:
         """Return the payload of the frame that `receive` has announced.
@@ -260,8 +269,8 @@ class Link:
         """
         frame = self._decoder.ready.popleft()
         if frame.kind is not kind:
-            if frame.kind is FrameKind.REFUSAL:
-                raise Refusal.decode(frame.payload).error(self)
+            if frame.kind in _URGENT:
+                raise self._told(frame)
             if frame.kind is FrameKind.SESSION:
                 raise self.error("has left this session for another", Reason.PEER_CLOSED)
             raise self.error(f"sent {frame.kind.name} where {kind.name} is due", Reason.FRAME_MALFORMED)
@@ -271,6 +280,12 @@ class Link:
         stats.payload_received += length
         stats.framed_received += length + HEADER_SIZE
         return frame.payload
+
+    def pass_over(self) -> None:
+        """Drop the frame that `receive` has announced, or raise what it says if it is a DISPUTE or REFUSAL."""
+        frame = self._decoder.ready.popleft()
+        if frame.kind in _URGENT:
+            raise self._told(frame)
 
     @property
     def ahead(self) -> int:

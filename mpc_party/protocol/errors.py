@@ -45,10 +45,14 @@ class Reason(StrEnum):
     INTERNAL = "internal"  # a bug; the log of the party named has the details
     # Signing
     KEYGEN_FAILED = "keygen-failed"  # a check of key generation failed
+    RESHARE_FAILED = "reshare-failed"  # a check of resharing failed; the old shares are as they were
+    RECOVERY_FAILED = "recovery-failed"  # a check of the recovery of a share failed; nothing has changed
     NONCE_INVALID = "nonce-invalid"  # a check of nonce generation failed
     NONCE_SPENT = "nonce-spent"  # the journal says that this nonce has been used
     SIGNATURE_INVALID = "signature-invalid"  # the combined signature does not verify
     ECHO_MISMATCH = "echo-mismatch"  # somebody told different parties different things
+    DISPUTED = "disputed"  # another member's check failed; the evidence files say whose fault it was, where that shows
+    EVIDENCE_INVALID = "evidence-invalid"  # a file that is no evidence of a dispute, or is damaged
     # Model and market data
     MODEL_MISMATCH = "model-mismatch"  # model shares do not fit the commitment in the consortium file
     MARKET_DATA_INVALID = "market-data-invalid"  # a market file or feed breaks its format

@@ -3,9 +3,9 @@
 A `Point` is on the curve and is never the point at infinity, which has no encoding here: a function whose result
 can be infinity returns None for it, and callers treat that as a failed check.
 
-Two kinds of multiplication. With a *secret* scalar: `multiply_base` (`secp256k1_ec_pubkey_create`) and
-`multiply_secret` (`secp256k1_ecdh`), both constant-time in libsecp256k1. With *public* scalars:
-`multiply_public` and `linear_combination`, which take time that depends on them. Never pass a secret there.
+Two kinds of multiplication. With a `SecretScalar`: `multiply_base` (`secp256k1_ec_pubkey_create`) and
+`multiply_secret` (`secp256k1_ecdh`), both constant-time in libsecp256k1. With public integers: `multiply_public` and
+`linear_combination`, which take time that depends on them. The type decides: a secret is never an `int`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from coincurve._libsecp256k1 import ffi, lib
 from coincurve.context import GLOBAL_CONTEXT
 
 from mpc_party.signing.field import GROUP_ORDER, encode_scalar
+from mpc_party.signing.scalar import SecretScalar
 
 POINT_BYTES: Final = 33
 _CONTEXT: Final[Any] = GLOBAL_CONTEXT.ctx  # randomised by coincurve: blinds multiplication by G
@@ -90,34 +91,29 @@ class Point:
         return key
 
 
-def _encode_multiplier(scalar: int) -> bytes:
-    if not 0 < scalar < GROUP_ORDER:
-        raise ValueError("scalar out of range")
-    return encode_scalar(scalar)
-
-
-def multiply_base(scalar: int) -> Point:
-    """The product scalar * G, in constant time.
+def multiply_base(scalar: SecretScalar | int) -> Point:
+    """The product scalar * G, in constant time. An `int` is a public scalar: encoding it takes its own time.
 
     Raises:
-        ValueError: the scalar is not in [1, q).
+        ValueError: a public scalar is not in [1, q); a secret one always is.
     """
+    if isinstance(scalar, SecretScalar):
+        encoded = scalar.cell  # read by libsecp256k1 where it lies, so that no copy is left
+    elif 0 < scalar < GROUP_ORDER:
+        encoded = encode_scalar(scalar)
+    else:
+        raise ValueError("scalar out of range")
     key = ffi.new("secp256k1_pubkey *")
-    if not lib.secp256k1_ec_pubkey_create(_CONTEXT, key, _encode_multiplier(scalar)):
+    if not lib.secp256k1_ec_pubkey_create(_CONTEXT, key, encoded):
         raise ValueError("scalar out of range")
     return Point(key)
 
 
-def multiply_secret(scalar: int, point: Point) -> Point:
-    """The product scalar * point, in constant time.
-
-    Raises:
-        ValueError: the scalar is not in [1, q).
-    """
-    # libsecp256k1 reduces the scalar and reports afterwards, so that its time does not tell.
+def multiply_secret(scalar: SecretScalar, point: Point) -> Point:
+    """The product scalar * point, in constant time; never infinity, as the scalar is not zero."""
     output = ffi.new("unsigned char[65]")
     output[0] = 4  # SEC 1: uncompressed
-    secret = _encode_multiplier(scalar)
+    secret = scalar.cell
     if not lib.secp256k1_ecdh(_CONTEXT, output + 1, point._key, secret, _keep_both_coordinates, ffi.NULL):  # noqa: SLF001
         raise ValueError("scalar out of range")
     key = ffi.new("secp256k1_pubkey *")

@@ -1,4 +1,4 @@
-"""The scalar field of secp256k1 (MPyC's `finfields`), its 32-byte encoding, and Shamir's polynomials over it.
+"""What is public of the scalar field of secp256k1 (MPyC's `finfields`): encoding, Lagrange weights, interpolation.
 
 Importing `mpyc` has side effects that a daemon cannot have: it parses `sys.argv` (and exits on arguments that
 it takes for its own), configures the root logger, sets environment variables, and replaces asyncio's event loop
@@ -6,14 +6,14 @@ policy where uvloop is installed. Its own switch for documentation builds turns 
 keeps it from importing numpy, so both are set while `finfields` and `thresha` are imported, and the root logger
 is put back. MPyC's runtime is never imported.
 
-Shares travel between functions as plain integers in [0, q): a field operation through MPyC's element objects
+Public values travel between functions as plain integers in [0, q): a field operation through MPyC's element objects
 takes several times as long, and the online phase is counted in microseconds. The definition stays MPyC's:
-tests hold the two together.
+tests hold the two together. Secrets are never here, because Python's integers take time that depends on them: they
+are `scalar.SecretScalar`.
 """
 
 import logging
 import os
-import secrets
 from collections.abc import Sequence
 from functools import lru_cache
 from types import ModuleType
@@ -62,35 +62,9 @@ def decode_scalar(data: bytes) -> int:
     return value
 
 
-def random_scalar() -> int:
-    """Uniform in [1, q), from the operating system."""
-    return 1 + secrets.randbelow(GROUP_ORDER - 1)
-
-
 def coordinate(member: int) -> int:
     """The Shamir x-coordinate of a member: its 0-based index plus one, because 0 holds the secret."""
     return member + 1
-
-
-def split(secret_values: Sequence[int], degree: int, members: int) -> list[list[int]]:
-    """Shamir shares of each value: one row per member, one column per value.
-
-    `mpyc.thresha.random_split`, which draws its coefficients from `secrets`. The degree is the maximum: the
-    leading coefficient is zero with probability 1/q.
-    """
-    rows: list[list[int]] = _thresha.random_split(ScalarField, list(secret_values), degree, members)
-    return rows
-
-
-def evaluate(coefficients: Sequence[int], at: int) -> int:
-    """The polynomial with these coefficients, constant term first, at a point.
-
-    Key generation deals with this and not with `split`, because it must know the coefficients to commit to them.
-    """
-    value = 0
-    for coefficient in reversed(coefficients):
-        value = (value * at + coefficient) % GROUP_ORDER
-    return value
 
 
 @lru_cache(maxsize=1024)
@@ -105,6 +79,6 @@ def lagrange(coordinates: tuple[int, ...], at: int = 0) -> tuple[int, ...]:
 
 
 def interpolate(coordinates: tuple[int, ...], values: Sequence[int], at: int = 0) -> int:
-    """The value at `at` of the polynomial of degree below `len(coordinates)` through the given values."""
+    """Of public values: the value at `at` of the polynomial of degree below `len(coordinates)` through the given values."""
     weights = lagrange(coordinates, at)
     return sum(weight * value for weight, value in zip(weights, values, strict=True)) % GROUP_ORDER

@@ -16,26 +16,35 @@ the echoes agree, and is not returned before all have confirmed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mpc_party.mesh.exchange import Exchange, FrameKind
+from mpc_party.mesh.errors import PeerDisputes
+from mpc_party.mesh.exchange import DisputableExchange
 from mpc_party.protocol.errors import Reason
-from mpc_party.signing.curve import Point, add, multiply_base
+from mpc_party.signing.channel import EVERYBODY, Channel, MessageKeys
+from mpc_party.signing.curve import Point, multiply_base
+from mpc_party.signing.dispute import is_disputable, settle
 from mpc_party.signing.echo import compare_echoes, hash_broadcasts
 from mpc_party.signing.errors import SigningError
+from mpc_party.signing.evidence import Claim, Disclosure
 from mpc_party.signing.exponent import evaluate_commitments
-from mpc_party.signing.field import (
-    GROUP_ORDER,
-    coordinate,
-    decode_scalar,
-    encode_scalar,
-    evaluate,
-    random_scalar,
+from mpc_party.signing.field import coordinate, encode_scalar
+from mpc_party.signing.judge_keygen import STAGE, KeygenCase, complaints
+from mpc_party.signing.keygen_rules import (
+    COMMIT,
+    CONFIRM,
+    DEAL,
+    OPEN,
+    RuleError,
+    check_opening,
+    combine,
+    hash_of_result,
+    hash_of_vector,
 )
 from mpc_party.signing.keyshare import KeyShare
-from mpc_party.signing.proof import ProofOfKnowledge, prove, verify
-from mpc_party.signing.secret import SecretScalar
+from mpc_party.signing.proof import prove
+from mpc_party.signing.scalar import SecretScalar, evaluate, total
 from mpc_party.signing.steps import Steps
 from mpc_party.signing.wire import (
     KeygenCommit,
@@ -43,7 +52,6 @@ from mpc_party.signing.wire import (
     KeygenDeal,
     KeygenOpen,
     M,
-    bind,
     decode_all,
     encode,
 )
@@ -68,16 +76,14 @@ class KeygenContext:
         return tuple(range(len(self.names)))
 
     @property
+    def case(self) -> KeygenCase:
+        """What a judge is told of it."""
+        return KeygenCase(self.roster_hash, self.epoch, self.threshold, len(self.names), self.ceremony)
+
+    @property
     def session(self) -> bytes:
         """32 bytes that every message carries."""
-        return bind(
-            b"mpc-hedge/keygen/v1",
-            self.roster_hash,
-            self.epoch,
-            self.threshold,
-            len(self.names),
-            self.ceremony,
-        )
+        return self.case.session
 
 
 class KeygenParty(Steps):
@@ -101,7 +107,7 @@ class KeygenParty(Steps):
         self.own = own
         self.peers = tuple(member for member in context.members if member != own)
         self._session = context.session
-        self._polynomial: list[int] = []
+        self._polynomial: list[SecretScalar] = []
         self._vectors: dict[int, list[Point]] = {}
         self._commitments: dict[int, bytes] = {}
         self._broadcasts: dict[int, list[bytes]] = {member: [] for member in context.members}
@@ -111,7 +117,7 @@ class KeygenParty(Steps):
     def commit(self) -> bytes:
         """Step 1: the message to all."""
         with self._step("commit", then="open"):
-            self._polynomial = [random_scalar() for _ in range(self.context.threshold + 1)]
+            self._polynomial = [SecretScalar.random() for _ in range(self.context.threshold + 1)]
             vector = [multiply_base(coefficient) for coefficient in self._polynomial]
             self._vectors[self.own] = vector
             commitment = self._hash_of_vector(self.own, [point.encode() for point in vector])
@@ -146,7 +152,7 @@ class KeygenParty(Steps):
                         self._session,
                         self.own,
                         peer,
-                        encode_scalar(evaluate(self._polynomial, coordinate(peer))),
+                        evaluate(self._polynomial, coordinate(peer)).reveal(),
                         self._echo,
                     )
                 )
@@ -164,11 +170,10 @@ class KeygenParty(Steps):
                 {peer: message.echo for peer, message in received.items()},
                 self.context.names,
             )
-            share = evaluate(self._polynomial, coordinate(self.own))
-            for peer, message in received.items():
-                share += self._check_share(peer, message)
+            shares = [evaluate(self._polynomial, coordinate(self.own))]
+            shares += [self._check_share(peer, message) for peer, message in received.items()]
             self._polynomial = []
-            self._result = self._combine(share % GROUP_ORDER)
+            self._result = self._combine(shares)
             return encode(KeygenConfirm(self._session, self.own, self._hash_of_result(self._result)))
 
     def finish(self, confirms: Mapping[int, bytes]) -> KeyShare:
@@ -212,97 +217,104 @@ class KeygenParty(Steps):
         return SigningError(what, reason=Reason.KEYGEN_FAILED, culprit=self.context.names[culprit])
 
     def _hash_of_vector(self, sender: int, vector: list[bytes]) -> bytes:
-        return bind(b"mpc-hedge/keygen/feldman-vector/v1", self._session, sender, tuple(vector))
+        return hash_of_vector(self._session, sender, vector)
 
     def _check_opening(self, peer: int, message: KeygenOpen) -> list[Point]:
-        # The protocol: "open it ... and require its length to be exactly t+1": a longer vector would raise the degree of the
-        # key's sharing, and t+1 members could no longer use it.
-        if len(message.coefficients) != self.context.threshold + 1:
-            raise self._refuse("the Feldman vector does not have t+1 terms", peer)
-        if self._hash_of_vector(peer, list(message.coefficients)) != self._commitments[peer]:
-            raise self._refuse("the opened Feldman vector is not the one committed to", peer)
         try:
-            vector = [Point.decode(coefficient) for coefficient in message.coefficients]
-            proof = ProofOfKnowledge(
-                Point.decode(message.proof_commitment), decode_scalar(message.proof_response)
+            return check_opening(
+                self._session,
+                peer,
+                message,
+                commitment=self._commitments[peer],
+                threshold=self.context.threshold,
             )
-        except ValueError as failure:
-            raise self._refuse("the opening holds something that is no point or no scalar", peer) from failure
-        if not verify(proof, vector[0], session=self._session, sender=peer):
-            raise self._refuse("the proof of knowledge of the constant term does not verify", peer)
-        return vector
+        except RuleError as broken:
+            raise self._refuse(str(broken), peer) from None
 
-    def _check_share(self, peer: int, message: KeygenDeal) -> int:
+    def _check_share(self, peer: int, message: KeygenDeal) -> SecretScalar:
         try:
-            share = decode_scalar(message.share)
-            shown = multiply_base(share)  # a share of zero has probability 1/q and is refused
+            share = SecretScalar(message.share)  # a share of zero has probability 1/q and is refused
         except ValueError:
             raise self._refuse("a private share is no scalar in [1, q)", peer) from None
         # The protocol: "private shares, checked in the exponent": f_j(i) G = sum of i^k A_jk
-        if evaluate_commitments(self._vectors[peer], coordinate(self.own)) != shown:
+        if evaluate_commitments(self._vectors[peer], coordinate(self.own)) != multiply_base(share):
             raise self._refuse("a private share does not lie on its dealer's polynomial", peer)
         return share
 
-    def _combine(self, share: int) -> KeyShare:
-        """x_i, Y, and all X_j from the sum of the Feldman vectors."""
-        vectors = [self._vectors[member] for member in self.context.members]
-        summed = [add(points) for points in zip(*vectors, strict=True)]
-        known = [point for point in summed if point is not None]
-        if len(known) != len(summed):
+    def _combine(self, shares: Sequence[SecretScalar]) -> KeyShare:
+        """x_i from the sum of the shares; Y, and all X_j from the sum of the Feldman vectors."""
+        members = self.context.members
+        result = combine([self._vectors[member] for member in members], members)
+        if result is None:
             raise SigningError("a coefficient of the group's polynomial is zero", reason=Reason.KEYGEN_FAILED)
-        public_shares = [evaluate_commitments(known, coordinate(member)) for member in self.context.members]
         try:
             return KeyShare(
                 self.own,
                 self.context.threshold,
                 self.context.epoch,
                 self.context.roster_hash,
-                known[0].encode(),
-                tuple(point.encode() for point in public_shares if point is not None),
-                SecretScalar(share),
+                *result,
+                total(shares),
             )
-        except ValueError as failure:  # also if some X_j is infinity
+        except ValueError as failure:  # also if x_i is zero
             raise SigningError(f"the key does not fit: {failure}", reason=Reason.KEYGEN_FAILED) from None
 
     def _hash_of_result(self, result: KeyShare) -> bytes:
-        return bind(
-            b"mpc-hedge/keygen/result/v1", self._session, self._echo, result.public_key, result.public_shares
-        )
+        return hash_of_result(self._session, self._echo, result.public_key, result.public_shares)
 
 
-def run_keygen(exchange: Exchange, context: KeygenContext) -> KeyShare:
+def run_keygen(exchange: DisputableExchange, context: KeygenContext, keys: MessageKeys) -> KeyShare:
     """Generate the group's key. Collective: all n members call it, with equal contexts.
 
-    Rounds: 4 exchanges of kind CEREMONY. Bytes sent to each peer: 543 for n = 3, 611 for n = 5 (35 more per t).
-    For three members in processes of their own on two cores: p50 2.8 ms; CPU 1.4 ms, for n = 5 1.7 ms
-    (tests/benchmarks/bench_signing.py).
-    Reveals: to all, Y and X_j (public); to any t members together, nothing about x.
+    Rounds: 4 exchanges of kind CEREMONY. Bytes sent to each peer: 799 for n = 3, 867 for n = 5 (35 more per t). After a failed
+    check, 3 more of kind DISPUTE (see `dispute.settle`).
+    Reveals: to all, Y and X_j (public); to any t members together, nothing about x. In a dispute, what was broadcast, and the deals
+    of a member at fault, or of this key, which then does not come about.
 
     Args:
         exchange: the mesh among all members of `context.names`.
-        context: what the ceremony is bound to.
+        context: what the ceremony is bound to. It is for one run: who signs two of one context looks like a cheat.
+        keys: this member's identity, and everybody's public keys.
 
     Raises:
-        SigningError: KEYGEN_FAILED or ECHO_MISMATCH, with a culprit where one is certain. Start again with a new
-            `ceremony`.
+        SigningError: KEYGEN_FAILED, ECHO_MISMATCH, MESSAGE_FORGED or DISPUTED, with a culprit where one is proven, attested or
+            seen here (the message says which), and with `evidence`. Start again with a new `ceremony`.
         MeshError: a member is silent or gone.
 
     Source: Feldman 1987; Pedersen 1991. The commitments come first because otherwise whoever speaks last picks its
     part knowing the others' (Gennaro, Jarecki, Krawczyk, Rabin 2007).
     """
-    return drive_keygen(exchange, KeygenParty(context, exchange.own))
+    return drive_keygen(exchange, KeygenParty(context, exchange.own), keys)
 
 
-def drive_keygen(exchange: Exchange, party: KeygenParty) -> KeyShare:
-    """Carry the messages of one `KeygenParty` over the mesh."""
+def drive_keygen(exchange: DisputableExchange, party: KeygenParty, keys: MessageKeys) -> KeyShare:
+    """Carry the messages of one `KeygenParty` over the mesh, and settle who is at fault should a check fail."""
     if tuple(exchange.peers) != party.peers:
         raise SigningError("key generation needs all members on the mesh", reason=Reason.KEYGEN_FAILED)
+    context = party.context
+    channel = Channel(exchange, context.session, keys, context.names)
+    try:
+        commits = channel.to_all(COMMIT, party.commit())
+        opens = channel.to_all(OPEN, party.open(commits))
+        deals = channel.to_each(DEAL, party.deal(opens))
+        confirms = channel.to_all(CONFIRM, party.confirm(deals))
+        return party.finish(confirms)
+    except (SigningError, PeerDisputes) as cause:
+        if not is_disputable(cause):
+            raise
+        settle(channel, context.case, cause, lambda claim: disclosure(channel, context.case, claim))
 
-    def to_all(message: bytes) -> dict[int, bytes]:
-        return exchange.exchange(FrameKind.CEREMONY, dict.fromkeys(party.peers, message), party.peers)
 
-    commits = to_all(party.commit())
-    opens = to_all(party.open(commits))
-    deals = exchange.exchange(FrameKind.CEREMONY, party.deal(opens), party.peers)
-    confirms = to_all(party.confirm(deals))
-    return party.finish(confirms)
+def disclosure(channel: Channel, case: KeygenCase, claim: Claim) -> Disclosure:
+    """What a member shows of a key generation that failed.
+
+    All broadcasts. Of the deals it got, those that break a rule, and none once its confirmation has left: with that, the others may
+    have finished, and then a share is of a living key.
+    """
+    own, keys = channel.links.own, channel.keys.keys
+    public = [
+        message for message in channel.messages if message.receiver == EVERYBODY and message.is_signed(keys)
+    ]
+    if any(message.step == CONFIRM and message.sender == own for message in public):
+        return Disclosure(STAGE, claim, tuple(public))
+    return Disclosure(STAGE, claim, (*public, *complaints(case, own, channel.messages, keys)))

@@ -14,8 +14,8 @@ from mpc_party.protocol.group_key import group_key_statement
 from mpc_party.protocol.secret import Secret
 from mpc_party.signing.curve import Point, multiply_base
 from mpc_party.signing.exponent import lie_on_degree
-from mpc_party.signing.field import coordinate, decode_scalar, encode_scalar
-from mpc_party.signing.secret import SecretScalar
+from mpc_party.signing.field import coordinate
+from mpc_party.signing.scalar import SecretScalar
 from mpc_party.signing.wire import Bytes32, PointBytes, ScalarBytes
 
 
@@ -68,7 +68,7 @@ class KeyShare(Secret):
             raise ValueError("index, threshold and number of members do not fit")
         group_key = Point.decode(self.public_key)
         shares = [Point.decode(share) for share in self.public_shares]
-        if multiply_base(self.secret.reveal()) != shares[self.index]:
+        if multiply_base(self.secret) != shares[self.index]:
             raise ValueError("the secret share is not the logarithm of its public share")
         coordinates = (0, *(coordinate(member) for member in range(members)))
         if not lie_on_degree(coordinates, [group_key, *shares], self.threshold):
@@ -95,7 +95,7 @@ class KeyShare(Secret):
                 self.threshold,
                 self.epoch,
                 self.roster_hash,
-                encode_scalar(self.secret.reveal()),
+                self.secret.reveal(),
                 self.public_key,
                 self.public_shares,
             )
@@ -119,7 +119,7 @@ class KeyShare(Secret):
                 stored.roster_hash,
                 stored.public_key,
                 stored.public_shares,
-                SecretScalar(decode_scalar(stored.secret)),
+                SecretScalar(stored.secret),
             )
         except (msgspec.DecodeError, ValueError) as failure:
             # The cause is dropped: its message may quote what it met, and this is a secret.

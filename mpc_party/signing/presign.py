@@ -5,7 +5,7 @@ sharing of degree t, <x> one of degree 2t. `NonceParty` is the protocol, `run_pr
 
 1. deal  - to each: shares of random k, a (degree t) and of zero three times, b, d, e (degree 2t). Each signer adds
    up what it got: [k], [a], <0>_b, <0>_d, <0>_e that nobody knows.
-2. open  - to all: R_i = k_i G and w_i = a_i k_i + b_i. All R_i must lie on degree t; R = k G and w = a k follow by
+2. open  - to all: R_i = k_i G and w_i = a_i k_i + b_i, with two hashes for disputes (see `wire.NonceOpen`). All R_i must lie on degree t; R = k G and w = a k follow by
    interpolation; R != 0, w != 0.
 3. check - to all: W_i = a_i R and the echo of step 2. All W_i must lie on degree t, and W = w G.
 
@@ -24,20 +24,27 @@ echo of its own before the approval: honest shares fix every W_i too. Its transc
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping, Sequence
 
-from mpc_party.mesh.exchange import Exchange, FrameKind
+from mpc_party.mesh.errors import PeerDisputes
+from mpc_party.mesh.exchange import DisputableExchange
 from mpc_party.protocol.errors import Reason
+from mpc_party.signing.channel import Channel, MessageKeys, SignedMessage
 from mpc_party.signing.curve import Point, multiply_base, multiply_secret
+from mpc_party.signing.dispute import is_disputable, settle
 from mpc_party.signing.echo import compare_echoes, hash_broadcasts
 from mpc_party.signing.errors import SigningError
+from mpc_party.signing.evidence import Disclosure
 from mpc_party.signing.exponent import interpolate_points, lie_on_degree
-from mpc_party.signing.field import GROUP_ORDER, coordinate, decode_scalar, encode_scalar, interpolate, split
+from mpc_party.signing.field import GROUP_ORDER, coordinate, decode_scalar, encode_scalar, interpolate
+from mpc_party.signing.judge_nonce import STAGE
 from mpc_party.signing.keyshare import KeyShare
-from mpc_party.signing.presignature import NonceShares, Presignature, SigningContext
+from mpc_party.signing.nonce_rules import CHECK, DEAL, OPEN, DealtPoints, hash_of_deals, transcript_of
+from mpc_party.signing.presignature import NonceShares, Presignature, SigningContext, UnspentNonce
+from mpc_party.signing.scalar import SecretScalar, split, total
+from mpc_party.signing.signing_case import SigningCase
 from mpc_party.signing.steps import Steps
-from mpc_party.signing.wire import M, NonceCheck, NonceDeal, NonceOpen, bind, decode_all, encode
+from mpc_party.signing.wire import M, NonceCheck, NonceDeal, NonceOpen, decode_all, encode
 
 
 class NonceParty(Steps):
@@ -56,8 +63,9 @@ class NonceParty(Steps):
         self._require_fitting()
         self._coordinates = tuple(coordinate(member) for member in self.signers)
         self._session = context.session(self.signers, key.public_key)
-        self._own_deal: list[int] = []
-        self._a = self._d = self._e = 0  # this signer's shares, from step 2 on
+        self._own_deal: list[SecretScalar] = []  # k, a, b, d, e as this signer deals them to itself
+        self._points: DealtPoints | None = None  # of what it deals
+        self._shares: list[SecretScalar] = []  # this signer's a_i, d_i, e_i, from step 2 on
         self._nonce_points: dict[int, Point] = {}  # R_i
         self._products: dict[int, int] = {}  # w_i
         self._check_points: dict[int, Point] = {}  # W_i
@@ -92,39 +100,56 @@ class NonceParty(Steps):
     def deal(self) -> dict[int, bytes]:
         """Step 1: the private message to each peer."""
         with self._step("deal", then="open"):
-            threshold, members = self._key.threshold, len(self.context.names)
+            threshold = self._key.threshold
             # The protocol: "deal k and a of degree t, and b, d, e of degree 2t with constant term 0"
-            secret_values = [secrets.randbelow(GROUP_ORDER), secrets.randbelow(GROUP_ORDER)]
-            low = split(secret_values, threshold, members)
-            zero = split([0, 0, 0], 2 * threshold, members)
-            self._own_deal = low[self.own] + zero[self.own]
+            low = [split(SecretScalar.random(), threshold, self._coordinates) for _ in range(2)]
+            zero = [split(None, 2 * threshold, self._coordinates) for _ in range(3)]
+            rows = dict(zip(self.signers, zip(*low, *zero, strict=True), strict=True))
+            self._own_deal = list(rows[self.own])
+            self._points = self._points_of(rows)
             return {
                 peer: encode(
-                    NonceDeal(self._session, self.own, peer, *map(encode_scalar, low[peer] + zero[peer]))
+                    NonceDeal(self._session, self.own, peer, *(share.reveal() for share in rows[peer]))
                 )
                 for peer in self.peers
             }
+
+    def _points_of(self, rows: Mapping[int, Sequence[SecretScalar]]) -> DealtPoints:
+        """What this signer commits to having dealt: see `judge_signature`."""
+        a, d, e = (
+            tuple(multiply_base(rows[member][column]) for member in self.signers[:count])
+            for column, count in ((1, self._key.threshold + 1), (3, -1), (4, -1))
+        )
+        return DealtPoints(self.signers, a, d, e)
 
     def open(self, deals: Mapping[int, bytes]) -> bytes:
         """Step 2: R_i and w_i, to all."""
         with self._step("open", then="check"):
             rows = [self._own_deal]
             for peer, deal in self._receive(NonceDeal, deals).items():
-                rows.append([self._scalar(field, peer) for field in (deal.k, deal.a, deal.b, deal.d, deal.e)])
-            k, self._a, b, self._d, self._e = (
-                sum(column) % GROUP_ORDER for column in zip(*rows, strict=True)
-            )
+                rows.append([self._dealt(field, peer) for field in (deal.k, deal.a, deal.b, deal.d, deal.e)])
             self._own_deal = []
             # The protocol: "Broadcast R_i = k_i G and w_i = a_i k_i + b_i"
             try:
-                point = multiply_base(k)
-            except ValueError:
-                raise self._refuse("a share of the nonce is zero") from None
-            product = (self._a * k + b) % GROUP_ORDER
+                k, a, b, d, e = (total(column) for column in zip(*rows, strict=True))
+                product = (a * k + b).publish()
+            except ValueError:  # what honest dealers gave keeps a cheat from aiming at it
+                raise self._refuse("a sum of shares is zero") from None
+            self._shares = [a, d, e]
+            point = multiply_base(k)
             self._nonce_points[self.own] = point
             self._products[self.own] = product
             return self._broadcast(
-                encode(NonceOpen(self._session, self.own, point.encode(), encode_scalar(product)))
+                encode(
+                    NonceOpen(
+                        self._session,
+                        self.own,
+                        point.encode(),
+                        encode_scalar(product),
+                        hash_of_deals(self._session, self.own, deals),
+                        self._own_points().hash(self._session, self.own),
+                    )
+                )
             )
 
     def check(self, opens: Mapping[int, bytes]) -> bytes:
@@ -147,15 +172,17 @@ class NonceParty(Steps):
             if self._nonce.x >= GROUP_ORDER:
                 raise self._refuse("the nonce point's x-coordinate is not below the group order")
             # The protocol: "Broadcast W_i = a_i R"
-            try:
-                point = multiply_secret(self._a, self._nonce)
-            except ValueError:
-                raise self._refuse("a share of the mask is zero") from None
+            point = multiply_secret(self._shares[0], self._nonce)
             self._check_points[self.own] = point
             return self._broadcast(encode(NonceCheck(self._session, self.own, point.encode(), self._echo)))
 
-    def finish(self, checks: Mapping[int, bytes]) -> Presignature:
-        """The presignature, once the echoes agree and W = w G."""
+    @property
+    def case(self) -> SigningCase:
+        """What a judge is told of it."""
+        return self.context.case(self.signers, self._key)
+
+    def finish(self, checks: Mapping[int, bytes], record: Sequence[SignedMessage] = ()) -> Presignature:
+        """The presignature, once the echoes agree and W = w G. `record`: the signed messages, for a dispute."""
         with self._step("finish", then=None):
             received = self._receive(NonceCheck, checks)
             echoes = {peer: message.echo for peer, message in received.items()}
@@ -166,32 +193,39 @@ class NonceParty(Steps):
             # The protocol: "check degree t and W = w G"
             if self._interpolate_checked(self._check_points, "check points") != multiply_base(self._product):
                 raise self._refuse("the product of nonce and mask is not what was opened")
-            return self._presignature()
+            return self._presignature(tuple(record))
 
-    def _presignature(self) -> Presignature:
+    def _presignature(self, record: tuple[SignedMessage, ...]) -> Presignature:
         if self._nonce is None:
             raise SigningError("the nonce phase has no nonce", reason=Reason.INTERNAL)
         # The protocol: "c_i = a_i / w, alpha_i = c_i + d_i, beta_i = c_i x_i"; w is public, so its inverse may take its time
-        c = self._a * pow(self._product, -1, GROUP_ORDER) % GROUP_ORDER
-        shares = NonceShares(
-            alpha=(c + self._d) % GROUP_ORDER,
-            beta=c * self._key.secret.reveal() % GROUP_ORDER,
-            e=self._e,
-        )
-        self._a = self._d = self._e = 0
-        transcript = bind(
-            b"mpc-hedge/presign/transcript/v1", self._session, hash_broadcasts(self._broadcasts)
-        )
+        a, d, e = self._shares
+        self._shares = []
+        c = a * pow(self._product, -1, GROUP_ORDER)
+        try:
+            shares = NonceShares(alpha=c + d, beta=c * self._key.secret, e=e)
+        except ValueError:
+            raise self._refuse("a sum of shares is zero") from None
+        nonce = UnspentNonce(shares, self._own_points(), multiply_base(c), record)
         return Presignature(
             self.context,
-            self.signers,
+            self.case,
             self.own,
-            self._key.public_key,
             r=self._nonce.x,
             nonce_y_is_odd=self._nonce.y_is_odd,
-            transcript=transcript,
-            shares=shares,
+            transcript=transcript_of(self._session, hash_broadcasts(self._broadcasts)),
+            nonce=nonce,
         )
+
+    def _own_points(self) -> DealtPoints:
+        if self._points is None:
+            raise SigningError("nothing has been dealt", reason=Reason.INTERNAL)
+        return self._points
+
+    def abandon(self) -> None:
+        """Forget everything: no step can follow."""
+        self._next = None
+        self._own_deal, self._shares, self._points = [], [], None
 
     def _interpolate_checked(self, points: Mapping[int, Point], what: str) -> Point:
         """The polynomial's value at 0, from the first t+1 points, after checking that they predict the others."""
@@ -223,6 +257,12 @@ class NonceParty(Steps):
         name = None if culprit is None else self.context.names[culprit]
         return SigningError(what, reason=Reason.NONCE_INVALID, culprit=name, remedy="start a new round")
 
+    def _dealt(self, data: bytes, sender: int) -> SecretScalar:
+        try:
+            return SecretScalar(data)
+        except ValueError:  # an honest dealer's share is zero with probability 1/q
+            raise self._refuse("a share is no scalar in [1, q)", sender) from None
+
     def _scalar(self, data: bytes, sender: int) -> int:
         try:
             return decode_scalar(data)
@@ -236,34 +276,44 @@ class NonceParty(Steps):
             raise self._refuse("a broadcast point is no point", sender) from None
 
 
-def run_presign(exchange: Exchange, key: KeyShare, context: SigningContext) -> Presignature:
+def run_presign(
+    exchange: DisputableExchange, key: KeyShare, context: SigningContext, keys: MessageKeys
+) -> Presignature:
     """Make one nonce. Collective: exactly 2t+1 members call it, with equal contexts and shares of one key.
 
-    Rounds: 3 exchanges of kind CEREMONY. Bytes sent to each peer: 520 for t = 1, 588 for t = 2. For three
-    signers in processes of their own on two cores, TLS on loopback: p50 2.1 ms, 1.1 ms of it CPU; for t = 2, 1.8 ms
-    of CPU (tests/benchmarks/bench_signing.py).
-    Reveals: to all signers, R = k G, the random w = a k, R_i and W_i; to t of them together, nothing about k or x.
+    Rounds: 3 exchanges of kind CEREMONY. Bytes sent to each peer: 780 for t = 1, 848 for t = 2. After a failed check, 3 more of kind
+    DISPUTE (see `dispute.settle`).
+    Reveals: to all signers, R = k G, the random w = a k, R_i and W_i; to t of them together, nothing about k or x. In a dispute, all
+    that was dealt, of a nonce that is given up then.
 
     Args:
         exchange: the mesh among the signers.
         key: this member's key share.
-        context: what the nonce is bound to, with the signer set and the group's key.
+        context: what the nonce is bound to, with the signer set and the group's key. For one run (see there).
+        keys: this member's identity, and everybody's public keys.
 
     Raises:
-        SigningError: NONCE_INVALID or ECHO_MISMATCH; PROPOSAL_REFUSED or CONSORTIUM_MISMATCH before anything is
-            sent, if the signers are not 2t+1 or the key is of another epoch.
+        SigningError: NONCE_INVALID, ECHO_MISMATCH, MESSAGE_FORGED or DISPUTED, with a culprit where one is proven, attested or seen
+            here (the message says which), and with `evidence`; PROPOSAL_REFUSED or CONSORTIUM_MISMATCH before anything is sent, if
+            the signers are not 2t+1 or the key is of another epoch.
         MeshError: a signer is silent or gone.
     """
-    return drive_presign(exchange, NonceParty(context, key, sorted((exchange.own, *exchange.peers))))
+    return drive_presign(exchange, NonceParty(context, key, sorted((exchange.own, *exchange.peers))), keys)
 
 
-def drive_presign(exchange: Exchange, party: NonceParty) -> Presignature:
-    """Carry the messages of one `NonceParty` over the mesh."""
-
-    def to_all(message: bytes) -> dict[int, bytes]:
-        return exchange.exchange(FrameKind.CEREMONY, dict.fromkeys(party.peers, message), party.peers)
-
-    deals = exchange.exchange(FrameKind.CEREMONY, party.deal(), party.peers)
-    opens = to_all(party.open(deals))
-    checks = to_all(party.check(opens))
-    return party.finish(checks)
+def drive_presign(exchange: DisputableExchange, party: NonceParty, keys: MessageKeys) -> Presignature:
+    """Carry the messages of one `NonceParty` over the mesh, and settle who is at fault should a check fail."""
+    case = party.case
+    channel = Channel(exchange, case.session, keys, party.context.names)
+    try:
+        deals = channel.to_each(DEAL, party.deal())
+        opens = channel.to_all(OPEN, party.open(deals))
+        checks = channel.to_all(CHECK, party.check(opens))
+        return party.finish(checks, channel.messages)
+    except (SigningError, PeerDisputes) as cause:
+        party.abandon()
+        if not is_disputable(cause):
+            raise
+        # No digest has been approved, so this nonce signs nothing: everything can be shown.
+        signed = tuple(message for message in channel.messages if message.is_signed(keys.keys))
+        settle(channel, case, cause, lambda claim: Disclosure(STAGE, claim, signed))

@@ -7,7 +7,8 @@ commitment that comes before the opening already hinders that, and the proof rul
 from dataclasses import dataclass
 
 from mpc_party.signing.curve import Point, add, multiply_base, multiply_public
-from mpc_party.signing.field import GROUP_ORDER, random_scalar
+from mpc_party.signing.field import GROUP_ORDER
+from mpc_party.signing.scalar import SecretScalar
 from mpc_party.signing.wire import bind
 
 _DOMAIN = b"mpc-hedge/keygen/proof-of-knowledge/v1"
@@ -28,12 +29,12 @@ def _challenge(session: bytes, sender: int, statement: Point, commitment: Point)
     )
 
 
-def prove(secret: int, statement: Point, *, session: bytes, sender: int) -> ProofOfKnowledge:
+def prove(secret: SecretScalar, statement: Point, *, session: bytes, sender: int) -> ProofOfKnowledge:
     """Prove knowledge of `secret` with statement = secret * G, as this sender in this session."""
-    mask = random_scalar()
+    mask = SecretScalar.random()
     commitment = multiply_base(mask)
     challenge = _challenge(session, sender, statement, commitment)
-    return ProofOfKnowledge(commitment, (mask + challenge * secret) % GROUP_ORDER)
+    return ProofOfKnowledge(commitment, (mask + challenge * secret).publish())
 
 
 def verify(proof: ProofOfKnowledge, statement: Point, *, session: bytes, sender: int) -> bool:

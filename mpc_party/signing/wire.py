@@ -88,10 +88,16 @@ class NonceDeal(_PrivateMessage, frozen=True, array_like=True, forbid_unknown_fi
 
 
 class NonceOpen(_Message, frozen=True, array_like=True, forbid_unknown_fields=True, tag="nonce-open"):
-    """Step 2, to all: R_i = k_i G and w_i = a_i k_i + b_i."""
+    """Step 2, to all: R_i = k_i G and w_i = a_i k_i + b_i, and what binds its sender in a dispute.
+
+    `received` acknowledges the deals it got (a hash, see `nonce_rules`): no dealer can show others later. `committed` is the hash of
+    the points that it opens should a signature fail.
+    """
 
     nonce_point: PointBytes
     masked_product: ScalarBytes
+    received: Bytes32
+    committed: Bytes32
 
 
 class NonceCheck(_Message, frozen=True, array_like=True, forbid_unknown_fields=True, tag="nonce-check"):
@@ -102,11 +108,10 @@ class NonceCheck(_Message, frozen=True, array_like=True, forbid_unknown_fields=T
 
 
 class Approval(_Message, frozen=True, array_like=True, forbid_unknown_fields=True, tag="approval"):
-    """To all: I computed this digest, and saw this nonce phase. Ed25519 over `approval.approval_statement`."""
+    """To all: I computed this digest, and saw this nonce phase. The channel signs it."""
 
     digest: Bytes32
     transcript: Bytes32
-    signature: Annotated[bytes, Meta(min_length=64, max_length=64)]
 
 
 class SignatureShare(
@@ -117,6 +122,71 @@ class SignatureShare(
     share: ScalarBytes
 
 
+class ReshareCommit(_Message, frozen=True, array_like=True, forbid_unknown_fields=True, tag="reshare-commit"):
+    """Step 1, of a dealer to all: hash of the Feldman vector."""
+
+    commitment: Bytes32
+
+
+class ReshareOpen(_Message, frozen=True, array_like=True, forbid_unknown_fields=True, tag="reshare-open"):
+    """Step 2, of a dealer to all: the Feldman vector. Its constant term is known to all: lambda_i X_i."""
+
+    coefficients: Annotated[tuple[PointBytes, ...], Meta(min_length=1, max_length=256)]
+
+
+class ReshareDeal(
+    _PrivateMessage, frozen=True, array_like=True, forbid_unknown_fields=True, tag="reshare-deal"
+):
+    """Step 3, of a dealer to one new member: its share of the dealer's polynomial."""
+
+    share: ScalarBytes
+
+
+class ReshareConfirm(
+    _Message, frozen=True, array_like=True, forbid_unknown_fields=True, tag="reshare-confirm"
+):
+    """Step 4, to all: the echo of steps 1 and 2 (a hash per dealer, ascending), and the hash of all and of the result."""
+
+    echo: Hashes
+    result: Bytes32
+
+
+class RecoverSplit(_Message, frozen=True, array_like=True, forbid_unknown_fields=True, tag="recover-split"):
+    """Step 1, to all: a helper's commitments to its pieces, by helper, ascending (none of a witness), and its last round."""
+
+    commitments: Annotated[tuple[PointBytes, ...], Meta(max_length=128)]
+    last_round: Annotated[int, Meta(ge=0, le=2**63 - 1)]
+
+
+class RecoverPiece(
+    _PrivateMessage, frozen=True, array_like=True, forbid_unknown_fields=True, tag="recover-piece"
+):
+    """Step 2, of a helper to another: its piece."""
+
+    piece: ScalarBytes
+
+
+class RecoverEcho(_Message, frozen=True, array_like=True, forbid_unknown_fields=True, tag="recover-echo"):
+    """Step 3, to all: the echo of step 1 (a hash per helper and witness, ascending). Of a helper: and my pieces fit."""
+
+    echo: Hashes
+
+
+class RecoverSum(
+    _PrivateMessage, frozen=True, array_like=True, forbid_unknown_fields=True, tag="recover-sum"
+):
+    """Step 4, of a helper to the recovering member: the sum of its pieces."""
+
+    total: ScalarBytes
+
+
+class RecoverDone(_Message, frozen=True, array_like=True, forbid_unknown_fields=True, tag="recover-done"):
+    """Step 5, of the recovering member to all: the share fits, and this is the hash of all that was broadcast."""
+
+    transcript: Bytes32
+
+
+AnyMessage = _Message
 M = TypeVar("M", bound=_Message)
 
 _encoder = msgspec.msgpack.Encoder()
@@ -124,8 +194,12 @@ _decoders: dict[type[_Message], msgspec.msgpack.Decoder[_Message]] = {
     kind: msgspec.msgpack.Decoder(kind)
     for kind in (
         KeygenCommit, KeygenOpen, KeygenDeal, KeygenConfirm, NonceDeal, NonceOpen, NonceCheck, Approval, SignatureShare,
+        ReshareCommit, ReshareOpen, ReshareDeal, ReshareConfirm, RecoverSplit, RecoverPiece, RecoverEcho, RecoverSum,
+        RecoverDone,
     )
 }  # fmt: skip
+_any = msgspec.msgpack.Decoder(list[Any])
+_by_tag = {kind.__struct_config__.tag: decoder for kind, decoder in _decoders.items()}
 
 Field = bytes | int | str | tuple[int, ...] | tuple[bytes, ...]
 
@@ -138,6 +212,24 @@ def bind(domain: bytes, *fields: Field) -> bytes:
 def encode(message: _Message) -> bytes:
     """The canonical bytes of a message."""
     return _encoder.encode(message)
+
+
+def is_message(data: bytes) -> bool:
+    """Whether this is a well-formed message of some step of some session."""
+    try:
+        tag = next(iter(_any.decode(data)), None)
+        return isinstance(tag, str) and tag in _by_tag and _encoder.encode(_by_tag[tag].decode(data)) == data
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+
+
+def read(kind: type[M], data: bytes) -> M | None:
+    """The message, whatever its session and sender; None if it is none of this kind."""
+    try:
+        message = _decoders[kind].decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return message if isinstance(message, kind) and _encoder.encode(message) == data else None
 
 
 def decode(
@@ -161,7 +253,7 @@ def decode(
 
     try:
         message = _decoders[kind].decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as failure:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as failure:
         raise refuse("malformed message") from failure
     if not isinstance(message, kind) or _encoder.encode(message) != data:
         raise refuse("message in a second encoding")

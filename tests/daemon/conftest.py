@@ -17,7 +17,7 @@ from mpc_party.market import DeskView, SimulatedMarket
 from mpc_party.member.connecting import open_mesh
 from mpc_party.protocol.messages import Proposal, message_hash
 from mpc_party.protocol.model_share import ModelShare
-from mpc_party.signing import Approver, KeyShare
+from mpc_party.signing import KeyShare, MessageKeys
 from tests.support import world as worlds
 from tests.support.joint import make_proposal
 from tests.support.mesh_parties import reserved_ports
@@ -118,7 +118,7 @@ def seated(
                 ),
                 key=key,
                 model=model,
-                approver=Approver(sign=identity.sign, keys=keys),
+                approver=MessageKeys(sign=identity.sign, keys=keys),
             )
         yield Parties(world, contexts)
 

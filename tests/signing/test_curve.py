@@ -12,6 +12,7 @@ from mpc_party.signing.curve import (
     multiply_secret,
 )
 from mpc_party.signing.field import GROUP_ORDER
+from tests.support.plain_scalars import hidden
 
 FIELD_PRIME = 2**256 - 2**32 - 977
 GX = 0x79BE667EF9DCBBAC55A06295CE870B07029BFCDB2DCE28D959F2815B16F81798
@@ -54,7 +55,8 @@ def test_known_multiples_of_the_generator(scalar, x, y):
     generator = multiply_base(1)
     for point in (
         multiply_base(scalar),
-        multiply_secret(scalar, generator),
+        multiply_base(hidden(scalar)),
+        multiply_secret(hidden(scalar), generator),
         multiply_public(scalar, generator),
     ):
         assert point is not None
@@ -102,7 +104,8 @@ def test_addition_is_the_group_law(a, b):
 def test_the_three_multiplications_agree_with_each_other_and_with_coincurve(a, b):
     point = multiply_base(a)
     product = multiply_base(a * b % GROUP_ORDER)
-    assert multiply_secret(b, point) == product
+    assert multiply_secret(hidden(b), point) == product
+    assert multiply_base(hidden(a)) == point
     assert multiply_public(b, point) == product
     assert coincurve.PublicKey(point.encode()).multiply(b.to_bytes(32, "big")).format() == product.encode()
 
@@ -130,16 +133,19 @@ def test_a_result_does_not_share_memory_with_its_argument():
     multiply_public(7, point)
     negative = -point
     assert -negative == point != negative
-    assert multiply_secret(1, point) == point
+    assert multiply_secret(hidden(1), point) == point
     assert point.encode() == before == multiply_base(5).encode()
 
 
 @pytest.mark.parametrize("scalar", [0, -1, GROUP_ORDER, GROUP_ORDER + 1, 2**256])
-def test_secret_scalars_out_of_range_are_refused(scalar):
+def test_public_scalars_out_of_range_are_refused(scalar):
     with pytest.raises(ValueError, match="out of range"):
         multiply_base(scalar)
-    with pytest.raises(ValueError, match="out of range"):
-        multiply_secret(scalar, multiply_base(2))
+
+
+def test_a_secret_multiplication_takes_no_plain_integer():
+    with pytest.raises(AttributeError):
+        multiply_secret(5, multiply_base(2))
 
 
 @settings(max_examples=30)

@@ -9,13 +9,10 @@ from hypothesis import strategies as st
 from mpc_party.signing.field import (
     GROUP_ORDER,
     ScalarField,
-    coordinate,
     decode_scalar,
     encode_scalar,
-    evaluate,
     interpolate,
     lagrange,
-    split,
 )
 
 scalars = st.integers(0, GROUP_ORDER - 1)
@@ -49,14 +46,6 @@ def test_the_field_is_mpycs_and_its_order_is_the_curves():
     assert int(ScalarField(GROUP_ORDER + 5)) == 5
 
 
-@given(st.lists(scalars, min_size=1, max_size=6), st.integers(0, 300))
-def test_evaluation_agrees_with_mpycs_field(coefficients, at):
-    expected = sum(
-        (ScalarField(c) * ScalarField(at) ** k for k, c in enumerate(coefficients)), ScalarField(0)
-    )
-    assert evaluate(coefficients, at) == expected.value % GROUP_ORDER
-
-
 @given(st.data())
 def test_interpolation_from_any_coordinates_gives_back_the_polynomial(data):
     coefficients = data.draw(st.lists(scalars, min_size=1, max_size=6))
@@ -68,42 +57,17 @@ def test_interpolation_from_any_coordinates_gives_back_the_polynomial(data):
         )
     )
     at = data.draw(st.integers(0, 260))
-    assert interpolate(xs, [evaluate(coefficients, x) for x in xs], at) == evaluate(coefficients, at)
+
+    def value(x):
+        return sum(c * x**k for k, c in enumerate(coefficients)) % GROUP_ORDER
+
+    assert interpolate(xs, [value(x) for x in xs], at) == value(at)
 
 
 def test_lagrange_weights_of_the_first_members():
     # By hand: through x = 1, 2 to 0 it is 2 y_1 - y_2; through 1, 2, 3 it is 3 y_1 - 3 y_2 + y_3.
     assert lagrange((1, 2)) == (2, GROUP_ORDER - 1)
     assert lagrange((1, 2, 3)) == (3, GROUP_ORDER - 3, 1)
-
-
-@given(st.lists(scalars, min_size=1, max_size=5), st.integers(1, 4))
-def test_shares_have_the_degree_asked_for_and_no_lower(values, degree):
-    members = degree + 3
-    rows = split(values, degree, members)
-    for column, value in enumerate(values):
-        shares = [row[column] for row in rows]
-        xs = tuple(map(coordinate, range(members)))
-        assert interpolate(xs[: degree + 1], shares[: degree + 1]) == value
-        assert interpolate(xs[-degree - 1 :], shares[-degree - 1 :]) == value
-        assert interpolate(xs[:degree], shares[:degree]) != value  # t shares do not give it (up to 1/q)
-
-
-def test_equal_secrets_get_unequal_shares():
-    rows = split([7] * 200, 1, 3)
-    for row in rows:
-        assert len(set(row)) == 200
-
-
-def test_one_share_is_uniform_whatever_the_secret():
-    # Top byte of one member's share of 0 and of q - 1: a chi-squared statistic with 255 degrees of freedom is
-    # below 400 except with probability 1e-8.
-    for secret in (0, GROUP_ORDER - 1):
-        shares = split([secret] * 20_480, 1, 3)[1]
-        counts = [0] * 256
-        for share in shares:
-            counts[share >> 248] += 1
-        assert sum((count - 80) ** 2 / 80 for count in counts) < 400
 
 
 @given(scalars)

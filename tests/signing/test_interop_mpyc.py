@@ -8,9 +8,8 @@ import sys
 
 import pytest
 
-from mpc_party.signing.curve import multiply_base
-from mpc_party.signing.field import GROUP_ORDER, interpolate, split
-from tests.support.chosen_secrets import put_nonce, shares_of_key
+from mpc_party.signing.field import GROUP_ORDER, interpolate
+from tests.support.chosen_secrets import multiple_of_generator, number_of, put_nonce, shares_of_key, split
 from tests.support.local_mesh import local_mesh, run_parties
 from tests.support.mpyc_oracle import ROOT, mpyc_signs
 from tests.support.signing_parties import key_shares
@@ -54,10 +53,10 @@ def test_the_same_secrets_make_the_same_key_nonce_and_signature(tmp_path):
     for n, ((x, k), theirs) in enumerate(zip(SECRETS, mpyc_signs([jobs] * MEMBERS, THRESHOLD), strict=True)):
         public_key, signature = ours_with(x, k, some_digest(n), tmp_path / str(n))
         assert theirs["public_key"] == public_key.hex()
-        assert theirs["nonce_point"] == multiply_base(k).encode().hex()
+        assert theirs["nonce_point"] == multiple_of_generator(k).hex()
         assert theirs["signature"] == signature.hex()
         # And the textbook says so too, in plain numbers.
-        r, h = multiply_base(k).x, int.from_bytes(some_digest(n), "big")
+        r, h = int.from_bytes(signature[:32], "big"), int.from_bytes(some_digest(n), "big")
         s = pow(k, -1, GROUP_ORDER) * (h + r * x) % GROUP_ORDER
         assert int.from_bytes(signature[32:64], "big") == min(s, GROUP_ORDER - s)
 
@@ -66,7 +65,7 @@ def test_mpyc_goes_on_from_the_shares_of_our_ceremonies(tmp_path):
     """Its parties get our members' key shares as they are, and a nonce that a whole signature of ours was made with."""
     keys = key_shares(MEMBERS, THRESHOLD)
     team = TeamOfShares(keys, tmp_path)
-    x = interpolate(COORDINATES, [share.secret.reveal() for share in keys])
+    x = interpolate(COORDINATES, [number_of(share) for share in keys])
     ours, jobs = [], [[], [], []]
     for number in range(1, 5):
         digest = some_digest(number)
@@ -75,8 +74,8 @@ def test_mpyc_goes_on_from_the_shares_of_our_ceremonies(tmp_path):
         # Who knows x can solve the signature for k, up to its sign, which low s takes out.
         r, s = (int.from_bytes(signature[at : at + 32], "big") for at in (0, 32))
         k = (int.from_bytes(digest, "big") + r * x) * pow(s, -1, GROUP_ORDER) % GROUP_ORDER
-        for own, (share, (piece,)) in enumerate(zip(keys, split([k], THRESHOLD, MEMBERS), strict=True)):
-            jobs[own].append(job(share.secret.reveal(), piece, digest, shares=True))
+        for own, (share, piece) in enumerate(zip(keys, split(k, THRESHOLD, MEMBERS), strict=True)):
+            jobs[own].append(job(number_of(share), piece, digest, shares=True))
     team.close()
     for signature, theirs in zip(ours, mpyc_signs(jobs, THRESHOLD), strict=True):
         assert theirs["public_key"] == keys[0].public_key.hex()
@@ -88,13 +87,13 @@ def test_mpyc_goes_on_from_the_shares_of_our_ceremonies(tmp_path):
 def test_a_wrong_share_makes_another_key(tmp_path):
     """The witness does look at the shares that it is given."""
     keys = key_shares(MEMBERS, THRESHOLD)
-    secrets = [share.secret.reveal() for share in keys]
+    secrets = [number_of(share) for share in keys]
     secrets[2] = (secrets[2] + 1) % GROUP_ORDER
     jobs = [[job(secret, 5 + own, some_digest(1), shares=True)] for own, secret in enumerate(secrets)]
     (theirs,) = mpyc_signs(jobs, THRESHOLD)
     assert theirs["public_key"] != keys[0].public_key.hex()
-    assert theirs["public_key"] == multiply_base(interpolate(COORDINATES, secrets)).encode().hex()
-    assert theirs["nonce_point"] == multiply_base(4).encode().hex()  # 4 + 1, 4 + 2, 4 + 3
+    assert theirs["public_key"] == multiple_of_generator(interpolate(COORDINATES, secrets)).hex()
+    assert theirs["nonce_point"] == multiple_of_generator(4).hex()  # 4 + 1, 4 + 2, 4 + 3
 
 
 def test_an_mpyc_party_unpickles_nothing():

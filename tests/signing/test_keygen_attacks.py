@@ -13,9 +13,10 @@ from mpc_party.mesh.exchange import FrameKind
 from mpc_party.protocol.errors import Reason
 from mpc_party.signing import KeygenContext, SigningError, run_keygen
 from mpc_party.signing.curve import add, multiply_base
-from mpc_party.signing.field import GROUP_ORDER, encode_scalar, random_scalar
+from mpc_party.signing.field import GROUP_ORDER, encode_scalar
 from mpc_party.signing.keygen import KeygenParty, drive_keygen
 from mpc_party.signing.proof import prove
+from mpc_party.signing.scalar import SecretScalar
 from mpc_party.signing.wire import KeygenCommit, KeygenConfirm, KeygenDeal, KeygenOpen, encode
 from tests.support.local_mesh import local_mesh, party_outcomes
 from tests.support.signing_parties import keygen_context
@@ -65,7 +66,7 @@ class WithVectorOf(KeygenParty):
 
     def commit(self) -> bytes:
         super().commit()
-        self._polynomial = [random_scalar() for _ in range(self.terms)]
+        self._polynomial = [SecretScalar.random() for _ in range(self.terms)]
         self._vectors[self.own] = [multiply_base(coefficient) for coefficient in self._polynomial]
         return recommit(self)
 
@@ -84,8 +85,8 @@ class Reopening(KeygenParty):
         return self.rogue_open()
 
     def rogue_open(self) -> bytes:
-        vector = [multiply_base(random_scalar()) for _ in range(2)]
-        proof = prove(7, vector[0], session=self._session, sender=self.own)
+        vector = [multiply_base(SecretScalar.random()) for _ in range(2)]
+        proof = prove(SecretScalar.random(), vector[0], session=self._session, sender=self.own)
         return encode(
             KeygenOpen(
                 self._session,
@@ -107,7 +108,7 @@ class Rogue(KeygenParty):
 
     def commit(self) -> bytes:
         super().commit()
-        rogue = add([multiply_base(7), -multiply_base(random_scalar())])
+        rogue = add([multiply_base(7), -multiply_base(SecretScalar.random())])
         assert rogue is not None
         self._vectors[self.own][0] = rogue
         return recommit(self)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from mpc_party.protocol.errors import ConfigError
 from mpc_party.signing.curve import Point, multiply_base
 from mpc_party.signing.keyshare import KeyShare
-from mpc_party.signing.secret import SecretScalar
 from tests.signing.golden.regenerate import block, key_share
+from tests.support.plain_scalars import hidden, shown
 
 GOLDEN = bytes.fromhex((Path(__file__).parent / "golden" / "key-share-v1.hex").read_text())
 
@@ -20,7 +20,7 @@ GOLDEN = bytes.fromhex((Path(__file__).parent / "golden" / "key-share-v1.hex").r
 def test_the_stored_form_has_the_golden_bytes():
     assert key_share().encode() == GOLDEN
     share = KeyShare.decode(GOLDEN)
-    assert (share.index, share.threshold, share.epoch, share.secret.reveal()) == (1, 1, 4, 19)
+    assert (share.index, share.threshold, share.epoch, shown(share.secret)) == (1, 1, 4, 19)
     assert share.roster_hash == block(0xEE)
     assert share.encode() == GOLDEN
 
@@ -48,8 +48,8 @@ def test_a_share_that_does_not_fit_is_refused():
         {"index": -1},
         {"threshold": 0},
         {"threshold": 2},
-        {"secret": SecretScalar(20)},
-        {"secret": SecretScalar(0)},
+        {"secret": hidden(20)},
+        {"secret": -hidden(19)},
         {"public_key": multiply_base(6).encode()},
         {"public_key": x[0]},
         {"public_shares": (x[0], x[1], multiply_base(27).encode())},

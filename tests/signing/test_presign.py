@@ -15,6 +15,7 @@ from mpc_party.signing.curve import Point, multiply_base
 from mpc_party.signing.field import GROUP_ORDER, coordinate, encode_scalar, interpolate, lagrange
 from mpc_party.signing.presign import NonceParty, drive_presign
 from tests.support.local_mesh import local_mesh, party_outcomes, run_parties
+from tests.support.plain_scalars import shown
 from tests.support.signing_cheats import A, B, K, changed, fields_of, plus_one, redealing, shifted_point
 from tests.support.signing_parties import key_shares, signing_context
 
@@ -42,13 +43,13 @@ def test_honest_signers_share_one_nonce(members, threshold, signers):
     # alpha is a sharing of 1/k, beta of x/k, e of 0, all of degree 2t; R = k G
     xs = tuple(map(coordinate, signers))
     shares = [p.take() for p in presignatures]
-    inverse = interpolate(xs, [share.alpha for share in shares])
+    inverse = interpolate(xs, [shown(share.alpha) for share in shares])
     nonce = pow(inverse, -1, GROUP_ORDER)
     assert multiply_base(nonce).x == presignatures[0].r
     assert multiply_base(nonce).y_is_odd == presignatures[0].nonce_y_is_odd
-    secret = interpolate(xs, [share.beta for share in shares]) * nonce % GROUP_ORDER
+    secret = interpolate(xs, [shown(share.beta) for share in shares]) * nonce % GROUP_ORDER
     assert multiply_base(secret).encode() == keys[0].public_key
-    assert interpolate(xs, [share.e for share in shares]) == 0
+    assert interpolate(xs, [shown(share.e) for share in shares]) == 0
 
 
 def test_nonces_differ_from_round_to_round_and_within_one():
@@ -110,7 +111,7 @@ def test_sharings_are_dealt_with_their_degree_and_no_lower(members, threshold):
     """A mask of degree t would give w's and s's polynomials away beyond their constant term."""
     party = NonceParty(signing_context(members), key_shares(members, threshold)[0], range(2 * threshold + 1))
     dealt = party.deal()
-    rows = [party._own_deal] + [
+    rows = [[shown(share) for share in party._own_deal]] + [
         [int.from_bytes(field, "big") for field in fields_of(dealt[peer])[K:]] for peer in party.peers
     ]
     xs = tuple(map(coordinate, party.signers))
@@ -214,6 +215,18 @@ def test_dealings_of_another_degree_or_constant_are_refused_by_all(
     assert all(text in error.message for error in refused.values())
     assert all(error.culprit is None for error in refused.values())  # it was dealt in private
     assert len(refused) == 2 * threshold
+
+
+@pytest.mark.parametrize("position", range(K, K + 5))
+@pytest.mark.parametrize("value", [bytes(32), GROUP_ORDER.to_bytes(32, "big")], ids=["zero", "q"])
+def test_a_dealt_share_that_is_no_secret_scalar_names_its_dealer(position, value):
+    class Dealing(NonceParty):
+        def deal(self) -> dict[int, bytes]:
+            return {peer: changed(data, position, value) for peer, data in super().deal().items()}
+
+    refused = attack(Dealing)
+    assert {error.culprit for error in refused.values()} == {"desk-2"}
+    assert all("no scalar in [1, q)" in error.message for error in refused.values())
 
 
 class WrongOpen(NonceParty):
@@ -320,7 +333,7 @@ def test_the_nonce_point_and_its_w_cannot_be_shifted_together_with_the_check_poi
         def open(self, deals):
             super().open(deals)
             message = self._broadcasts[self.own].pop()
-            product = (int.from_bytes(fields_of(message)[4], "big") + self._a) % GROUP_ORDER
+            product = (int.from_bytes(fields_of(message)[4], "big") + shown(self._shares[0])) % GROUP_ORDER
             message = changed(changed(message, 3, shifted_point), 4, encode_scalar(product))
             return self._broadcast(message)
 

@@ -3,24 +3,26 @@ from dataclasses import replace
 import pytest
 
 from mpc_party.signing.curve import add, multiply_base, multiply_public
-from mpc_party.signing.field import GROUP_ORDER, random_scalar
+from mpc_party.signing.field import GROUP_ORDER
 from mpc_party.signing.proof import ProofOfKnowledge, _challenge, prove, verify
+from mpc_party.signing.scalar import SecretScalar
+from tests.support.plain_scalars import hidden, random_scalar
 
 SESSION = b"\x01" * 32
 
 
 def test_a_proof_verifies_in_its_session_for_its_sender_and_nowhere_else():
-    secret = random_scalar()
+    secret = SecretScalar.random()
     statement = multiply_base(secret)
     proof = prove(secret, statement, session=SESSION, sender=2)
     assert verify(proof, statement, session=SESSION, sender=2)
     assert not verify(proof, statement, session=b"\x02" * 32, sender=2)
     assert not verify(proof, statement, session=SESSION, sender=1)
-    assert not verify(proof, multiply_base(secret + 1), session=SESSION, sender=2)
+    assert not verify(proof, multiply_base(secret + hidden(1)), session=SESSION, sender=2)
 
 
 def test_changed_parts_do_not_verify():
-    secret = random_scalar()
+    secret = SecretScalar.random()
     statement = multiply_base(secret)
     proof = prove(secret, statement, session=SESSION, sender=0)
     assert not verify(
@@ -43,7 +45,7 @@ def test_a_rogue_key_has_no_proof():
     honest = multiply_base(random_scalar())
     rogue = add([multiply_base(7), -honest])
     assert rogue is not None
-    for secret in (7, random_scalar()):
+    for secret in (hidden(7), SecretScalar.random()):
         assert not verify(prove(secret, rogue, session=SESSION, sender=1), rogue, session=SESSION, sender=1)
 
 
@@ -63,5 +65,5 @@ def test_a_proof_made_backwards_from_a_challenge_does_not_verify():
 
 def test_two_proofs_of_one_secret_differ():
     statement = multiply_base(9)
-    first, second = (prove(9, statement, session=SESSION, sender=0) for _ in range(2))
+    first, second = (prove(hidden(9), statement, session=SESSION, sender=0) for _ in range(2))
     assert first.commitment != second.commitment

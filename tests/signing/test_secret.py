@@ -8,7 +8,7 @@ import pytest
 from mpc_party.protocol.secret import Secret
 from mpc_party.signing.presign import NonceParty
 from mpc_party.signing.presignature import NonceShares, Presignature
-from mpc_party.signing.secret import SecretScalar
+from mpc_party.signing.scalar import SecretScalar
 from mpc_party.signing.wire import KeygenDeal, NonceDeal
 from tests.support.signing_parties import key_shares, signing_context
 
@@ -18,8 +18,8 @@ BYTES = VALUE.to_bytes(32, "big")
 
 def secrets():
     key = key_shares(3, 1)[0]
-    shares = NonceShares(VALUE, VALUE, VALUE)
-    yield SecretScalar(VALUE)
+    shares = NonceShares(*(SecretScalar(BYTES) for _ in range(3)))
+    yield SecretScalar(BYTES)
     yield shares
     yield Presignature(
         signing_context(3),
@@ -57,10 +57,15 @@ def test_secrets_hide_and_refuse_pickle_and_copies(secret):
 def test_scalars_are_not_encoded_by_accident():
     for encode in (msgspec.msgpack.encode, msgspec.json.encode):
         with pytest.raises(TypeError):
-            encode(SecretScalar(VALUE))
+            encode(SecretScalar(BYTES))
         with pytest.raises(TypeError):
             encode({"key": key_shares(3, 1)[0]})
 
 
 def test_the_value_comes_out_by_name_only():
-    assert SecretScalar(VALUE).reveal() == VALUE
+    scalar = SecretScalar(BYTES)
+    assert scalar.reveal() == BYTES
+    assert scalar.publish() == VALUE
+    for conversion in (int, float, bytes, complex, hash, list):
+        with pytest.raises(TypeError):
+            conversion(scalar)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from mpc_party.mesh.errors import PeerDisputes
 from mpc_party.mesh.exchange import FrameKind
 
 T = TypeVar("T")
@@ -29,6 +31,8 @@ class LocalExchange:
     sent_bytes: int = 0
     received: list[tuple[int, FrameKind, bytes]] = field(default_factory=list)
     tamper: Callable[[int, FrameKind, bytes], bytes] | None = None
+    early: dict[int, bytes] = field(default_factory=dict)  # disputes that came in place of something else
+    lost: set[int] = field(default_factory=set)  # peers that did not answer in a dispute
 
     def exchange(
         self, kind: FrameKind, outgoing: Mapping[int, bytes | memoryview], expect: Collection[int]
@@ -45,10 +49,31 @@ class LocalExchange:
             got, data = self.inboxes[peer, self.own].get(timeout=DEADLINE)
             if got is None:
                 raise PeerClosedError(f"party {peer} is gone")
+            if got is FrameKind.DISPUTE:
+                self.early[peer] = data
+                raise PeerDisputes(f"party {peer}", peer, data)
             assert got == kind, f"party {self.own} expected {kind!r} from {peer}, got {got!r}"
             self.received.append((peer, kind, data))
             result[peer] = data
         return result
+
+    def dispute(self, payload: bytes, seconds: float) -> dict[int, bytes]:
+        for peer in self.peers:
+            data = payload if self.tamper is None else self.tamper(peer, FrameKind.DISPUTE, payload)
+            self.inboxes[self.own, peer].put((FrameKind.DISPUTE, data))
+        heard, self.early = self.early, {}
+        end = time.monotonic() + seconds
+        for peer in self.peers:
+            while peer not in heard and peer not in self.lost:
+                try:
+                    got, data = self.inboxes[peer, self.own].get(timeout=max(0.0, end - time.monotonic()))
+                except queue.Empty:
+                    got, data = None, b""
+                if got is None:
+                    self.lost.add(peer)
+                elif got is FrameKind.DISPUTE:
+                    heard[peer] = data
+        return heard
 
     def close(self) -> None:
         for peer in self.peers:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from mpc_party.signing.curve import Point, add, multiply_base
-from mpc_party.signing.field import GROUP_ORDER, encode_scalar, split
+from mpc_party.signing.field import GROUP_ORDER, encode_scalar
 from mpc_party.signing.presign import NonceParty
+from tests.support.plain_scalars import hidden, split_plain
 
 
 def fields_of(message: bytes) -> list:
@@ -41,8 +42,8 @@ class Redealing(NonceParty):
 
     def deal(self) -> dict[int, bytes]:
         dealt = super().deal()
-        rows = split([self.constant], self.degree_factor * self._key.threshold, len(self.context.names))
-        self._own_deal[self.position - 4] = rows[self.own][0]
+        rows = split_plain([self.constant], self.degree_factor * self._key.threshold, len(self.context.names))
+        self._own_deal[self.position - 4] = hidden(rows[self.own][0])
         return {
             peer: changed(message, self.position, encode_scalar(rows[peer][0]))
             for peer, message in dealt.items()

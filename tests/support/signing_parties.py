@@ -11,7 +11,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from mpc_party.journal import Journal
-from mpc_party.signing import Approver, KeygenContext, KeyShare, SigningContext, run_keygen
+from mpc_party.signing import KeygenContext, KeyShare, MessageKeys, SigningContext, run_keygen
 from tests.support.local_mesh import local_mesh, run_parties
 
 CONSORTIUM_ID = hashlib.sha256(b"a consortium for tests").digest()
@@ -33,10 +33,28 @@ def signing_context(members: int, round_number: int = 1) -> SigningContext:
 
 
 @cache
+def identities(members: int) -> tuple[Ed25519PrivateKey, ...]:
+    """The members' signing identities, the same for the whole test run."""
+    return tuple(Ed25519PrivateKey.generate() for _ in range(members))
+
+
+@cache
+def message_keys(members: int) -> tuple[MessageKeys, ...]:
+    """How each member signs its messages, and everybody's public keys."""
+    keys = identities(members)
+    public_keys = {member: key.public_key().public_bytes_raw() for member, key in enumerate(keys)}
+    return tuple(MessageKeys(key.sign, public_keys) for key in keys)
+
+
+@cache
 def key_shares(members: int, threshold: int) -> tuple[KeyShare, ...]:
     """One key per (n, t), by a real ceremony, kept for the whole test run."""
     context = keygen_context(members, threshold)
-    return tuple(run_parties(local_mesh(range(members)), lambda e: run_keygen(e, context)))
+    return tuple(
+        run_parties(
+            local_mesh(range(members)), lambda e: run_keygen(e, context, message_keys(members)[e.own])
+        )
+    )
 
 
 @dataclass
@@ -50,9 +68,8 @@ class SigningTeam:
 
     def __post_init__(self) -> None:
         self.keys = key_shares(self.members, self.threshold)
-        self.identities = [Ed25519PrivateKey.generate() for _ in range(self.members)]
-        public_keys = {m: key.public_key().public_bytes_raw() for m, key in enumerate(self.identities)}
-        self.approvers = [Approver(key.sign, public_keys) for key in self.identities]
+        self.identities = identities(self.members)
+        self.approvers = message_keys(self.members)
         for member in range(self.members):
             path = self.directory / f"journal-{member}.db"
             self.journals[member] = Journal.open(path, consortium=CONSORTIUM_ID, epoch=EPOCH)

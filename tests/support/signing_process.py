@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from mpc_party.journal import Journal
 from mpc_party.mesh import FrameKind, Mesh, deadline_in
-from mpc_party.signing import Approver, KeyShare, run_approval, run_keygen, run_presign, run_signature
+from mpc_party.signing import KeyShare, MessageKeys, run_approval, run_keygen, run_presign, run_signature
 from tests.support import mesh_parties
 from tests.support.mesh_process import ROOT, read_config, write_config
 from tests.support.signing_parties import CONSORTIUM_ID, EPOCH, keygen_context, signing_context
@@ -54,7 +54,7 @@ class Member:
     """One member's side of each phase, and what it took. The protocols are called here and nowhere else in the benchmark."""
 
     exchange: Any
-    approver: Any
+    keys: MessageKeys
     journal: Journal
     times: Times
     ready: Ready = lambda: None  # awaited before each phase
@@ -68,31 +68,31 @@ class Member:
 
     def generate_key(self, size: int, threshold: int, number: int) -> KeyShare:
         context = keygen_context(size, threshold, number.to_bytes(32, "big"))
-        return self.timed("key generation", lambda: run_keygen(self.exchange, context))
+        return self.timed("key generation", lambda: run_keygen(self.exchange, context, self.keys))
 
     def sign(self, key: KeyShare, number: int) -> bytes:
         """One round, which the journal has promised."""
         context = signing_context(len(key.public_shares), number)
         digest = hashlib.sha256(number.to_bytes(8, "big")).digest()
-        presignature = self.timed("nonce", lambda: run_presign(self.exchange, key, context))
+        presignature = self.timed("nonce", lambda: run_presign(self.exchange, key, context, self.keys))
         approved = self.timed(
             "approval",
-            lambda: run_approval(self.exchange, key, presignature, digest, self.approver, self.journal),
+            lambda: run_approval(self.exchange, key, presignature, digest, self.keys, self.journal),
         )
         return self.timed("signature", lambda: run_signature(self.exchange, approved))
 
 
-def identities(size: int) -> list[Any]:
-    """Approvers of all members, alike in every process: their keys are made from their numbers."""
+def message_keys(size: int) -> list[MessageKeys]:
+    """Those of all members, alike in every process: they are made from their numbers."""
     keys = [Ed25519PrivateKey.from_private_bytes(hashlib.sha256(bytes([m])).digest()) for m in range(size)]
     public_keys = {m: key.public_key().public_bytes_raw() for m, key in enumerate(keys)}
-    return [Approver(key.sign, public_keys) for key in keys]
+    return [MessageKeys(key.sign, public_keys) for key in keys]
 
 
 def party(rounds: int, threshold: int, *, apart: bool) -> Times:
     config = read_config(sys.stdin)
     size = len(config.names)
-    approver = identities(size)[config.own]
+    own_keys = message_keys(size)[config.own]
     times: Times = defaultdict(list)
     with tempfile.TemporaryDirectory() as directory, Mesh(config) as mesh:
         journal = Journal.open(Path(directory) / "journal.db", consortium=CONSORTIUM_ID, epoch=EPOCH)
@@ -102,7 +102,7 @@ def party(rounds: int, threshold: int, *, apart: bool) -> Times:
                 greeting = dict.fromkeys(session.peers, bytes(SHARE_BYTES))
                 return session.exchange(FrameKind.WORDS, greeting, session.peers)
 
-            member = Member(session, approver, journal, times)
+            member = Member(session, own_keys, journal, times)
             if apart:
                 member.ready = together
             for _ in range(rounds + WARM_UP):

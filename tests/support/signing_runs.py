@@ -19,7 +19,9 @@ def presign(team, context, meshes, cheat=NonceParty):
     made = run_parties(
         meshes,
         lambda e: drive_presign(
-            e, (cheat if e.own == CHEAT else NonceParty)(context, team.keys[e.own], signers)
+            e,
+            (cheat if e.own == CHEAT else NonceParty)(context, team.keys[e.own], signers),
+            team.approvers[e.own],
         ),
     )
     return {presignature.own: presignature for presignature in made}

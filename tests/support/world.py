@@ -27,7 +27,7 @@ from mpc_party.protocol.files import write_atomic
 from mpc_party.protocol.identity import CoordinatorIdentity, Identity
 from mpc_party.protocol.keystore import seal
 from mpc_party.protocol.passphrase import Passphrase
-from mpc_party.signing import KeygenContext, run_keygen
+from mpc_party.signing import KeygenContext, MessageKeys, run_keygen
 from tests.support.local_mesh import LocalExchange, local_mesh, run_parties
 
 NAMES = ("alice", "bob", "carol", "dave", "erin", "frank", "grace")
@@ -141,7 +141,11 @@ def build_world(
 
     def ceremony(exchange: LocalExchange) -> tuple[bytes, Consortium]:
         context = KeygenContext(consortium.roster_hash, 1, 1, consortium.names, bytes(32))
-        share = run_keygen(exchange, context)
+        keys = MessageKeys(
+            identities[exchange.own].sign,
+            {index: bytes.fromhex(member.signing_key) for index, member in enumerate(consortium.members)},
+        )
+        share = run_keygen(exchange, context, keys)
         completed = attest(consortium, exchange.own, identities[exchange.own], share, exchange)
         return share.encode(), completed
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from mpc_party.signing import wire
 from mpc_party.signing.curve import multiply_base
 from mpc_party.signing.keyshare import KeyShare
-from mpc_party.signing.secret import SecretScalar
+from tests.support.plain_scalars import hidden
 
 HERE = Path(__file__).parent
 
@@ -31,13 +31,22 @@ def messages() -> dict[str, wire._Message]:
         "nonce-check": wire.NonceCheck(session, 2, point, (block(0x55), block(0x66), block(0x77))),
         "approval": wire.Approval(session, 1, block(0xAA), block(0xBB), block(0xCC, 64)),
         "signature-share": wire.SignatureShare(session, 0, block(0xDD)),
+        "reshare-commit": wire.ReshareCommit(session, 3, block(0x21)),
+        "reshare-open": wire.ReshareOpen(session, 0, (point, point)),
+        "reshare-deal": wire.ReshareDeal(session, 1, 4, block(0x23)),
+        "reshare-confirm": wire.ReshareConfirm(session, 2, (block(0x24), block(0x25)), block(0x26)),
+        "recover-split": wire.RecoverSplit(session, 0, (point, point), 2**40),
+        "recover-piece": wire.RecoverPiece(session, 1, 0, block(0x27)),
+        "recover-echo": wire.RecoverEcho(session, 2, (block(0x29), block(0x2A))),
+        "recover-sum": wire.RecoverSum(session, 0, 2, block(0x28)),
+        "recover-done": wire.RecoverDone(session, 2, block(0x2B)),
     }
 
 
 def key_share() -> KeyShare:
     """x(X) = 5 + 7 X, by hand: shares 12, 19, 26."""
     shares = tuple(multiply_base(5 + 7 * x).encode() for x in (1, 2, 3))
-    return KeyShare(1, 1, 4, block(0xEE), multiply_base(5).encode(), shares, SecretScalar(19))
+    return KeyShare(1, 1, 4, block(0xEE), multiply_base(5).encode(), shares, hidden(19))
 
 
 def main() -> None:

@@ -1,0 +1,110 @@
+"""Disputes: in place of any frame, heard by all, and not held up by who is silent, gone or behind."""
+
+import pytest
+
+from mpc_party.mesh import FrameKind, MeshError, PeerDisputes
+from mpc_party.protocol.errors import Reason
+from tests.mesh.test_session import against, parties, together
+
+LARGE = bytes(8 * 1024 * 1024)  # more than the sockets' buffers hold
+SECONDS = 10.0
+
+
+def to_all(session, data=b"as usual", kind=FrameKind.WORDS):
+    return session.exchange(kind, dict.fromkeys(session.peers, data), session.peers)
+
+
+def test_who_receives_a_dispute_in_place_of_a_frame_enters_it_and_all_hear_all():
+    def program(session):
+        if session.own == 0:
+            return session.dispute(b"zero", SECONDS)
+        with pytest.raises(PeerDisputes) as raised:
+            to_all(session)
+        assert (raised.value.peer, raised.value.payload, raised.value.culprit) == (0, b"zero", None)
+        assert raised.value.reason is Reason.DISPUTED
+        return session.dispute(b"one" if session.own == 1 else b"two", SECONDS)
+
+    with parties(3) as meshes:
+        assert together(meshes, program) == [
+            {1: b"one", 2: b"two"},
+            {0: b"zero", 2: b"two"},
+            {0: b"zero", 1: b"one"},
+        ]
+
+
+def test_a_second_exchange_of_the_same_kind_follows_the_first():
+    def program(session):
+        first = session.dispute(b"first %d" % session.own, SECONDS)
+        return first, session.dispute(b"second %d" % session.own, SECONDS)
+
+    with parties(3) as meshes:
+        for own, (first, second) in enumerate(together(meshes, program)):
+            assert first == {peer: b"first %d" % peer for peer in range(3) if peer != own}
+            assert second == {peer: b"second %d" % peer for peer in range(3) if peer != own}
+
+
+def test_a_dispute_does_not_wait_for_the_other_frames_of_the_exchange():
+    # Member 2 sends nothing until the others have heard of the dispute: a wait for it would never end.
+    def program(session):
+        if session.own == 0:
+            return session.dispute(b"zero", SECONDS)
+        if session.own == 1:
+            with pytest.raises(PeerDisputes):
+                to_all(session)
+        return session.dispute(b"me too", SECONDS)
+
+    with parties(3) as meshes:
+        outcomes = together(meshes, program)
+    assert [sorted(outcome) for outcome in outcomes] == [[1, 2], [0, 2], [0, 1]]
+
+
+def test_frames_sent_before_are_passed_over_also_where_one_is_under_way():
+    def program(session):
+        if session.own == 0:
+            return session.dispute(b"zero", SECONDS)
+        with pytest.raises(PeerDisputes):
+            to_all(session, LARGE)
+        return session.dispute(b"other", SECONDS)
+
+    with parties(2) as meshes:
+        assert together(meshes, program) == [{1: b"other"}, {0: b"zero"}]
+
+
+def test_who_is_silent_is_left_out_at_the_deadline_and_not_waited_for_again():
+    with against() as (anna, session):
+        assert session.dispute(b"is anybody there", 0.2) == {}
+        assert session.dispute(b"again", SECONDS) == {}
+        assert anna.receive() == (FrameKind.DISPUTE, 1, b"is anybody there")
+
+
+def test_who_is_gone_is_left_out_at_once():
+    with against() as (anna, session):
+        anna.sock.close()
+        assert session.dispute(b"hello", 60.0) == {}
+
+
+def test_who_sends_no_end_of_other_frames_is_left_out_at_the_deadline():
+    with against() as (anna, session):
+        for sequence in range(1, 200):
+            anna.send(FrameKind.WORDS, sequence, b"chatter")
+        assert session.dispute(b"hello", 0.2) == {}
+
+
+def test_nothing_but_a_dispute_follows_a_dispute():
+    with against() as (anna, session):
+        anna.send(FrameKind.DISPUTE, 1, b"no")
+        with pytest.raises(PeerDisputes):
+            to_all(session)
+        with pytest.raises(MeshError, match="ended in a dispute"):
+            to_all(session)
+        assert session.dispute(b"well", SECONDS) == {0: b"no"}
+
+
+def test_a_session_that_ended_in_a_dispute_does_not_leave_its_links_to_the_next():
+    def program(session):
+        session.dispute(b"once", SECONDS)
+        return session.stats
+
+    with parties(2) as meshes:
+        together(meshes, program)
+        assert together(meshes, to_all, session_id=bytes([2] * 32)) == [{1: b"as usual"}, {0: b"as usual"}]
