@@ -179,7 +179,9 @@ def two_faces(tag):
     return lambda _, peer, body: altered(body, FACES[tag]) if peer == 0 else body
 
 
-@pytest.mark.parametrize("mute", [False, True], ids=["defends itself", "mute"])
+@pytest.mark.parametrize(
+    "mute", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["defends itself", "mute"]
+)
 @pytest.mark.parametrize("tag", [tag for tag in FACES if tag != "signature-share"])
 def test_two_faces_convict_their_owner(tag, mute):
     ran = trial(tag, changing(tag, two_faces(tag), mute=mute))
@@ -241,10 +243,25 @@ WRONG = {
 }  # fmt: skip
 
 
+QUICK = {
+    ("keygen-open", "point"),
+    ("keygen-deal", "share"),
+    ("keygen-deal", "echo of another"),
+    ("keygen-confirm", "result"),
+    ("nonce-deal", "k no scalar"),
+    ("nonce-open", "R"),
+    ("nonce-open", "w"),
+    ("nonce-check", "W"),
+    ("approval", "transcript"),
+    ("signature-share", "share"),
+}
+WRONG_QUICKLY = [each if each in QUICK else pytest.param(*each, marks=pytest.mark.slow) for each in WRONG]
+
+
 @pytest.mark.parametrize(
     "mute", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["defends itself", "mute"]
 )
-@pytest.mark.parametrize(("tag", "what"), WRONG)
+@pytest.mark.parametrize(("tag", "what"), WRONG_QUICKLY)
 def test_a_wrong_value_is_laid_at_its_senders_door(tag, what, mute):
     changes, defended, undefended = WRONG[tag, what]
     if tag in {"nonce-open", "nonce-check"}:  # as a party that sticks to what it says, in its echoes too

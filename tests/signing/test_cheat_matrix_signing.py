@@ -137,7 +137,12 @@ OPENINGS = {
 }
 
 
-@pytest.mark.parametrize("how", OPENINGS)
+QUICK = {"other points of a", "another B", "no opening", "true"}
+
+
+@pytest.mark.parametrize(
+    "how", [how if how in QUICK else pytest.param(how, marks=pytest.mark.slow) for how in OPENINGS]
+)
 def test_whatever_a_signer_with_a_wrong_share_opens_it_is_convicted(how):
     disclosing, fault = OPENINGS[how]
     ran = signing_trial({CHEAT: forging(WRONG_SHARE, disclosing=disclosing)})
@@ -152,6 +157,7 @@ def test_a_wrong_share_among_five_is_told_from_right_ones():
     assert ran.verdicts[0].findings[0].fault is Fault.WRONG_SHARE
 
 
+@pytest.mark.slow
 def test_who_says_nothing_about_its_wrong_share_has_refused():
     ran = signing_trial({CHEAT: forging(WRONG_SHARE, mute=True)}, size=(5, 2))
     ran.assert_named(Proof.ATTESTED)
@@ -195,6 +201,7 @@ def test_an_opening_told_to_one_signer_only_convicts_no_honest_one():
     signing_trial({CHEAT: prepare}).assert_named(Proof.SIGNED)
 
 
+@pytest.mark.slow
 def test_a_later_deal_for_a_colluder_frames_no_honest_dealer():
     """Members 2 and 4 agree on another deal between them after the fact: what 4 has acknowledged binds it."""
 
@@ -218,6 +225,7 @@ def test_a_later_deal_for_a_colluder_frames_no_honest_dealer():
         assert set(verdict.proven) >= {4}
 
 
+@pytest.mark.slow
 def test_two_of_five_with_wrong_shares_are_both_named():
     ran = signing_trial({2: forging(WRONG_SHARE), 4: forging(WRONG_SHARE)}, size=(5, 2))
     ran.assert_stopped()
