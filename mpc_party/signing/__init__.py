@@ -5,6 +5,9 @@ Pagter, Ostergaard 2020). Read in this order: `field`, `scalar` and `curve` (ari
 tools of the checks), `wire` (messages), `keygen` -> `keyshare`, `presign` -> `presignature`, `approval`, `sign`;
 `reshare` and `recover` are what else happens to a key.
 
+Where a check fails, members tell each other what they hold, and anybody can judge who is at fault: `channel` (all messages are
+signed), `dispute`, `evidence`, `docket`, `keygen_rules`, `nonce_rules`, the judges `judge_...`, `verdict`, `judges`.
+
 Each protocol is a state machine without I/O, and a `run_...` function that carries its messages over the mesh.
 """
 

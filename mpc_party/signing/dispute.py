@@ -28,6 +28,7 @@ from mpc_party.signing.channel import EVERYBODY, Channel, SignedMessage
 from mpc_party.signing.errors import SigningError
 from mpc_party.signing.evidence import (
     ANSWER,
+    BYTES_PER_MEMBER,
     DISCLOSURE,
     Answer,
     Claim,
@@ -159,6 +160,7 @@ def _exchange(
             and message.receiver == EVERYBODY
             and message.sender in case.members
             and message.sender != links.own
+            and len(message.body) <= BYTES_PER_MEMBER * len(case.members)
             and message.is_signed(channel.keys.keys)
         ]
 

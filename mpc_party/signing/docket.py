@@ -1,7 +1,8 @@
 """What a dispute's statements hold, sorted and checked as far as that is the same in every protocol.
 
 A judge is a pure function of statements, of the case they are about, and of the members' public keys. It never raises on what a
-member wrote, and its work is bounded: two statements of a kind per member, `MESSAGES_PER_MEMBER` messages per member in each.
+member wrote, and its work is bounded: two statements of a kind per member, `BYTES_PER_MEMBER`
+and `MESSAGES_PER_MEMBER` times the members in each.
 
 What is held against a member is what it has signed itself. Its disclosure is its *view*: an honest member shows all that it acknowledges, and
 nothing that is not signed, so that a statement about what it saw which its own view does not bear out is its own contradiction,
@@ -19,6 +20,7 @@ from mpc_party.signing.echo import hash_broadcasts
 from mpc_party.signing.errors import SigningError
 from mpc_party.signing.evidence import (
     ANSWER,
+    BYTES_PER_MEMBER,
     DISCLOSURE,
     DONE,
     MESSAGES_PER_MEMBER,
@@ -117,6 +119,7 @@ class Docket:
                 and statement.step in {DISCLOSURE, ANSWER}
                 and statement.sender in self._keys
                 and statement.receiver == EVERYBODY
+                and len(statement.body) <= BYTES_PER_MEMBER * len(self.members)
             )
             new = fits and len(mine) < 2 and all(s.body != statement.body for s in mine)
             if new and statement.is_signed(self._keys):

@@ -25,6 +25,7 @@ DISCLOSURE: Final = "disclosure"
 ANSWER: Final = "dispute-answer"
 DONE: Final = "done"  # the stage of a member that has its result, and waits for the others to have theirs
 MAX_EVIDENCE: Final = 16 * 1024 * 1024
+BYTES_PER_MEMBER: Final = 8 * 1024  # of a statement; an honest one stays below 3 kB
 MESSAGES_PER_MEMBER: Final = (
     8  # of a disclosure; an honest one has fewer: two deals and two broadcasts, at most five
 )

@@ -239,15 +239,22 @@ class _Judge:
         return hash_broadcasts(heard) if len(heard) == len(self.context.others) else None
 
     def _judge_echo(self, member: int) -> None:
-        docket = self.docket
+        docket, others = self.docket, self.context.others
         echoed = docket.one(RecoverEcho, ECHO, member)
-        if echoed is None or member not in docket.disclosures:
+        if echoed is None:
+            return
+        if len(echoed.echo) != len(others):
+            docket.find(member, Fault.MALFORMED, "echoes another number of splits")
+            return
+        if member in others and docket.one(RecoverSplit, SPLIT, member) is not None:
+            body = docket.shown[Place(SPLIT, member, EVERYBODY)].body
+            if echoed.echo[others.index(member)] != hash_broadcasts({member: [body]})[0]:
+                docket.find(member, Fault.WRONG_ECHO, "echoes something else than it has broadcast itself")
+        if member not in docket.disclosures:
             return
         # An honest member shows every message that it has echoed.
-        echo = self._echo(member)
-        if docket.require_echo(member, tuple(echoed.echo), echo, "the splits") and not self._splits_pass(
-            member
-        ):
+        fits = docket.require_echo(member, tuple(echoed.echo), self._echo(member), "the splits")
+        if fits and not self._splits_pass(member):
             docket.find(member, Fault.GOES_ON, "went on although a split breaks a rule")
 
     def _splits_pass(self, viewer: int) -> bool:

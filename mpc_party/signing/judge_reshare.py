@@ -273,12 +273,27 @@ class _Judge:
         return None if shares is None else hash_of_result(self.context, self.docket.session, echo, shares)
 
     def _judge_confirmation(self, member: int) -> None:
-        docket = self.docket
+        docket, dealers = self.docket, self.context.dealers
         confirmed = docket.one(ReshareConfirm, CONFIRM, member)
-        if confirmed is None or member not in docket.disclosures:
+        if confirmed is None:
             return
-        # An honest member shows every message that it has echoed.
-        docket.require_echo(member, tuple(confirmed.echo), self._echo(member), "the broadcasts")
+        if len(confirmed.echo) != len(dealers):
+            docket.find(member, Fault.MALFORMED, "echoes another number of dealers")
+            return
+        if member in dealers and self._own_echo(member) not in {None, confirmed.echo[dealers.index(member)]}:
+            docket.find(member, Fault.WRONG_ECHO, "echoes something else than it has broadcast itself")
+        if member in docket.disclosures:
+            # An honest member shows every message that it has echoed.
+            docket.require_echo(member, tuple(confirmed.echo), self._echo(member), "the broadcasts")
+
+    def _own_echo(self, dealer: int) -> bytes | None:
+        """The hash of what a dealer has broadcast, whoever shows it; None where it is not known, or was said in two ways."""
+        docket = self.docket
+        said = docket.one(ReshareCommit, COMMIT, dealer), docket.one(ReshareOpen, OPEN, dealer)
+        if None in said:
+            return None
+        bodies = [docket.shown[Place(step, dealer, EVERYBODY)].body for step in (COMMIT, OPEN)]
+        return hash_broadcasts({dealer: bodies})[0]
 
     def _judge_result(self, member: int) -> None:
         """The result follows from what is echoed: whoever shows these messages, the echo's hashes fix them."""

@@ -16,8 +16,9 @@ the echoes agree, and is not returned before all have confirmed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NoReturn
 
 from mpc_party.mesh.errors import PeerDisputes
 from mpc_party.mesh.exchange import DisputableExchange, FrameKind
@@ -170,10 +171,10 @@ class KeygenParty(Steps):
                 {peer: message.echo for peer, message in received.items()},
                 self.context.names,
             )
-            shares = [evaluate(self._polynomial, coordinate(self.own))]
-            shares += [self._check_share(peer, message) for peer, message in received.items()]
+            shares = {peer: self._check_share(peer, message) for peer, message in received.items()}
+            own = evaluate(self._polynomial, coordinate(self.own))
             self._polynomial = []
-            self._result = self._combine(shares)
+            self._result = self._combine(own, shares)
             return encode(KeygenConfirm(self._session, self.own, self._hash_of_result(self._result)))
 
     def finish(self, confirms: Mapping[int, bytes]) -> KeyShare:
@@ -233,20 +234,24 @@ class KeygenParty(Steps):
 
     def _check_share(self, peer: int, message: KeygenDeal) -> SecretScalar:
         try:
-            share = SecretScalar(message.share)  # a share of zero has probability 1/q and is refused
+            return SecretScalar(message.share)  # a share of zero has probability 1/q and is refused
         except ValueError:
             raise self._refuse("a private share is no scalar in [1, q)", peer) from None
-        # The protocol: "private shares, checked in the exponent": f_j(i) G = sum of i^k A_jk
-        if evaluate_commitments(self._vectors[peer], coordinate(self.own)) != multiply_base(share):
-            raise self._refuse("a private share does not lie on its dealer's polynomial", peer)
-        return share
 
-    def _combine(self, shares: Sequence[SecretScalar]) -> KeyShare:
+    def _combine(self, own: SecretScalar, shares: Mapping[int, SecretScalar]) -> KeyShare:
         """x_i from the sum of the shares; Y, and all X_j from the sum of the Feldman vectors."""
         members = self.context.members
         result = combine([self._vectors[member] for member in members], members)
         if result is None:
             raise SigningError("a coefficient of the group's polynomial is zero", reason=Reason.KEYGEN_FAILED)
+        try:
+            share = total([own, *shares.values()])
+        except ValueError as failure:  # x_i is zero, or what came before is: probability 1/q
+            raise SigningError(f"the key does not fit: {failure}", reason=Reason.KEYGEN_FAILED) from None
+        # The protocol: "private shares, checked in the exponent": f_j(i) G = sum of i^k A_jk, for all dealers j at once, in
+        # x_i G = X_i. Where that fails, one by one, to name the dealer. Errors of several dealers that cancel are none.
+        if multiply_base(share).encode() != result[1][self.own]:
+            self._name_dealer(shares)
         try:
             return KeyShare(
                 self.own,
@@ -254,10 +259,16 @@ class KeygenParty(Steps):
                 self.context.epoch,
                 self.context.roster_hash,
                 *result,
-                total(shares),
+                share,
             )
-        except ValueError as failure:  # also if x_i is zero
+        except ValueError as failure:
             raise SigningError(f"the key does not fit: {failure}", reason=Reason.KEYGEN_FAILED) from None
+
+    def _name_dealer(self, shares: Mapping[int, SecretScalar]) -> NoReturn:
+        for peer, share in shares.items():
+            if evaluate_commitments(self._vectors[peer], coordinate(self.own)) != multiply_base(share):
+                raise self._refuse("a private share does not lie on its dealer's polynomial", peer)
+        raise SigningError("this member's share does not fit", reason=Reason.INTERNAL)
 
     def _hash_of_result(self, result: KeyShare) -> bytes:
         return hash_of_result(self._session, self._echo, result.public_key, result.public_shares)

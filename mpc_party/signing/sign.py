@@ -61,6 +61,7 @@ def run_signature(exchange: DisputableExchange, approved: Approved) -> bytes:
         s = interpolate(coordinates, [all_shares[member] for member in presignature.signers])
         return _assemble_verified(presignature, digest, s)
     except (SigningError, PeerDisputes) as cause:
+        approved.rest.discard()  # one story is told, once
         if not is_disputable(cause):
             raise
         case = presignature.case

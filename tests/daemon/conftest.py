@@ -137,14 +137,24 @@ def clock(monkeypatch) -> None:
 
 @pytest.fixture(scope="package")
 def proposals() -> Callable[..., Proposal]:
-    """Proposals of a small book, each of the committee's `nth` round."""
+    """Proposals of a small book."""
     base = make_proposal(MARKET, MOMENT, most=40)
 
+    def make(number: int = 1, **changes: object) -> Proposal:
+        return msgspec.structs.replace(base, round=number, **changes)
+
+    return make
+
+
+@pytest.fixture(scope="package")
+def numbered(proposals) -> Callable[..., Proposal]:
+    """The same, each with the number of its committee's `nth` round, which alone is accepted."""
+
     def make(nth: int = 1, **changes: object) -> Proposal:
-        changed = msgspec.structs.replace(base, **changes)
-        possible = len(changed.committee) == 3 and changed.committee[-1] < 4
-        number = next_round(changed.committee, 4, 4 * nth - 1) if possible else nth
-        return msgspec.structs.replace(changed, round=number)
+        proposal = proposals(nth, **changes)
+        possible = len(proposal.committee) == 3 and proposal.committee[-1] < 4
+        number = next_round(proposal.committee, 4, 4 * nth - 1) if possible else nth
+        return msgspec.structs.replace(proposal, round=number)
 
     return make
 

@@ -58,9 +58,9 @@ def exposure_of(parties, member, number):
 
 
 @pytest.fixture
-def held(parties, proposals, tmp_path):
+def held(parties, numbered, tmp_path):
     """Member 1 holds three options of the book and one that is not in it."""
-    proposal = proposals(5)
+    proposal = numbered(5)
     first, second, third = option_names(proposal, (3, 11, 20))
     file = tmp_path / "positions.csv"
     file.write_text(f"instrument,contracts\n{first},12.5\n{second},-40\n{third},3\nSIM-1JAN20-5-C,1\n")
@@ -109,34 +109,34 @@ def test_how_many_options_a_party_holds_is_not_shown(parties, held):
     assert repr(replace(ready[1], positions_left_out=2)) == repr(ready[1])
 
 
-def test_a_positions_file_with_a_mistake_ends_this_partys_part(parties, proposals, tmp_path):
+def test_a_positions_file_with_a_mistake_ends_this_partys_part(parties, numbered, tmp_path):
     file = tmp_path / "positions.csv"
     file.write_text("instrument,contracts\nSIM-1JAN20-5-C,many\n")
     parties.contexts[1] = replace(parties.contexts[1], positions=file)
-    proposal = proposals(6)
+    proposal = numbered(6)
     with pytest.raises(MarketDataError, match="line 2: contracts are not a number"):
         prepare(parties.contexts[1], proposal, message_hash(proposal), 0)
     assert parties.contexts[1].journal.last_round() == 0  # nothing was promised
 
 
-def test_order_flow_goes_into_the_snapshot(parties, proposals):
+def test_order_flow_goes_into_the_snapshot(parties, numbered):
     parties.contexts[0] = replace(parties.contexts[0], flow=Feed(FlowFeatures(0.5, 0.5 * np.e, None)))
-    proposal = proposals(7)
+    proposal = numbered(7)
     ready = prepare(parties.contexts[0], proposal, message_hash(proposal), 0)
     assert (ready.snapshot.market[-1] / 65_536).tolist() == pytest.approx([0.5, 1.0, 0.0])
     assert "flow" not in ready.dropped
 
 
-def test_a_feed_without_flow_is_counted_and_neutral(parties, proposals):
+def test_a_feed_without_flow_is_counted_and_neutral(parties, numbered):
     parties.contexts[0] = replace(parties.contexts[0], flow=Feed(None))
-    proposal = proposals(7)
+    proposal = numbered(7)
     ready = prepare(parties.contexts[0], proposal, message_hash(proposal), 0)
     assert ready.snapshot.market[-1].tolist() == [0, 0, 0]
     assert ready.dropped["flow"] == 1
 
 
-def test_an_input_that_no_party_makes_ends_the_round_with_its_owners_name(parties, proposals):
-    ready = parties.prepare(proposals(8))
+def test_an_input_that_no_party_makes_ends_the_round_with_its_owners_name(parties, numbered):
+    ready = parties.prepare(numbered(8))
     ready[2].snapshot.market[0, 0] = 3 << 16
     outcomes = run(parties, ready)
     for member in ALL:
@@ -146,8 +146,8 @@ def test_an_input_that_no_party_makes_ends_the_round_with_its_owners_name(partie
         assert not parties.contexts[member].journal.rounds()[0].nonce_spent
 
 
-def test_the_opening_in_the_journal_is_what_was_shared(parties, proposals):
-    proposal = proposals(9)
+def test_the_opening_in_the_journal_is_what_was_shared(parties, numbered):
+    proposal = numbered(9)
     ready = parties.prepare(proposal)
     run(parties, ready)
     for member in ALL:

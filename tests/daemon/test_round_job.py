@@ -60,8 +60,8 @@ def check_nothing_signed(parties, members=ALL):
 
 
 @pytest.mark.parametrize("committee", [(0, 1, 2), (0, 2, 3)])
-def test_all_get_the_same_signed_report(parties, proposals, committee):
-    proposal = proposals(7, committee=committee)
+def test_all_get_the_same_signed_report(parties, numbered, committee):
+    proposal = numbered(7, committee=committee)
     ready = parties.prepare(proposal)
     results = run(parties, ready)
     consortium = parties.world.consortium
@@ -102,16 +102,16 @@ def check_deltas(proposal, params):
     assert 0.3 < np.median(vol) < 0.8
 
 
-def test_rounds_follow_each_other_on_the_same_links(parties, proposals):
+def test_rounds_follow_each_other_on_the_same_links(parties, numbered):
     for nth in (1, 2):
-        results = run(parties, parties.prepare(proposals(nth)))
+        results = run(parties, parties.prepare(numbered(nth)))
         assert {result.round for result in results.values()} == {4 * nth}
     assert [record.round for record in parties.contexts[0].journal.rounds()] == [8, 4]
 
 
-def test_the_promise_is_in_the_journal_before_there_is_a_commitment(parties, proposals, monkeypatch):
+def test_the_promise_is_in_the_journal_before_there_is_a_commitment(parties, numbered, monkeypatch):
     party = parties.contexts[0]
-    proposal = proposals(3)
+    proposal = numbered(3)
     ready = prepare(party, proposal, message_hash(proposal), 0)
     assert party.journal.last_round() == proposal.round
     record = journal(parties, 0)
@@ -127,16 +127,16 @@ def test_the_promise_is_in_the_journal_before_there_is_a_commitment(parties, pro
     for method in ("promise_round", "record_snapshot"):
         with monkeypatch.context() as patch:
             patch.setattr(type(party.journal), method, full)
-            later = proposals(4 if method == "promise_round" else 5)
+            later = numbered(4 if method == "promise_round" else 5)
             with pytest.raises(JournalError):
                 prepare(party, later, message_hash(later), 0)
 
 
-def test_a_round_is_promised_once(parties, proposals):
-    party, proposal = parties.contexts[0], proposals(3)
+def test_a_round_is_promised_once(parties, numbered):
+    party, proposal = parties.contexts[0], numbered(3)
     prepare(party, proposal, message_hash(proposal), 0)
     for nth in (3, 2):
-        again = proposals(nth)
+        again = numbered(nth)
         with pytest.raises(RoundError) as caught:
             prepare(party, again, message_hash(again), 0)
         assert caught.value.reason is Reason.ROUND_ALREADY_PROMISED
@@ -151,17 +151,17 @@ def test_a_round_is_promised_once(parties, proposals):
         ({}, 2**40, Reason.PROPOSAL_REFUSED),
     ],
 )
-def test_what_is_refused_is_not_promised(parties, proposals, changes, last_observed, reason):
-    party, proposal = parties.contexts[0], proposals(3, **changes)
+def test_what_is_refused_is_not_promised(parties, numbered, changes, last_observed, reason):
+    party, proposal = parties.contexts[0], numbered(3, **changes)
     with pytest.raises(RoundError) as caught:
         prepare(party, proposal, message_hash(proposal), last_observed)
     assert caught.value.reason is reason
     assert party.journal.last_round() == 0
 
 
-def test_the_rounds_time_runs_from_the_proposal_and_the_mesh_gets_less_than_all_of_it(parties, proposals):
+def test_the_rounds_time_runs_from_the_proposal_and_the_mesh_gets_less_than_all_of_it(parties, numbered):
     """Whoever waits longest must hear from the mesh, which knows who is silent, and not from the state machine."""
-    proposal = proposals(3)
+    proposal = numbered(3)
     before = time.monotonic()
     ready = prepare(parties.contexts[0], proposal, message_hash(proposal), 0)
     after = time.monotonic()
@@ -181,8 +181,8 @@ def test_the_rounds_time_runs_from_the_proposal_and_the_mesh_gets_less_than_all_
     assert deadlines == [ready.deadline]
 
 
-def test_a_member_that_does_not_come_is_named(parties, proposals):
-    ready = parties.prepare(proposals(3, deadline_ms=1000))
+def test_a_member_that_does_not_come_is_named(parties, numbered):
+    ready = parties.prepare(numbered(3, deadline_ms=1000))
     agreed = commitments(ready)
     outcomes = parties.together((0, 1), lambda m: run_round(parties.contexts[m], ready[m], agreed))
     for error in outcomes.values():
@@ -195,9 +195,9 @@ def test_a_member_that_does_not_come_is_named(parties, proposals):
 # Transcripts
 
 
-def test_other_public_inputs_are_named_and_nothing_secret_is_shared(parties, proposals, monkeypatch):
+def test_other_public_inputs_are_named_and_nothing_secret_is_shared(parties, numbered, monkeypatch):
     """As of another version of the program: bob derives other integers from the same proposal."""
-    proposal = proposals(3)
+    proposal = numbered(3)
     ready = parties.prepare(proposal)
     other = public_inputs(proposal, msgspec.structs.replace(parties.world.consortium.program, degree=8))
     ready[1] = replace(ready[1], public=other)
@@ -208,9 +208,9 @@ def test_other_public_inputs_are_named_and_nothing_secret_is_shared(parties, pro
     assert not reached
 
 
-def test_other_commitments_are_named(parties, proposals):
+def test_other_commitments_are_named(parties, numbered):
     """A coordinator or broker that showed bob another commitment of carol's."""
-    ready = parties.prepare(proposals(3))
+    ready = parties.prepare(numbered(3))
     agreed = commitments(ready)
     outcomes = run(parties, ready, given={1: (*agreed[:2], bytes(32))})
     check_mismatch(parties, outcomes, "commitments", blamer="bob")
@@ -241,8 +241,8 @@ def transcripts(parties, ready, changed):
     return party_outcomes(local_mesh(ALL), compare)
 
 
-def test_each_part_of_the_transcript_counts(parties, proposals):
-    ready = parties.prepare(proposals(3))
+def test_each_part_of_the_transcript_counts(parties, numbered):
+    ready = parties.prepare(numbered(3))
     consortium = parties.world.consortium
     assert transcripts(parties, ready, (consortium, ready[1])) == {0: None, 1: None, 2: None}
     for what, reason, changed in (
@@ -261,8 +261,8 @@ def test_each_part_of_the_transcript_counts(parties, proposals):
 
 
 @pytest.mark.parametrize("length", [0, 1, 127, 129, 100_000])
-def test_a_transcript_of_another_length_is_refused(parties, proposals, length):
-    ready = parties.prepare(proposals(3))
+def test_a_transcript_of_another_length_is_refused(parties, numbered, length):
+    ready = parties.prepare(numbered(3))
 
     def compare(exchange):
         if exchange.own == 1:
@@ -276,14 +276,14 @@ def test_a_transcript_of_another_length_is_refused(parties, proposals, length):
         assert "bob" in outcomes[member].message
 
 
-def test_a_session_is_named_by_consortium_round_and_proposal(parties, proposals):
+def test_a_session_is_named_by_consortium_round_and_proposal(parties, numbered):
     consortium = parties.world.consortium
     other = msgspec.structs.replace(consortium, program=Program(degree=8))
     names = {
-        session_identifier(c, proposals(n), message_hash(p))
+        session_identifier(c, numbered(n), message_hash(p))
         for c in (consortium, other)
         for n in (1, 2)
-        for p in (proposals(1), proposals(2), proposals(1, deadline_ms=9000))
+        for p in (numbered(1), numbered(2), numbered(1, deadline_ms=9000))
     }
     assert len(names) == 12
     assert {len(name) for name in names} == {32}
@@ -317,7 +317,7 @@ def check_discarded(nonces, count=3):
 @pytest.mark.parametrize("column", list(Column))
 @pytest.mark.parametrize("wild", [1 << 48, -(1 << 62)])
 def test_a_wild_truncation_is_caught_before_anything_is_approved(
-    parties, proposals, monkeypatch, nonces, column, wild
+    parties, numbered, monkeypatch, nonces, column, wild
 ):
     real = round_job.compute
 
@@ -328,7 +328,7 @@ def test_a_wild_truncation_is_caught_before_anything_is_approved(
         return Opened(table, opened.fraction_bits)
 
     monkeypatch.setattr(round_job, "compute", compute)
-    outcomes = run(parties, parties.prepare(proposals(3)))
+    outcomes = run(parties, parties.prepare(numbered(3)))
     assert Reason.COMPUTATION_OUT_OF_RANGE in {error.reason for error in outcomes.values()}
     # Who was slower sees the links close first; who finds it says which column and instrument.
     assert {e.reason for e in outcomes.values()} <= {Reason.COMPUTATION_OUT_OF_RANGE, Reason.PEER_CLOSED}
@@ -341,7 +341,7 @@ def test_a_wild_truncation_is_caught_before_anything_is_approved(
 @pytest.mark.parametrize(
     "stage", ["compute", "check_range", "build_report", "check_laws", "run_approval", "run_signature"]
 )
-def test_whatever_fails_no_nonce_share_is_left(parties, proposals, monkeypatch, nonces, stage):
+def test_whatever_fails_no_nonce_share_is_left(parties, numbered, monkeypatch, nonces, stage):
     """One party fails at each stage, by a bug even; the others end as well, with a reason."""
     real = getattr(round_job, stage)
 
@@ -351,16 +351,16 @@ def test_whatever_fails_no_nonce_share_is_left(parties, proposals, monkeypatch, 
         return real(*given)
 
     monkeypatch.setattr(round_job, stage, fail)
-    outcomes = run(parties, parties.prepare(proposals(3)))
+    outcomes = run(parties, parties.prepare(numbered(3)))
     assert isinstance(outcomes[2], ZeroDivisionError)
     for member in (0, 1):
         assert isinstance(outcomes[member], ConsortiumError), outcomes[member]
     check_discarded(nonces)
     monkeypatch.setattr(round_job, stage, real)
-    assert len({r.digest for r in run(parties, parties.prepare(proposals(4))).values()}) == 1
+    assert len({r.digest for r in run(parties, parties.prepare(numbered(4))).values()}) == 1
 
 
-def test_different_digests_are_never_signed(parties, proposals, monkeypatch, nonces):
+def test_different_digests_are_never_signed(parties, numbered, monkeypatch, nonces):
     real = round_job.build_report
 
     def build(party, *given):
@@ -370,15 +370,15 @@ def test_different_digests_are_never_signed(parties, proposals, monkeypatch, non
         )
 
     monkeypatch.setattr(round_job, "build_report", build)
-    outcomes = run(parties, parties.prepare(proposals(3)))
+    outcomes = run(parties, parties.prepare(numbered(3)))
     assert Reason.APPROVAL_MISMATCH in {error.reason for error in outcomes.values()}
     assert {e.reason for e in outcomes.values()} <= {Reason.APPROVAL_MISMATCH, Reason.PEER_CLOSED}
     check_discarded(nonces)
 
 
-def test_a_cancelled_round_ends_at_once_with_the_cause(parties, proposals):
+def test_a_cancelled_round_ends_at_once_with_the_cause(parties, numbered):
     """Nobody else comes, so it would wait until its deadline; `abort` names session and cause."""
-    ready = parties.prepare(proposals(3, deadline_ms=600_000))
+    ready = parties.prepare(numbered(3, deadline_ms=600_000))
     party, mine = parties.contexts[0], ready[0]
     identifier = session_identifier(party.consortium, mine.proposal, mine.digest)
     party.mesh.abort(identifier, reason=Reason.ROUND_DEADLINE, message="superseded")
@@ -387,8 +387,8 @@ def test_a_cancelled_round_ends_at_once_with_the_cause(parties, proposals):
     assert caught.value.reason is Reason.ROUND_DEADLINE
 
 
-def test_no_secret_in_a_repr(parties, proposals):
-    ready = prepare(parties.contexts[0], proposals(3), message_hash(proposals(3)), 0)
+def test_no_secret_in_a_repr(parties, numbered):
+    ready = prepare(parties.contexts[0], numbered(3), message_hash(numbered(3)), 0)
     shown = repr(parties.contexts[0]) + repr(ready)
     assert "desk 0" not in shown
     for salt in (ready.snapshot.market_salt, ready.snapshot.positions_salt):

@@ -26,7 +26,7 @@ def check_nothing_signed(parties):
         assert (record.digest, record.nonce_spent) == (None, False)
 
 
-def test_a_report_that_could_be_slashed_is_not_signed(parties, proposals, monkeypatch):
+def test_a_report_that_could_be_slashed_is_not_signed(parties, numbered, monkeypatch):
     """A call whose vol is 0.2 % off its put's passes every check of the computation, and breaks the law of parity."""
     real = round_job.compute
 
@@ -36,9 +36,9 @@ def test_a_report_that_could_be_slashed_is_not_signed(parties, proposals, monkey
         table[Column.VOL_RATIO, paired] += round(0.002 * table[Column.VOL_RATIO, paired])
         return replace(opened, table=table)
 
-    some = proposals(3).instruments
+    some = numbered(3).instruments
     both = sorted({(i.expiry, i.strike, call) for i in some for call in (False, True)})
-    proposal = proposals(3, instruments=tuple(Instrument(*row) for row in both))
+    proposal = numbered(3, instruments=tuple(Instrument(*row) for row in both))
     paired = len(both) // 2 + 1 - len(both) // 2 % 2  # a call; its put is the row before
     monkeypatch.setattr(round_job, "compute", compute)
     approvals = []
@@ -56,7 +56,7 @@ def test_a_report_that_could_be_slashed_is_not_signed(parties, proposals, monkey
     check_nothing_signed(parties)
 
 
-def test_what_is_judged_is_what_is_signed(parties, proposals, monkeypatch):
+def test_what_is_judged_is_what_is_signed(parties, numbered, monkeypatch):
     """The words of the report itself, whatever came before they were packed."""
     real = round_job.build_report
 
@@ -67,7 +67,7 @@ def test_what_is_judged_is_what_is_signed(parties, proposals, monkeypatch):
         return msgspec.structs.replace(report, params=bytes(unlawful))
 
     monkeypatch.setattr(round_job, "build_report", build)
-    outcomes = run(parties, parties.prepare(proposals(3)))
+    outcomes = run(parties, parties.prepare(numbered(3)))
     assert Reason.REPORT_UNLAWFUL in {error.reason for error in outcomes.values()}
     assert any("law HEDGE_BAND" in error.message for error in outcomes.values())
     check_nothing_signed(parties)

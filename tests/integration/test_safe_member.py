@@ -1,8 +1,5 @@
 """A Safe as one of the members: two owners sign its message (ERC-1271), and it pauses the feed by a transaction of its own."""
 
-import json
-import os
-
 import pytest
 from eth_account import Account
 from eth_account.messages import encode_typed_data
@@ -17,87 +14,34 @@ from mpc_party.protocol.passphrase import Passphrase
 from tests.support.chains import anvil_chain, rpc
 from tests.support.command_lines import KEYSTORE_WORDS, call, keystore
 from tests.support.contract_stage import DELAY, Stage
-from tests.support.contract_tools import CONTRACTS
 from tests.support.party_homes import quick_keystores
+from tests.support.safes import Safe, require_safe
 from tests.support.signed_group import CHAIN_START, SignedGroup
 
 pytestmark = pytest.mark.integration
 
-SAFE = CONTRACTS / "node_modules" / "@safe-global" / "safe-contracts" / "build" / "artifacts" / "contracts"
-ZERO = "0x" + "00" * 20
 
-
-def safe_artifact(folder, name):
-    found = json.loads((SAFE / folder / f"{name}.sol" / f"{name}.json").read_text())
-    return found["abi"], HexBytes(found["bytecode"])
-
-
-class TwoOfTwo:
-    """A Safe of two owners behind its usual proxy and fallback handler."""
+class TwoOfTwo(Safe):
+    """A Safe of two accounts."""
 
     def __init__(self, web3):
         self.owners = sorted((Account.create(), Account.create()), key=lambda it: int(it.address, 16))
-        singleton = deployed(web3, *safe_artifact(".", "Safe"))
-        factory = deployed(web3, *safe_artifact("proxies", "SafeProxyFactory"))
-        handler = deployed(web3, *safe_artifact("handler", "CompatibilityFallbackHandler"))
-        setup = singleton.encode_abi(
-            "setup",
-            [[owner.address for owner in self.owners], 2, ZERO, b"", handler.address, ZERO, 0, ZERO],
-        )
-        create = factory.functions.createProxyWithNonce(singleton.address, setup, 7)
-        address = create.call()
-        web3.eth.wait_for_transaction_receipt(create.transact({"from": web3.eth.accounts[0]}))
-        self.web3 = web3
-        self.contract = web3.eth.contract(address=address, abi=singleton.abi)
-        self.address = address
+        super().__init__(web3, [owner.address for owner in self.owners])
 
     def signatures(self, message, owners=None):
-        """What the owners sign, laid end to end in their addresses' order, as the Safe takes it."""
-        return b"".join(bytes(owner.sign_message(message).signature) for owner in (owners or self.owners))
+        """What the owners sign, in their addresses' order, as the Safe takes it."""
+        return [bytes(owner.sign_message(message).signature) for owner in (owners or self.owners)]
 
-    def domain(self):
-        return {"chainId": self.web3.eth.chain_id, "verifyingContract": self.address}
-
-    def message(self, digest):
+    def digest_message(self, digest):
         """`SafeMessage` of a digest: what `isValidSignature(bytes32, bytes)` asks for."""
         return encode_typed_data(
             self.domain(), {"SafeMessage": [{"name": "message", "type": "bytes"}]}, {"message": digest}
         )
 
-    def execute(self, to, data):
-        """A transaction of the Safe, which anyone may bring once both owners have signed it."""
-        nonce = self.contract.functions.nonce().call()
-        fields = {
-            "to": "address", "value": "uint256", "data": "bytes", "operation": "uint8", "safeTxGas": "uint256",
-            "baseGas": "uint256", "gasPrice": "uint256", "gasToken": "address", "refundReceiver": "address",
-            "nonce": "uint256",
-        }  # fmt: skip
-        values = dict(zip(fields, (to, 0, data, 0, 0, 0, 0, ZERO, ZERO, nonce), strict=True))
-        message = encode_typed_data(
-            self.domain(), {"SafeTx": [{"name": name, "type": kind} for name, kind in fields.items()]}, values
-        )
-        call_ = self.contract.functions.execTransaction(
-            *(values[name] for name in fields if name != "nonce"), self.signatures(message)
-        )
-        receipt = self.web3.eth.wait_for_transaction_receipt(
-            call_.transact({"from": self.web3.eth.accounts[0]})
-        )
-        assert receipt["status"] == 1
-
-
-def deployed(web3, abi, code):
-    built = web3.eth.contract(abi=abi, bytecode=code).constructor()
-    receipt = web3.eth.wait_for_transaction_receipt(built.transact({"from": web3.eth.accounts[0]}))
-    return web3.eth.contract(address=receipt["contractAddress"], abi=abi)
-
 
 @pytest.fixture(scope="module")
 def ground(tmp_path_factory):
-    if not SAFE.exists():
-        # Where they must be there, their absence is a failure and not a skipped test.
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(
-            "the Safe's contracts are not installed: `make contracts` installs them"
-        )
+    require_safe()
     group = SignedGroup()
     home = PartyHome(tmp_path_factory.mktemp("member") / "home")
     with anvil_chain([], CHAIN_START) as url, quick_keystores():
@@ -121,9 +65,9 @@ def scene(ground, monkeypatch):
     rpc(stage.url, "evm_revert", before)
 
 
-def attach(first, safe, signature, out):
+def attach(first, safe, signatures, out):
     said = call(
-        coordinator, "act", "attach", first, "--signer", safe.address, "--signature", f"0x{signature.hex()}",
+        coordinator, "act", "attach", first, "--signer", safe.address, "--signature", f"0x{b''.join(signatures).hex()}",
         "--out", out,
     )  # fmt: skip
     assert said.status == 0, said.text
@@ -133,7 +77,8 @@ def attach(first, safe, signature, out):
 def test_a_safe_pauses_the_feed_and_signs_to_unpause_it(scene, tmp_path):
     stage, safe, home = scene
     pause = stage.governance.encode_abi("pause", [stage.ledger.address])
-    safe.execute(stage.governance.address, HexBytes(pause))
+    transaction = safe.transaction(stage.governance.address, data=HexBytes(pause))
+    safe.execute(transaction, safe.signatures(safe.message(transaction)))
     assert stage.ledger.functions.status().call()[6] is True
 
     first = tmp_path / "action.alpha.json"
@@ -147,15 +92,15 @@ def test_a_safe_pauses_the_feed_and_signs_to_unpause_it(scene, tmp_path):
 
     # One owner alone is not the Safe, and an owner's signature over the digest itself is not its message.
     lonely = attach(
-        first, safe, safe.signatures(safe.message(digest), safe.owners[:1]), tmp_path / "one.json"
+        first, safe, safe.signatures(safe.digest_message(digest), safe.owners[:1]), tmp_path / "one.json"
     )
-    plain = b"".join(bytes(owner.unsafe_sign_hash(digest).signature) for owner in safe.owners)
+    plain = [bytes(owner.unsafe_sign_hash(digest).signature) for owner in safe.owners]
     bare = attach(first, safe, plain, tmp_path / "bare.json")
     for wrong in (lonely, bare):
         said = call(coordinator, "act", "schedule", first, wrong, *payer)
         assert (said.status, "SignatureInvalid" in said.text) == (1, True)
 
-    both = attach(first, safe, safe.signatures(safe.message(digest)), tmp_path / "action.safe.json")
+    both = attach(first, safe, safe.signatures(safe.digest_message(digest)), tmp_path / "action.safe.json")
     said = call(coordinator, "act", "schedule", first, both, *payer)
     assert said.status == 0, said.text
     stage.wait(DELAY)
@@ -176,7 +121,7 @@ def test_a_safes_signature_is_for_one_action_alone(scene, tmp_path):
         assert said.status == 0, said.text
         files.append((path, HexBytes(said.json["digest"])))
     (_, digest), (second, _) = files
-    stolen = attach(second, safe, safe.signatures(safe.message(digest)), tmp_path / "stolen.json")
+    stolen = attach(second, safe, safe.signatures(safe.digest_message(digest)), tmp_path / "stolen.json")
     payer = ("--keystore", keystore(tmp_path, stage.stranger()))
     said = call(coordinator, "act", "schedule", second, stolen, *payer)
     assert (said.status, "SignatureInvalid" in said.text) == (1, True)

@@ -14,7 +14,7 @@ from mpc_party.signing.curve import Point, multiply_base
 from mpc_party.signing.keygen import KeygenParty
 from tests.support.local_mesh import local_mesh, run_parties
 from tests.support.plain_scalars import recombine_plain, shown
-from tests.support.signing_parties import key_shares, keygen_context
+from tests.support.signing_parties import key_shares, keygen_context, message_keys
 
 SIZES = [(3, 1), (4, 1), (5, 1), (5, 2), (7, 3)]
 
@@ -47,12 +47,16 @@ def test_t_shares_do_not_give_the_key():
         assert multiply_base(guess).encode() != shares[0].public_key
 
 
-def test_two_ceremonies_give_two_keys_in_four_exchanges():
+def test_two_ceremonies_give_two_keys_in_five_exchanges():
     meshes = local_mesh(range(3))
-    first = run_parties(meshes, lambda e: run_keygen(e, keygen_context(3, 1, b"\x01" * 32)))
-    assert [mesh.rounds for mesh in meshes] == [4, 4, 4]
+    first = run_parties(
+        meshes, lambda e: run_keygen(e, keygen_context(3, 1, b"\x01" * 32), message_keys(3)[e.own])
+    )
+    assert [mesh.rounds for mesh in meshes] == [5, 5, 5]
     assert all(kind is FrameKind.CEREMONY for mesh in meshes for _, kind, _ in mesh.received)
-    second = run_parties(meshes, lambda e: run_keygen(e, keygen_context(3, 1, b"\x01" * 32)))
+    second = run_parties(
+        meshes, lambda e: run_keygen(e, keygen_context(3, 1, b"\x01" * 32), message_keys(3)[e.own])
+    )
     assert first[0].public_key != second[0].public_key
 
 
@@ -64,9 +68,9 @@ def test_sizes_without_an_honest_majority_are_refused(members, threshold):
 
 def test_all_members_must_be_on_the_mesh():
     with pytest.raises(SigningError, match="all members"):
-        run_keygen(local_mesh(range(3))[0], keygen_context(4, 1))
+        run_keygen(local_mesh(range(3))[0], keygen_context(4, 1), message_keys(4)[0])
     with pytest.raises(SigningError, match="no member"):
-        run_keygen(local_mesh(range(4))[3], keygen_context(3, 1))
+        run_keygen(local_mesh(range(4))[3], keygen_context(3, 1), message_keys(4)[3])
 
 
 def test_steps_run_once_and_in_order_and_not_after_a_failure():
@@ -85,7 +89,7 @@ def test_steps_run_once_and_in_order_and_not_after_a_failure():
 
 def test_no_message_and_no_memory_of_one_member_holds_the_key_or_anothers_share():
     meshes = local_mesh(range(3))
-    shares = run_parties(meshes, lambda e: run_keygen(e, keygen_context(3, 1)))
+    shares = run_parties(meshes, lambda e: run_keygen(e, keygen_context(3, 1), message_keys(3)[e.own]))
     for mesh in meshes:
         view = b"".join(data for _, _, data in mesh.received)
         for share in shares:

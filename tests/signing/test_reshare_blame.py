@@ -12,6 +12,7 @@ from tests.support.reshare_cheats import (
     Cheat,
     assert_named,
     cheats_on,
+    matrix,
     run_with,
     verdict_of,
 )
@@ -42,7 +43,7 @@ MATRIX = [(step, how) for step in STEPS for how in cheats_on(step)]
     "silent",
     [pytest.param(False, id="answers"), pytest.param(True, id="says nothing", marks=pytest.mark.slow)],
 )
-@pytest.mark.parametrize(("step", "how"), MATRIX)
+@pytest.mark.parametrize(("step", "how"), matrix(*STEPS))
 def test_who_cheats_towards_all_is_named_by_all(step, how, silent):
     outcomes = attack(shaped(REFRESH), step, how, None, silent=silent)
     assert_named(outcomes, CHEAT, KEYS)
@@ -57,6 +58,8 @@ def test_who_cheats_towards_one_is_named_by_all_that_can_know(step, how):
     assert_named(outcomes, CHEAT, KEYS, victim=2 if unsigned else None)
 
 
+# Disputes in which honest members have good shares from honest dealers.
+SHOWING = [(STEPS[2], "off the polynomial"), (STEPS[2], "cut"), (STEPS[3], LIE), (STEPS[3], "another result")]
 OTHERS = [
     ("5/2 -> 3/1, two leave", 1),  # a dealer that leaves
     ("5/2 -> 3/1, two leave", 4),  # one that deals nothing, and stays
@@ -88,6 +91,8 @@ def test_cheats_in_other_places_are_named_too(shape, own, step):
         ("reshare-deal", "another step", Fault.REPLAYS),
         ("reshare-confirm", "another session", Fault.REPLAYS),
         ("reshare-confirm", "another result", Fault.WRONG_RESULT),
+        ("reshare-confirm", "a false echo of the last", Fault.WRONG_ECHO),
+        ("reshare-confirm", "an echo less", Fault.MALFORMED),
     ],
 )
 def test_the_fault_is_proven_by_the_cheats_own_signature(step, how, fault):
@@ -114,10 +119,10 @@ def test_a_lie_about_what_another_dealer_said_is_the_liars(victim, silent):
     assert_named(outcomes, CHEAT, KEYS)
 
 
-@pytest.mark.slow
-def test_no_good_share_of_an_honest_dealer_is_shown_in_any_dispute():
+@pytest.mark.parametrize("cheats", [pytest.param(MATRIX, marks=pytest.mark.slow, id="all"), SHOWING])
+def test_no_good_share_of_an_honest_dealer_is_shown_in_any_dispute(cheats):
     moved = shaped(REFRESH)
-    for step, how in MATRIX:
+    for step, how in cheats:
         parties = {}
 
         def program(exchange, parties=parties):

@@ -6,8 +6,10 @@ import msgspec
 import pytest
 
 from mpc_party.protocol.secret import Secret
+from mpc_party.signing.curve import multiply_base
+from mpc_party.signing.nonce_rules import DealtPoints
 from mpc_party.signing.presign import NonceParty
-from mpc_party.signing.presignature import NonceShares, Presignature
+from mpc_party.signing.presignature import NonceShares, Presignature, UnspentNonce
 from mpc_party.signing.scalar import SecretScalar
 from mpc_party.signing.wire import KeygenDeal, NonceDeal
 from tests.support.signing_parties import key_shares, signing_context
@@ -21,15 +23,18 @@ def secrets():
     shares = NonceShares(*(SecretScalar(BYTES) for _ in range(3)))
     yield SecretScalar(BYTES)
     yield shares
+    context, base = signing_context(3), multiply_base(7)
+    nonce = UnspentNonce(shares, DealtPoints((0, 1, 2), (), (), ()), base)
+    yield nonce
+    yield nonce.approve()
     yield Presignature(
-        signing_context(3),
-        (0, 1, 2),
+        context,
+        context.case((0, 1, 2), key),
         0,
-        key.public_key,
         r=1,
         nonce_y_is_odd=False,
         transcript=BYTES,
-        shares=shares,
+        nonce=nonce,
     )
     yield key
     yield NonceParty(signing_context(3), key, (0, 1, 2))

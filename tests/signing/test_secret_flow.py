@@ -30,15 +30,22 @@ PUBLISHED = {
     ("presign", "NonceParty.open"),
     ("sign", "run_signature"),
     ("proof", "prove"),
+    ("equality", "prove_equality"),
 }
 # What makes an integer of bytes that are public already.
 DECODED = {
     ("scalar", "SecretScalar.publish"),
-    ("keygen", "KeygenParty._check_opening"),  # the response of a proof
+    ("keygen_rules", "check_opening"),  # the response of a proof
+    ("judge_nonce", "_scalar"),  # what a dispute has disclosed
+    ("judge_signature", "SignatureJudge._share"),  # s_i
+    ("judge_signature", "SignatureJudge._masked_key"),  # the response of a proof
+    ("judge_signature", "SignatureJudge._judge_share"),  # the digest
+    ("equality", "EqualityStatement.challenge"),
     ("presign", "NonceParty._scalar"),  # w_i
-    ("sign", "run_signature"),  # s_i
     ("reshare_rules", "share_fits"),  # what a dispute has shown
     ("recover_rules", "is_logarithm"),
+    ("sign", "_decoded"),  # s_i
+    ("sign", "run_signature"),  # the digest
     ("field", "decode_scalar"),
     ("curve", "Point.x"),
     ("proof", "_challenge"),

@@ -11,6 +11,7 @@ from mpc_party.signing import SigningError
 from mpc_party.signing.field import GROUP_ORDER, encode_scalar
 from tests.support.local_mesh import local_mesh, party_outcomes, run_parties
 from tests.support.signing_cheats import D, E, redealing
+from tests.support.signing_forger import Forger, altered
 from tests.support.signing_runs import CHEAT, presign, run_with_tampering, sign
 
 
@@ -23,8 +24,8 @@ def test_a_mask_that_is_no_sharing_of_zero_spoils_only_the_signature(make_team, 
     outcomes = party_outcomes(meshes, lambda e: sign(team, presignatures, e))
     for outcome in outcomes.values():
         assert isinstance(outcome, SigningError)
-        assert outcome.reason is Reason.SIGNATURE_INVALID
-        assert outcome.culprit is None
+        assert outcome.reason in {Reason.SIGNATURE_INVALID, Reason.DISPUTED}
+    assert {outcomes[m].culprit for m in outcomes if m != CHEAT} == {f"desk-{CHEAT}"}
 
 
 def wrong_share(data):
@@ -41,12 +42,17 @@ def test_a_wrong_share_is_not_released_and_the_round_is_over(make_team):
         team,
         meshes,
         presignatures,
-        lambda _, kind, data: wrong_share(data) if kind is FrameKind.SIGNATURE else data,
+        Forger(
+            team.approvers[CHEAT],
+            presignatures[CHEAT].case.session,
+            CHEAT,
+            lambda tag, _, body: wrong_share(body) if tag == "signature-share" else body,
+        ),
     )
     for member in (0, 1):
         assert isinstance(outcomes[member], SigningError)
-        assert outcomes[member].reason is Reason.SIGNATURE_INVALID
-        assert outcomes[member].culprit is None
+        assert outcomes[member].reason in {Reason.SIGNATURE_INVALID, Reason.DISPUTED}
+        assert outcomes[member].culprit == "desk-2"
         with pytest.raises(RoundError) as raised:
             team.journals[member].spend_nonce(1, b"\x55" * 32)
         assert raised.value.reason is Reason.NONCE_SPENT
@@ -62,14 +68,13 @@ def test_a_malformed_share_names_its_sender(make_team, value):
     meshes = local_mesh(range(3))
     presignatures = presign(team, team.promise(1), meshes)
 
-    def tamper(_, kind, data):
-        if kind is not FrameKind.SIGNATURE:
-            return data
-        return msgspec.msgpack.encode([*msgspec.msgpack.decode(data)[:3], value])
+    def malform(tag, _, body):
+        return altered(body, {3: value}) if tag == "signature-share" else body
 
+    tamper = Forger(team.approvers[CHEAT], presignatures[CHEAT].case.session, CHEAT, malform)
     outcomes = run_with_tampering(team, meshes, presignatures, tamper)
     for member in (0, 1):
-        assert outcomes[member].reason is Reason.SIGNATURE_INVALID
+        assert outcomes[member].reason in {Reason.SIGNATURE_INVALID, Reason.DISPUTED}
         assert outcomes[member].culprit == "desk-2"
 
 
@@ -78,12 +83,12 @@ def test_a_share_of_another_round_does_not_replay(make_team):
     meshes = local_mesh(range(3))
     first = presign(team, team.promise(1), meshes)
     run_parties(meshes, lambda e: sign(team, first, e))
-    (recorded,) = [
+    recorded, _ = [
         data for peer, kind, data in meshes[0].received if kind is FrameKind.SIGNATURE and peer == CHEAT
     ]
     second = presign(team, team.promise(2), meshes)
     outcomes = run_with_tampering(
         team, meshes, second, lambda _, kind, data: recorded if kind is FrameKind.SIGNATURE else data
     )
-    assert "another session" in outcomes[0].message
+    assert outcomes[0].reason is Reason.MESSAGE_FORGED
     assert outcomes[0].culprit == "desk-2"

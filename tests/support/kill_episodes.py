@@ -100,7 +100,7 @@ class Signing:
     def run(self, member: Member, exchange: DisputableExchange, number: int, attempt: int) -> dict[str, str]:
         context = signing_context(len(member.key.public_shares), number)
         digest = digest_of(number, attempt)
-        presignature = run_presign(exchange, member.key, context)
+        presignature = run_presign(exchange, member.key, context, member.approver)
         approved = self.approve(member, exchange, presignature, digest)
         signature = run_signature(exchange, approved)
         member.journal.record_outcome(number, RoundState.SIGNED)
@@ -123,7 +123,7 @@ def heard_approval(kind: FrameKind, data: bytes) -> tuple[str, str] | None:
     """Digest and transcript that an approval on the wire is for, whatever envelope it came in."""
     if kind is not FrameKind.APPROVAL:
         return None
-    _, _, _, digest, transcript, _ = msgspec.msgpack.decode(data[data.index(b"\xa8approval") - 1 :])
+    _, _, _, digest, transcript, *_ = msgspec.msgpack.decode(data[data.index(b"\xa8approval") - 1 :])
     return digest.hex(), transcript.hex()
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import msgspec
+import pytest
 
 from mpc_party.mesh.exchange import FrameKind
 from mpc_party.signing import SigningError
@@ -129,6 +130,19 @@ PLAUSIBLE = {("recover-split", "another last round")}
 def cheats_on(step: str) -> list[str]:
     specific = [how for how in SPECIFIC[step] if (step, how) not in PLAUSIBLE]
     return [*GENERIC, UNSIGNED, REPLAYED, *specific]
+
+
+# Ways to be malformed that the first few stand for where there is little time.
+RARE = set(GENERIC) - {"cut", "another session", "another sender", "another step"}
+
+
+def matrix(*steps: str) -> list:
+    """Every cheat on every one of these steps, as parameters of a test; the rarer ones are slow."""
+    return [
+        pytest.param(step, how, marks=[pytest.mark.slow] if how in RARE else [], id=f"{step}, {how}")
+        for step in steps
+        for how in cheats_on(step)
+    ]
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -34,8 +35,9 @@ def signing_context(members: int, round_number: int = 1) -> SigningContext:
 
 @cache
 def identities(members: int) -> tuple[Ed25519PrivateKey, ...]:
-    """The members' signing identities, the same for the whole test run."""
-    return tuple(Ed25519PrivateKey.generate() for _ in range(members))
+    """The members' signing identities, always the same: threads may ask for them at once."""
+    seeds = [hashlib.sha256(b"identity %d" % member).digest() for member in range(members)]
+    return tuple(Ed25519PrivateKey.from_private_bytes(seed) for seed in seeds)
 
 
 @cache
@@ -46,9 +48,17 @@ def message_keys(members: int) -> tuple[MessageKeys, ...]:
     return tuple(MessageKeys(key.sign, public_keys) for key in keys)
 
 
-@cache
+_ONE_CEREMONY = threading.Lock()
+
+
 def key_shares(members: int, threshold: int) -> tuple[KeyShare, ...]:
-    """One key per (n, t), by a real ceremony, kept for the whole test run."""
+    """One key per (n, t), by a real ceremony, kept for the whole test run. Threads may ask for it at once."""
+    with _ONE_CEREMONY:
+        return _key_shares(members, threshold)
+
+
+@cache
+def _key_shares(members: int, threshold: int) -> tuple[KeyShare, ...]:
     context = keygen_context(members, threshold)
     return tuple(
         run_parties(

@@ -8,6 +8,7 @@ from mpc_party.mesh.exchange import FrameKind
 from mpc_party.signing import run_sign
 from mpc_party.signing.presign import NonceParty, drive_presign
 from tests.support.local_mesh import party_outcomes, run_parties
+from tests.support.signing_parties import key_shares, message_keys, signing_context
 
 DIGEST = hashlib.sha256(b"a report").digest()
 OTHER = hashlib.sha256(b"another report").digest()
@@ -25,6 +26,14 @@ def presign(team, context, meshes, cheat=NonceParty):
         ),
     )
     return {presignature.own: presignature for presignature in made}
+
+
+def presign_bare(exchange, members, threshold):
+    """One honest signer's nonce phase, without a team."""
+    party = NonceParty(
+        signing_context(members), key_shares(members, threshold)[exchange.own], range(2 * threshold + 1)
+    )
+    return drive_presign(exchange, party, message_keys(members)[exchange.own])
 
 
 def sign(team, presignatures, exchange, digest=DIGEST):
