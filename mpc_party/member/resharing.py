@@ -278,7 +278,7 @@ def _meet(
         # Those who stay away could not sign by themselves, neither in the old epoch nor in the one that they may have.
         return missing_old <= 2 * old.threshold and missing_new <= 2 * body.threshold
 
-    meeting = Meeting(cast, cast.meeting(old, new), old.hash, old.threshold + new.threshold, may_stay_away)
+    meeting = Meeting(cast, cast.meeting(old, new), old, old.threshold + new.threshold, may_stay_away)
     met = meet(links, meeting, memory)
     completed = None
     for ended in met.ended:
@@ -300,6 +300,12 @@ def _end(
             remedy="run this again with that member; one that is lost for good is left out, of the next file or by --without",
         )
     if found.decision is Decision.GIVE_UP:
+        if mine and scene.done is not None:
+            raise ConsortiumError(
+                f"{name} is complete here, and others have given it up",
+                reason=Reason.HANDOVER_ENDED,
+                remedy=f"`mpc-party recover` brings them into epoch {scene.new.epoch}, with t+1 others that are in it",
+            )
         if mine:
             handing.give_up(body)
         handing.say(f"{name} is given up: {found.because}")

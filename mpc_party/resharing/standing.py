@@ -4,18 +4,21 @@ When members meet, each first says what it has open (`Standing`): a ceremony tha
 About each ceremony that anybody names, each that took part in it then answers, once: with the certificate; or with its signature
 over the transcript again; or that it has never signed this ceremony, which it writes into its journal before it says so, for ever.
 
-    somebody has the certificate     all commit
-    somebody never signed            the certificate can never come into being: all go back to the old epoch
-    all have signed one transcript   these signatures are the certificate: all commit
+    somebody has the certificate     all commit. Whoever hears the signatures of all has it, too
+    all that took part are here      and nobody has it: somebody signs nothing, so all go back to the old epoch
     otherwise                        undecided: somebody that took part is not here, and may have the certificate
 
-A refusal is signed, so that a member which later shows a certificate with its own signature has convicted itself. Answers are
-told on: after each exchange everybody passes on the certificates that it has heard of, for as many exchanges as members may
-cheat, and one more; a certificate counts in the k-th exchange only where k members have signed for having had it (Dolev and
-Strong 1983). So all honest members that are there decide alike, whatever the others tell whom.
+A member that has gone back refuses this ceremony ever after. Where more old members than may lie have refused, an honest one of
+them has gone back, after all had met and no honest one had the certificate: a certificate that turns up later was held back by a
+liar, to part those who had seen the end of that meeting from those who had not. It counts for nothing then.
+
+What decides must be the same at all honest members, whatever the others tell whom. Who is here is (the meeting's cast). Certificates
+and refusals are told on: after the answers everybody passes on what it has heard of, for as many exchanges as members may cheat,
+and one more; a proof counts in the k-th exchange only where k members have signed for having had it (Dolev and Strong 1983).
+A refusal alone decides nothing while somebody is away: its signer may have signed before, and lie.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
@@ -33,6 +36,7 @@ from mpc_party.signing.wire import Bytes32, MemberIndex
 T = TypeVar("T")
 _REFUSAL: Final = b"mpc-hedge/never-signed/v1"
 _RELAY: Final = b"mpc-hedge/certificate-seen/v1"
+_REFUSED: Final = b"mpc-hedge/refused/v1"
 
 
 class Standing(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="standing"):
@@ -55,8 +59,25 @@ class Answer(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
     refusal: Signature | None
 
 
+class Refused(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="refused"):
+    """A member's refusal, as others pass it on. `place`: its seat in the ceremony that it refuses."""
+
+    ceremony: Bytes32
+    place: MemberIndex
+    signature: Signature
+
+    @property
+    def digest(self) -> bytes:
+        """32 bytes that name what is passed on; the same for any signature of this member."""
+        return sha256(_REFUSED + self.ceremony + bytes([self.place])).digest()
+
+    def encode(self) -> bytes:
+        """What a relay carries."""
+        return msgspec.msgpack.encode(self)
+
+
 class Seen(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """That a member has had a certificate in this meeting: signed over the nonces that it has heard, by seat of participants.
+    """That a member has had a proof in this meeting: signed over the nonces that it has heard, by seat of participants.
 
     Whoever checks it looks for its own nonce there, so that nothing said in an earlier meeting counts in this one, and a member
     that gives different nonces to different members keeps nobody's signature from counting.
@@ -68,9 +89,9 @@ class Seen(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=T
 
 
 class Relay(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="relay"):
-    """A certificate on its way: who has signed for having had it, in order."""
+    """A proof on its way, a certificate or a `Refused`: who has signed for having had it, in order."""
 
-    certificate: Annotated[bytes, Meta(max_length=MAX_FILE)]
+    proof: Annotated[bytes, Meta(max_length=MAX_FILE)]
     chain: Annotated[tuple[Seen, ...], Meta(max_length=14)]
 
 
@@ -93,35 +114,40 @@ class Verdict:
 
 def verdict(
     names: tuple[str, ...],
-    participants: tuple[int, ...],
+    away: Collection[int],
     *,
     certified: bool,
-    signed: Mapping[int, bool],
-    may_be_missing: int = 0,
+    refused: Collection[int],
+    gone_back: bool,
+    may_stay_away: bool,
 ) -> Verdict:
-    """What follows from the answers about one ceremony.
+    """What follows about one ceremony; all arguments are the same at all honest members that are here.
 
     Args:
         names: of its cast, by seat in it.
-        participants: the seats of those that took part.
+        away: the seats of those that took part and are not in this meeting.
         certified: a valid certificate was heard of, in time.
-        signed: by seat, of those that answered: True with a valid signature over the transcript, False with a refusal.
-        may_be_missing: how many of those that took part may stay away for ever, because the operators say that they do, and
-            what the rest decides holds without them. 0 where all must come.
+        refused: the seats of those whose refusal was heard of, in time.
+        gone_back: these are so many that an honest one is among them.
+        may_stay_away: those who are away may be so for ever, because the operators say that they are, and what the rest
+            decides holds without them.
     """
-    if certified:
+    missing = tuple(sorted(away))
+    first = names[min(refused)] if refused else None
+    if certified and not gone_back:
         return Verdict(Decision.COMMIT, "its certificate is here")
-    refused = sorted(seat for seat, has in signed.items() if not has)
-    if refused:
-        return Verdict(Decision.GIVE_UP, f"{names[refused[0]]} never signed it")
-    missing = tuple(seat for seat in participants if seat not in signed)
+    if certified:
+        return Verdict(Decision.GIVE_UP, f"{first} and others had given it up before a certificate turned up")
     if not missing:
-        return Verdict(Decision.COMMIT, "all have signed it")
-    away = ", ".join(names[seat] for seat in missing)
-    if len(missing) <= may_be_missing:
-        return Verdict(Decision.GIVE_UP, f"{away} stays away, and nobody else has its certificate", missing)
+        return Verdict(
+            Decision.GIVE_UP,
+            "nobody has the signatures of all" if first is None else f"{first} never signed it",
+        )
+    gone = ", ".join(names[seat] for seat in missing)
+    if may_stay_away:
+        return Verdict(Decision.GIVE_UP, f"{gone} stays away, and nobody else has its certificate", missing)
     return Verdict(
-        Decision.UNDECIDED, f"{away} took part, is not here, and may have its certificate", missing
+        Decision.UNDECIDED, f"{gone} took part, is not here, and may have its certificate", missing
     )
 
 
@@ -131,7 +157,7 @@ def refusal_statement(ceremony: bytes) -> bytes:
 
 
 def relay_statement(meeting: bytes, digest: bytes, nonces: tuple[bytes, ...]) -> bytes:
-    """What a member signs that has the certificate with this hash, in this meeting."""
+    """What a member signs that has the proof with this digest, in this meeting: of a certificate, its transcript's hash."""
     return _RELAY + sha256(msgspec.msgpack.encode((meeting, digest, nonces))).digest()
 
 
@@ -159,8 +185,17 @@ def decode_relays(data: bytes, name: str) -> tuple[Relay, ...]:
     return _decode(_relays, data, name)
 
 
+def decode_refused(data: bytes) -> Refused | None:
+    """What a relay carries, if it is a refusal; whether it is signed is not looked at."""
+    try:
+        return _refused.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
 _standing = msgspec.msgpack.Decoder(Standing)
 _answers = msgspec.msgpack.Decoder(tuple[Answer, ...])
+_refused = msgspec.msgpack.Decoder(Refused)
 _relays = msgspec.msgpack.Decoder(tuple[Relay, ...])
 
 
@@ -186,7 +221,7 @@ class Check:
 
 
 def in_time(relay: Relay, exchange: int, sender: int, digest: bytes, check: Check) -> bool:
-    """Whether a relayed certificate counts in the k-th exchange: k different members, the sender the last, sign for it."""
+    """Whether a relayed proof counts in the k-th exchange: k different members, the sender the last, sign for it."""
     seats = [seen.seat for seen in relay.chain]
     if len(seats) < exchange or len(set(seats)) < len(seats) or seats[-1] != sender:
         return False
@@ -213,11 +248,13 @@ __all__ = [
     "Answer",
     "Check",
     "Decision",
+    "Refused",
     "Relay",
     "Seen",
     "Standing",
     "Verdict",
     "decode_answers",
+    "decode_refused",
     "decode_relays",
     "decode_standing",
     "encode",

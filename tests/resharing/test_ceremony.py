@@ -166,7 +166,14 @@ class TwoPhases(RuleBasedStateMachine):
             signed[seat] = actor.machine.phase is not Phase.GIVEN_UP
             if certified and actor.machine.phase in {Phase.OLD, Phase.STORED}:
                 raise AssertionError("a certificate, and somebody that has not signed")
-        found = verdict(tuple(map(str, self.seats)), self.seats, certified=certified, signed=signed)
+        found = verdict(
+            tuple(map(str, self.seats)),
+            (),
+            certified=certified or all(signed.values()),
+            refused=[seat for seat, has in signed.items() if not has],
+            gone_back=False,
+            may_stay_away=False,
+        )
         assert found.decision is not Decision.UNDECIDED
         for seat in order:
             if seat in dead:

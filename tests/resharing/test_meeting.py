@@ -63,7 +63,7 @@ class Group:
 
     def meet(self, **programs):
         cast = self.cast
-        meeting = Meeting(cast, cast.meeting(self.old, self.new), self.old.hash, 2, lambda *_: self.away)
+        meeting = Meeting(cast, cast.meeting(self.old, self.new), self.old, 2, lambda *_: self.away)
         meshes = local_mesh(cast.participants)
 
         def run(links):
@@ -150,7 +150,7 @@ def test_a_false_transcript_of_the_same_name_does_not_make_a_member_refuse_its_o
     assert not group.refused
     for name in ("alice", "carol", "dave"):
         found = {ended.body.hash: ended.verdict.decision for ended in outcomes[name].ended}
-        assert found == {body.hash: Decision.UNDECIDED, other.hash: Decision.UNDECIDED}
+        assert found == {body.hash: Decision.GIVE_UP, other.hash: Decision.GIVE_UP}
 
 
 def test_a_liar_cannot_keep_honest_members_apart(body, monkeypatch):
@@ -222,17 +222,98 @@ def test_a_malformed_message_names_its_sender(body, exchange):
 
 
 def test_verdicts():
-    names, seats = ("a", "b", "c"), (0, 1, 2)
-
-    def found(certified, may_be_missing=0, **signed):
-        given = {names.index(name): value for name, value in signed.items()}
+    def found(*, certified=False, refused=(), gone_back=False, away=(), may_stay_away=False):
         return verdict(
-            names, seats, certified=certified, signed=given, may_be_missing=may_be_missing
+            ("a", "b", "c"),
+            away,
+            certified=certified,
+            refused=refused,
+            gone_back=gone_back,
+            may_stay_away=may_stay_away,
         ).decision
 
-    assert found(True, a=False) is Decision.COMMIT
-    assert found(False, a=True, b=True, c=True) is Decision.COMMIT
-    assert found(False, a=True, b=False) is Decision.GIVE_UP
-    assert found(False, a=True, b=True) is Decision.UNDECIDED
-    assert found(False, 1, a=True, b=True) is Decision.GIVE_UP
-    assert found(False, 1, a=True) is Decision.UNDECIDED
+    assert found(certified=True, refused=[0], away=[1]) is Decision.COMMIT
+    assert found(certified=True, refused=[0, 1], gone_back=True) is Decision.GIVE_UP
+    assert found() is Decision.GIVE_UP
+    assert found(refused=[0, 1], gone_back=True, away=[2]) is Decision.UNDECIDED
+    assert found(away=[2], may_stay_away=True) is Decision.GIVE_UP
+
+
+def test_a_certificate_that_was_held_back_does_not_undo_a_meeting_that_gave_up(body):
+    """Alice and carol have gone back when nobody had it; dave was killed before it heard that, and bob shows it now."""
+    group = Group(open={"dave": body}, certified={"bob": transcript(body)})
+    assert set(decisions(group.meet()).values()) == {Decision.GIVE_UP}
+    # One that says it has gone back may be a liar.
+    group = Group(open=dict.fromkeys(("carol", "dave"), body), certified={"bob": transcript(body)})
+    assert set(decisions(group.meet()).values()) == {Decision.COMMIT}
+
+
+@pytest.mark.parametrize("told", ["refusal", "nothing"])
+def test_a_liar_that_answers_members_differently_does_not_part_them(body, told):
+    """All have signed. Bob says so again to alice and carol, and to dave that it never has, or nothing: all decide alike."""
+
+    def lie(links, _meeting):
+        cast = cast_of(founded(), next_of(founded(), AFTER))
+        honest, refusing = Group(open={"bob": body}).memory("bob"), Group().memory("bob")
+        say(links, encode(module.Standing(bytes(32), None, 5)))
+        outgoing = dict.fromkeys(links.peers, encode(module._answers(1, cast, (body,), honest)))
+        outgoing[3] = encode(module._answers(1, cast, (body,), refusing)) if told == "refusal" else encode(())
+        links.exchange(FrameKind.CEREMONY, outgoing, links.peers)
+        for _ in range(3):
+            say(links, encode(()))
+
+    outcomes = Group(open=dict.fromkeys(AFTER, body)).meet(bob=lie)
+    assert set(decisions(outcomes, "alice", "carol", "dave").values()) == {Decision.COMMIT}
+
+
+def test_a_liar_that_is_silent_to_one_does_not_leave_it_undecided_while_others_go_back(body):
+    """Bob never signed: it says so to alice, and nothing to carol and dave. Nobody has the certificate, and all go back."""
+
+    def lie(links, _meeting):
+        cast = cast_of(founded(), next_of(founded(), AFTER))
+        say(links, encode(module.Standing(bytes(32), None, 5)))
+        outgoing = dict.fromkeys(links.peers, encode(()))
+        outgoing[0] = encode(module._answers(1, cast, (body,), Group().memory("bob")))
+        links.exchange(FrameKind.CEREMONY, outgoing, links.peers)
+        for _ in range(3):
+            say(links, encode(()))
+
+    outcomes = Group(open=dict.fromkeys(("alice", "carol", "dave"), body)).meet(bob=lie)
+    assert set(decisions(outcomes, "alice", "carol", "dave").values()) == {Decision.GIVE_UP}
+
+
+def test_a_refusal_does_not_undo_what_members_that_are_away_may_have_completed(body):
+    """Dave is away and may have the certificate; bob refuses, and may be lying."""
+    after = ("alice", "bob", "carol")
+    group = Group(open=dict.fromkeys(("alice", "carol"), body), after=after)
+    assert set(decisions(group.meet()).values()) == {Decision.UNDECIDED}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"participants": (0, 1, 2, 9)},
+        {"participants": (0, 2, 3)},
+        {"cast": "strangers"},
+        {"consortium": bytes(32)},
+        {},
+    ],
+    ids=["seat", "not its own", "strangers", "consortium", "not signed"],
+)
+def test_who_names_a_transcript_that_cannot_be_is_at_fault(body, wrong):
+    """A transcript with strangers in the old members' places needs nobody else to be certified."""
+    if wrong.get("cast") == "strangers":
+        strangers = (msgspec.structs.replace(body.cast[0], signing_key=bytes(32)), *body.cast[1:])
+        wrong = {"cast": strangers}
+    made_up = msgspec.structs.replace(body, ceremony=bytes(32), **wrong)
+
+    def lie(links, _meeting):
+        say(links, encode(module.Standing(bytes(32), module.encode_body(made_up), 5)))
+        for _ in range(4):
+            say(links, encode(()))
+
+    outcomes = Group().meet(bob=lie)
+    for name in ("alice", "carol", "dave"):
+        error = outcomes[name]
+        assert isinstance(error, ConsortiumError), error
+        assert error.culprit == "bob"
