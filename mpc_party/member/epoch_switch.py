@@ -185,6 +185,21 @@ def finish_move(folder: PartyHome) -> Consortium | None:
     return None
 
 
+def require_decided(folder: PartyHome) -> None:
+    """For whatever replaces files of the epoch in force. Takes up first what a killed process has left half done.
+
+    An undecided change of epoch is of these very files: with others, its members would not find it again, and the journal would
+    let them sign in no epoch.
+
+    Raises:
+        ConsortiumError: HANDOVER_UNDECIDED; or as `finish_move`.
+    """
+    finish_move(folder)
+    standing = read_standing(folder.journal_file)
+    if standing is not None and standing.undecided is not None and standing.obstacle is not None:
+        raise standing.obstacle
+
+
 def sweep(folder: PartyHome, journal: Journal) -> None:
     """Remove what a killed process has left of pending folders that bind nobody: never completed, or long committed.
 
@@ -343,6 +358,7 @@ __all__ = [
     "finish_move",
     "move",
     "pending_folders",
+    "require_decided",
     "sweep",
     "transcript_file",
 ]

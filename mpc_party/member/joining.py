@@ -10,7 +10,7 @@ import structlog
 
 from mpc_party.hedging.model import check_header
 from mpc_party.journal import read_standing
-from mpc_party.member.epoch_switch import Pending, finish_move
+from mpc_party.member.epoch_switch import Pending, finish_move, require_decided
 from mpc_party.member.home import PartyHome
 from mpc_party.protocol.consortium import Consortium
 from mpc_party.protocol.consortium_file import load_consortium, save_consortium
@@ -33,8 +33,9 @@ def take_up(
 
     Raises:
         ConsortiumError: the file breaks a rule, this identity is no member, it contradicts the file taken up
-            before or the shares that are here, or the share does not fit it.
+            before or the shares that are here, or the share does not fit it; HANDOVER_UNDECIDED.
     """
+    require_decided(folder)
     consortium = load_consortium(file)
     own = identity.require_member(consortium)
     if folder.has(folder.consortium_file):

@@ -42,6 +42,7 @@ import msgspec
 
 from mpc_party.member.ceremony import wait_for_members
 from mpc_party.member.connecting import open_mesh
+from mpc_party.member.epoch_switch import require_decided
 from mpc_party.member.home import PartyHome
 from mpc_party.member.moments import parse_utc, utc
 from mpc_party.member.running import Options, desk_view
@@ -99,6 +100,7 @@ def run_refit(
         ConsortiumError: somebody is missing, data do not suffice, or a check failed. Unless the error says that the
             new share is kept, the folder is as it was.
     """
+    require_decided(folder)
     identity, consortium = folder.identity(passphrase), folder.consortium()
     own = identity.require_member(consortium)
     finish_switch(folder, identity, consortium, own)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 
+import msgspec
 import pytest
 
 from mpc_party.journal import Journal, read_standing
 from mpc_party.member import running
 from mpc_party.member.epoch_switch import Pending, erase, finish_move, pending_folders
-from mpc_party.member.joining import take_up_epoch
+from mpc_party.member.joining import take_up, take_up_epoch
+from mpc_party.member.refitting import RefitOptions, run_refit
+from mpc_party.protocol.consortium import Settlement
+from mpc_party.protocol.consortium_file import save_consortium
 from mpc_party.protocol.errors import ConfigError, ConsortiumError, Reason
 from mpc_party.protocol.files import write_atomic
 from tests.support.deaths import deaths
@@ -58,6 +62,26 @@ def test_a_member_that_missed_the_end_joins_by_the_certificate(undecided):
     assert not pending_folders(bob)
     assert all(sealed not in p.read_bytes() for p in bob.path.rglob("*") if p.is_file())
     assert (bob.path / "refresh-2.transcript").read_bytes() == transcript.read_bytes()
+
+
+def test_nothing_replaces_the_files_of_a_change_that_is_undecided(undecided):
+    """With another file of the old epoch, such as with a new contract, nobody would find the ceremony again."""
+    scene, _ = undecided
+    bob, identity = scene.home("bob"), scene.identities["bob"]
+    moved = Settlement(1, "0x5FbDB2315678afecb367f032d93F642f64180aa3")
+    later = scene.world.path / "later.toml"
+    save_consortium(later, msgspec.structs.replace(scene.old, settlement=moved))
+    before = settled(bob)
+    for replacing in (
+        lambda: take_up(bob, identity, SECRET, later, None),
+        lambda: take_up(bob, identity, SECRET, scene.home("alice").consortium_file, None),
+        lambda: run_refit(bob, SECRET, RefitOptions(market="simulated:1"), say=print),
+    ):
+        with pytest.raises(ConsortiumError) as caught:
+            replacing()
+        assert caught.value.reason is Reason.HANDOVER_UNDECIDED
+        assert "--transcript" in caught.value.remedy
+        assert settled(bob) == before
 
 
 @pytest.mark.slow
