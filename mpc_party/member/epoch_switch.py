@@ -19,7 +19,8 @@ The move, each step durable before the next, and each safe to do twice:
     3. old-model-share.age          likewise; a refit's `.next` and `.previous` shares are of the old epoch, too
     4. consortium.toml              the completed file
     5. the journal                  goes to the new epoch
-    6. old shares                   overwritten with random bytes, synced, unlinked; those of ceremonies given up as well
+    6. old shares                   overwritten with random bytes, synced, unlinked; those of ceremonies given up as well, and what
+                                    killed processes have left of shares in hidden files
     7. NAME.transcript              the certificate, for people and for members that missed the end
     8. the pending folder           removed, the commit record first: nothing that is left in it matters then, and the next
                                     ceremony sweeps it away
@@ -32,8 +33,7 @@ on write, keeps old blocks, and so do backups. There the sealing protects: old s
 under the member's key, and t+1 members' are needed.
 """
 
-import os
-import secrets
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,6 +41,7 @@ from pathlib import Path
 from typing import Final
 
 from mpc_party.journal import HandoverState, Journal, read_standing
+from mpc_party.member.erasing import SHARES, erase, erase_hidden, sync
 from mpc_party.member.home import PartyHome
 from mpc_party.protocol.consortium import Consortium
 from mpc_party.protocol.consortium_file import load_consortium, save_consortium
@@ -57,6 +58,7 @@ from mpc_party.resharing.transcript import (
 )
 
 PREFIX: Final = "pending-"
+_NAME: Final = re.compile(re.escape(PREFIX) + "[0-9a-f]{8}")  # nobody else's folder is swept away
 _OLD: Final = "old-"
 _RECORD: Final = "consortium.toml"
 _STRAY: Final = ("model-share.next.age", "model-share.previous.age")  # a refit's
@@ -121,7 +123,7 @@ class Pending:
         """
         with _told_as_config(self.path):
             self.path.mkdir(mode=0o700, exist_ok=True)
-            _sync(self.path.parent)
+            sync(self.path.parent)
         save_consortium(self.path / "previous.toml", previous)
         save_consortium(self.path / "next.toml", following)
         if key_share is None:
@@ -158,7 +160,7 @@ def pending_folders(folder: PartyHome) -> tuple[Pending, ...]:
     with _told_as_config(folder.path):
         if not folder.path.exists():
             return ()
-        return tuple(Pending(path) for path in sorted(folder.path.iterdir()) if path.name.startswith(PREFIX))
+        return tuple(Pending(path) for path in sorted(folder.path.iterdir()) if _NAME.fullmatch(path.name))
 
 
 def finish_move(folder: PartyHome) -> Consortium | None:
@@ -232,6 +234,7 @@ def discard(folder: PartyHome) -> None:
         for file in (folder.key_share_file, folder.model_share_file, *map(folder.path.joinpath, _STRAY)):
             if file.exists():
                 erase(file)
+        erase_hidden(folder.path)
 
 
 def move(folder: PartyHome, pending: Pending, journal: Journal) -> Consortium:
@@ -257,6 +260,7 @@ def move(folder: PartyHome, pending: Pending, journal: Journal) -> Consortium:
             _put_away(folder.path / stray, pending)
         save_consortium(folder.consortium_file, complete)
         _commit(journal, certificate.body)
+        erase_hidden(folder.path)
         for other in pending_folders(folder):
             _erase_shares(other, all_of_them=other != pending)
         write_atomic(transcript_file(folder, certificate.body), certificate.encode())
@@ -293,53 +297,38 @@ def _replace(file: Path, pending: Pending, *, leaving: bool) -> None:
 
 
 def _put_away(file: Path, pending: Pending) -> None:
-    if file.exists():
+    if (
+        file.is_symlink()
+    ):  # a relative one would lead nowhere from there; nobody needs the share after the record
+        erase(file.resolve())
+        file.unlink()
+    elif file.exists():
         _rename(file, pending.path / f"{_OLD}{file.name}")
 
 
 def _rename(source: Path, target: Path) -> None:
     source.replace(target)
-    _sync(target.parent)
+    sync(target.parent)
     if source.parent != target.parent:
-        _sync(source.parent)
+        sync(source.parent)
 
 
 def _erase_shares(pending: Pending, *, all_of_them: bool) -> None:
     """6. Old shares, and shares of ceremonies that came to nothing."""
+    erase_hidden(pending.path)
     for file in sorted(pending.path.iterdir()):
-        if file.name.startswith(_OLD) or (all_of_them and file.suffix in {".keystore", ".age"}):
+        if file.name.startswith(_OLD) or (all_of_them and file.suffix in SHARES):
             erase(file)
-
-
-def erase(file: Path) -> None:
-    """Overwrite a file with random bytes, sync, unlink. See the top of the file for what that does not promise.
-
-    Raises:
-        OSError: it cannot be.
-    """
-    with file.open("r+b", buffering=0) as opened:
-        opened.write(secrets.token_bytes(max(1, file.stat().st_size)))
-        os.fsync(opened.fileno())
-    file.unlink()
-    _sync(file.parent)
 
 
 def _remove(pending: Pending) -> None:
     """8. The commit record first."""
     (pending.path / _RECORD).unlink(missing_ok=True)
-    _sync(pending.path)
+    sync(pending.path)
     for file in sorted(pending.path.iterdir()):
         file.unlink()
     pending.path.rmdir()
-    _sync(pending.path.parent)
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(pending.path.parent)
 
 
 @contextmanager
@@ -354,7 +343,6 @@ __all__ = [
     "PREFIX",
     "Pending",
     "discard",
-    "erase",
     "finish_move",
     "move",
     "pending_folders",

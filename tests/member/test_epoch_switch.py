@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
 import msgspec
 import pytest
 
 from mpc_party.journal import Journal, read_standing
 from mpc_party.member import running
-from mpc_party.member.epoch_switch import Pending, erase, finish_move, pending_folders
+from mpc_party.member.epoch_switch import Pending, finish_move, pending_folders
 from mpc_party.member.joining import take_up, take_up_epoch
 from mpc_party.member.refitting import RefitOptions, run_refit
 from mpc_party.protocol.consortium import Settlement
@@ -155,15 +153,32 @@ def test_a_folder_without_a_record_is_left_alone(scene):
     assert contents(home.path) == before
 
 
-def test_erasing_writes_over_the_blocks_and_then_unlinks(tmp_path):
-    file = tmp_path / "share"
-    file.write_bytes(b"secret" * 100)
-    kept = tmp_path / "same-blocks"
-    os.link(file, kept)
-    erase(file)
-    assert not file.exists()
-    assert kept.stat().st_size == 600
-    assert b"secret" not in kept.read_bytes()
+def test_what_killed_processes_left_of_old_shares_is_erased_as_well(scene):
+    """Temporary files, the link of a join, the folder of an import; and shares that are links to another place."""
+    home = scene.home("alice")
+    vault = home.path.parent / "vault"
+    vault.mkdir()
+    shares = [file.read_bytes() for file in (home.key_share_file, home.model_share_file)]
+    for file in (home.key_share_file, home.model_share_file):
+        file.rename(vault / file.name)
+        file.symlink_to(f"../vault/{file.name}")
+    staged = home.path / ".restoring-a1b2"
+    staged.mkdir()
+    for left in (
+        home.path / ".key-share.keystore.a1b2.new",
+        home.path / ".model-share.age.before",
+        staged / "key-share.keystore",
+    ):
+        left.write_bytes(shares[0] if "key" in left.name else shares[1])
+    notes = home.path / "pending-orders"
+    notes.mkdir()
+    (notes / "orders.txt").write_text("mine")
+    outcomes = scene.refresh()
+    assert not any(isinstance(found, BaseException) for found in outcomes.values()), outcomes
+    left = [path for where in (home.path, vault) for path in where.rglob("*") if path.is_file()]
+    assert not any(share in path.read_bytes() for path in left for share in shares)
+    assert not home.key_share_file.is_symlink()
+    assert (notes / "orders.txt").read_text() == "mine"
 
 
 @pytest.mark.slow
