@@ -15,7 +15,8 @@ so a second recovery writes the same.
 
 The journal is not recovered, and cannot be. What stands in its place is a floor: the highest round that any of the others
 says it has promised. Where n-t others or more take part, an honest one of them was in every committee of the lost journal, so
-that no round can be promised twice. With fewer, the floor may be too low: then the journal says so, and promises nothing until
+that no round can be promised twice. The highest counts, since the honest one may be alone in knowing it; so one that is far above what
+all the others say is refused, with its name: once in the journal, it would close this member's rounds for the epoch. With fewer, the floor may be too low: then the journal says so, and promises nothing until
 a recovery with more members, or the operator, says where it is safe to go on.
 """
 
@@ -66,6 +67,7 @@ _MEETING: Final = b"mpc-hedge/recover-meeting/v1"
 _SESSION: Final = b"mpc-hedge/recover-session/v1"
 RUN_SECONDS: Final = 120.0
 _LAST_ROUND: Final = 2**48 - 1  # of a report
+_MOST_AHEAD: Final = 1 << 20  # rounds of one member above all others; two months of rounds every five seconds
 
 
 @dataclass(frozen=True)
@@ -232,10 +234,12 @@ def _journal(folder: PartyHome, consortium: Consortium, scene: _Scene) -> tuple[
     epoch by its recovery, and never signs in it again.
     """
     standing = read_standing(folder.journal_file)
+    if standing is not None and not scene.recovering and standing.obstacle is not None:
+        raise standing.obstacle  # a member that has forgotten rounds itself cannot say which were promised
     lost = standing is None or standing.epoch < consortium.epoch or not standing.floor.known
     if standing is not None and standing.undecided is not None:
         undecided = standing.undecided
-        if not scene.recovering or undecided.to_epoch is None or undecided.to_epoch > consortium.epoch:
+        if undecided.to_epoch is None or undecided.to_epoch > consortium.epoch:
             raise standing.obstacle or ConsortiumError("an undecided change of epoch")
         with Journal.open(
             folder.journal_file, consortium=consortium.id_bytes, epoch=undecided.from_epoch
@@ -263,7 +267,7 @@ def _floor(broadcasts: list[SignedMessage], context: RecoverContext) -> int:
     """The highest round that any of the others says it has promised.
 
     Raises:
-        ConsortiumError: CEREMONY_FAILED, somebody says what no report has place for.
+        ConsortiumError: CEREMONY_FAILED, somebody says what no report has place for, or nobody else comes near.
     """
     rounds = {}
     for message in broadcasts:
@@ -285,6 +289,14 @@ def _floor(broadcasts: list[SignedMessage], context: RecoverContext) -> int:
             reason=Reason.CEREMONY_FAILED,
             culprit=context.names[highest],
             remedy="nothing has changed; run it again with another member",
+        )
+    second = max((rounds[member] for member in rounds if member != highest), default=0)
+    if rounds[highest] - second > _MOST_AHEAD:
+        raise ConsortiumError(
+            f"it says that it has promised round {rounds[highest]}, and no other knows of one after {second}",
+            reason=Reason.CEREMONY_FAILED,
+            culprit=context.names[highest],
+            remedy="ask it why; nothing has changed, run it again with other members",
         )
     return rounds[highest]
 

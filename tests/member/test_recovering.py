@@ -70,6 +70,37 @@ def test_a_member_that_lost_everything_has_its_shares_back_and_a_floor(scene):
     assert bob.key_share(SECRET, scene.old, 1).secret == share.secret
 
 
+def test_one_member_cannot_close_all_rounds_of_another(scene):
+    """Alice's word would stand in bob's journal for the rest of the epoch."""
+    promise(scene, "alice", 2**48 - 1)
+    promise(scene, "carol", 23)
+    lose(scene.home("bob"))
+    outcomes = recover(scene, "bob", "alice", "carol")
+    for found in outcomes.values():
+        assert isinstance(found, ConsortiumError), found
+        assert (found.reason, found.culprit) == (Reason.CEREMONY_FAILED, "alice")
+    assert read_standing(scene.home("bob").journal_file).last_round == 0
+    assert not scene.home("bob").key_share_file.exists()
+
+
+def test_who_has_forgotten_its_own_rounds_is_no_witness(scene):
+    """Alice's journal is a restored one: it does not know what bob has promised together with alice."""
+    with Journal.open(scene.home("alice").journal_file, consortium=scene.old.id_bytes, epoch=1) as journal:
+        journal.distrust(5, "restored from a backup")
+    with pytest.raises(ConsortiumError) as caught:
+        run_recover_command(
+            scene.home("alice"),
+            SECRET,
+            "bob",
+            ("alice", "carol"),
+            newer=None,
+            wait=0.3,
+            listen=None,
+            say=print,
+        )
+    assert caught.value.reason is Reason.RESTORED_UNSAFE
+
+
 @pytest.mark.slow
 def test_too_few_witnesses_leave_a_lost_journal_unsafe(tmp_path):
     """Four members: two helpers do not know every committee, three do."""
