@@ -166,7 +166,7 @@ def _scene(
     present = folder.consortium() if folder.has(folder.consortium_file) else None
     done = None
     if present is not None and present.key is not None and present.roster_hash == following.roster_hash:
-        done = _certificate_here(folder, kind, present)
+        done = _certificate_here(folder, present)
         old = load_consortium(folder.path / "consortium.previous.toml")
     elif old_file is not None:
         old = load_consortium(old_file)
@@ -184,15 +184,21 @@ def _scene(
     return _Scene(kind, old, following, cast, seat, done)
 
 
-def _certificate_here(folder: PartyHome, kind: CeremonyKind, present: Consortium) -> Transcript:
+def _certificate_here(folder: PartyHome, present: Consortium) -> Transcript:
     """The certificate of the change that this folder has come through."""
-    file = folder.path / f"{kind}-{present.epoch}.transcript"
-    if not folder.has(file):
+    file = _transcript_to(folder, present.epoch)
+    if file is None:
         raise ConfigError(
-            f"{folder.path} is in epoch {present.epoch} already, and has no transcript of a {kind} to it",
+            f"{folder.path} is in epoch {present.epoch} already, and has no transcript of a change to it",
             remedy="nothing to do here; a member that was not brought there takes file and transcript from another",
         )
     return load_transcript(file)
+
+
+def _transcript_to(folder: PartyHome, epoch: int) -> Path | None:
+    """Where the certificate of the change to an epoch is. Who ends an earlier try may have given the other of the two commands."""
+    files = (folder.path / f"{kind}-{epoch}.transcript" for kind in ("reshare", "refresh"))
+    return next((file for file in files if folder.has(file)), None)
 
 
 def _run(
@@ -349,7 +355,9 @@ def _sealed(moved: Moved, passphrase: Passphrase, identity: Identity, index: int
 
 
 def _told(folder: PartyHome, consortium: Consortium, scene: _Scene) -> Reshared:
-    file = folder.path / f"{scene.kind}-{consortium.epoch}.transcript"
+    file = _transcript_to(folder, consortium.epoch)
+    if file is None:
+        raise ConsortiumError("a change of epoch without a transcript", reason=Reason.INTERNAL)
     stays = scene.cast.new_index[scene.seat] is not None
     return Reshared(consortium, load_transcript(file), file, stays)
 

@@ -151,3 +151,14 @@ def test_members_that_name_different_files_or_absences_refuse_each_other(scene, 
     }
     assert any(error.reason is Reason.PEER_REFUSED for error in outcomes.values())
     assert scene.home("alice").consortium().hash == scene.old.hash
+
+
+@SLOW
+def test_another_command_for_the_same_change_ends_it_as_well(scene):
+    """All have signed a refresh; `reshare` with the file that a refresh would make completes it, and has its transcript."""
+    with deaths("bob", ("after attest_handover", "before CEREMONY")):
+        scene.refresh()
+    outcomes = scene.reshare(scene.next_file("alice", "bob", "carol"), "alice", "bob", "carol")
+    check_changed(scene, outcomes, scene.old.names)
+    (file,) = {found.file.name for found in outcomes.values()}
+    assert file == "refresh-2.transcript"
