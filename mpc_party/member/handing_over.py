@@ -178,10 +178,10 @@ class HandingOver:
         for peer, digest in said.items():
             if digest != body.hash:
                 raise ConsortiumError(
-                    f"{self.cast.names[peer]} has another transcript of this ceremony, so somebody told two members"
-                    " different things",
+                    f"{self.cast.names[peer]} has another transcript of this ceremony: one of the two gave another command, or somebody"
+                    " told them different things",
                     reason=Reason.ECHO_MISMATCH,
-                    remedy="nothing has changed; run the command again",
+                    remedy="nothing has changed; run the command again, all the same one",
                 )
 
     def _exchange_signatures(self) -> tuple[int, ...]:

@@ -36,7 +36,7 @@ from mpc_party.member.epoch_switch import discard, finish_move, transcript_file
 from mpc_party.member.evidence_files import evidence_kept
 from mpc_party.member.home import PURPOSE_KEY_SHARE, PartyHome
 from mpc_party.member.shares import old_shares
-from mpc_party.mesh import MeshSession, deadline_in
+from mpc_party.mesh import Mesh, MeshError, MeshSession, deadline_in
 from mpc_party.protocol.consortium import Consortium
 from mpc_party.protocol.consortium_file import load_consortium, save_consortium
 from mpc_party.protocol.errors import ConfigError, ConsortiumError, Reason
@@ -146,10 +146,20 @@ def run_recover_command(
         mesh = stack.enter_context(
             open_mesh(consortium, own, identity, listen=listen, consortium_hash=meeting)
         )
-        wait_for(mesh, [m for m in context.participants if m != own], wait, say)
+        _wait(mesh, [m for m in context.participants if m != own], wait, say)
         session = hashlib.sha256(_SESSION + meeting).digest()
         links = stack.enter_context(mesh.session(session, context.participants, deadline_in(RUN_SECONDS)))
         return _recover(links, scene, folder, passphrase, journal, key_share, model_share, lost, say)
+
+
+def _wait(mesh: Mesh, others: Collection[int], wait: float, say: Callable[[str], None]) -> None:
+    try:
+        wait_for(mesh, others, wait, say)
+    except MeshError as error:
+        if error.reason is not Reason.PEER_REFUSED:
+            raise
+        remedy = "compare the consortium file, NAME and --with: all give the same"
+        raise MeshError(error.message, reason=error.reason, peers=error.peers, remedy=remedy) from None
 
 
 def _recover(

@@ -56,6 +56,10 @@ from mpc_party.signing import MessageKeys
 
 _SESSION: Final = b"mpc-hedge/reshare-session/v1"
 RUN_SECONDS: Final = 120.0
+_REMEDY_REFUSED: Final = (
+    "compare the consortium file in force, the next file and --without: all give the same; who is in the new epoch already helps"
+    " with the same reshare, or with `mpc-party refresh --to-epoch N`"
+)
 _LAST_ROUND: Final = 2**48 - 1
 
 
@@ -241,19 +245,22 @@ def _run(
 def _wait(mesh: Mesh, scene: _Scene, wait: float, say: Callable[[str], None]) -> None:
     """Wait for the others, and say where this member has nothing more to wait for itself."""
     others = [seat for seat in scene.cast.participants if seat != scene.seat]
-    if scene.done is None:
-        wait_for(mesh, others, wait, say)
-        return
     here = f"this member is in epoch {scene.new.epoch}, and helps others to come there"
-    say(here)
+    done = scene.done is not None
+    if done:
+        say(here)
     try:
-        wait_for(mesh, others, wait, lambda text: say(f"{here}; {text}"))
+        wait_for(mesh, others, wait, (lambda text: say(f"{here}; {text}")) if done else say)
     except MeshError as error:
         raise MeshError(
-            f"{here}; {error.message}",
+            f"{here}; {error.message}" if done else error.message,
             reason=error.reason,
             peers=error.peers,
-            remedy="nothing to do for itself",
+            remedy=_REMEDY_REFUSED
+            if error.reason is Reason.PEER_REFUSED
+            else "nothing to do for itself"
+            if done
+            else error.remedy,
         ) from None
 
 

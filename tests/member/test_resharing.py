@@ -162,3 +162,18 @@ def test_another_command_for_the_same_change_ends_it_as_well(scene):
     check_changed(scene, outcomes, scene.old.names)
     (file,) = {found.file.name for found in outcomes.values()}
     assert file == "refresh-2.transcript"
+
+
+@SLOW
+def test_who_has_another_next_file_is_told_what_to_compare(scene):
+    """The consortium file in force is the same at all: it is not the one to look at."""
+    with_dave = scene.next_file("alice", "carol", "dave").rename(scene.world.path / "other.toml")
+    outcomes = scene.together(
+        lambda name: scene.reshare(
+            with_dave if name == "bob" else scene.next_file("alice", "carol", "erin"), name, wait=3.0
+        )[name],
+        ("alice", "bob", "carol"),
+    )
+    remedies = [str(found.remedy) for found in outcomes.values() if found.reason is Reason.PEER_REFUSED]
+    assert remedies
+    assert all("the next file and --without" in remedy for remedy in remedies)
