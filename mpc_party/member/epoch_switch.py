@@ -277,6 +277,12 @@ def transcript_file(folder: PartyHome, body: TranscriptBody) -> Path:
     return folder.path / f"{body.kind}-{body.new_epoch}{several}.transcript"
 
 
+def transcript_to(folder: PartyHome, epoch: int) -> Path | None:
+    """Where the certificate of the change to an epoch is. Who ends an earlier try may have given the other of the two commands."""
+    files = (folder.path / f"{kind}-{epoch}.transcript" for kind in ("reshare", "refresh"))
+    return next((file for file in files if folder.has(file)), None)
+
+
 def _commit(journal: Journal, body: TranscriptBody) -> None:
     """5. "the journal goes to the new epoch"."""
     if journal.epoch < body.new_epoch:
@@ -349,4 +355,5 @@ __all__ = [
     "require_decided",
     "sweep",
     "transcript_file",
+    "transcript_to",
 ]

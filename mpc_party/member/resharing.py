@@ -33,7 +33,7 @@ import msgspec
 from mpc_party.journal import Journal
 from mpc_party.member.ceremony import wait_for
 from mpc_party.member.connecting import open_mesh
-from mpc_party.member.epoch_switch import finish_move, sweep
+from mpc_party.member.epoch_switch import finish_move, sweep, transcript_to
 from mpc_party.member.evidence_files import evidence_kept
 from mpc_party.member.handing_over import HandingOver, NewShares, open_transcript
 from mpc_party.member.home import PURPOSE_KEY_SHARE, PartyHome
@@ -190,19 +190,13 @@ def _scene(
 
 def _certificate_here(folder: PartyHome, present: Consortium) -> Transcript:
     """The certificate of the change that this folder has come through."""
-    file = _transcript_to(folder, present.epoch)
+    file = transcript_to(folder, present.epoch)
     if file is None:
         raise ConfigError(
             f"{folder.path} is in epoch {present.epoch} already, and has no transcript of a change to it",
             remedy="nothing to do here; a member that was not brought there takes file and transcript from another",
         )
     return load_transcript(file)
-
-
-def _transcript_to(folder: PartyHome, epoch: int) -> Path | None:
-    """Where the certificate of the change to an epoch is. Who ends an earlier try may have given the other of the two commands."""
-    files = (folder.path / f"{kind}-{epoch}.transcript" for kind in ("reshare", "refresh"))
-    return next((file for file in files if folder.has(file)), None)
 
 
 def _run(
@@ -362,7 +356,7 @@ def _sealed(moved: Moved, passphrase: Passphrase, identity: Identity, index: int
 
 
 def _told(folder: PartyHome, consortium: Consortium, scene: _Scene) -> Reshared:
-    file = _transcript_to(folder, consortium.epoch)
+    file = transcript_to(folder, consortium.epoch)
     if file is None:
         raise ConsortiumError("a change of epoch without a transcript", reason=Reason.INTERNAL)
     stays = scene.cast.new_index[scene.seat] is not None

@@ -10,20 +10,21 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mpc_party.journal import Journal, read_standing
+from mpc_party.journal import Journal, JournalError, Standing, read_standing
+from mpc_party.journal.standing import REMEDY_RESTORED
 from mpc_party.market import DeskView, open_source
 from mpc_party.market.chain import FlowSource, MarketSource
 from mpc_party.market.positions import read_positions
 from mpc_party.market.source import open_flow
 from mpc_party.member.connecting import open_mesh
-from mpc_party.member.epoch_switch import finish_move
+from mpc_party.member.epoch_switch import finish_move, transcript_to
 from mpc_party.member.evidence_files import keep_evidence
 from mpc_party.member.home import BrokerSettings, PartyHome, Settings
 from mpc_party.member.joining import require_fitting
 from mpc_party.protocol.broker_access import BrokerCredentials
 from mpc_party.protocol.bus import Bus
 from mpc_party.protocol.consortium import Consortium
-from mpc_party.protocol.errors import ConfigError
+from mpc_party.protocol.errors import ConfigError, Reason
 from mpc_party.protocol.files import read_text_limited
 from mpc_party.protocol.identity import Identity
 from mpc_party.protocol.passphrase import Passphrase
@@ -65,6 +66,7 @@ def run_until_interrupted(folder: PartyHome, passphrase: Passphrase, options: Op
     identity, consortium = folder.identity(passphrase), folder.consortium()
     own = identity.require_member(consortium)
     consortium.require_ready()
+    _require_memory(folder, standing, consortium)
     settings = folder.settings()
     # All that can be wrong is found out before the journal, the first thing to be written.
     model = folder.model_share(identity, consortium, own)
@@ -112,6 +114,26 @@ def run_until_interrupted(folder: PartyHome, passphrase: Passphrase, options: Op
         )
         url = options.broker_url or settings.broker.url
         asyncio.run(_serve(party, identity, consortium, credentials, url))
+
+
+def _require_memory(folder: PartyHome, standing: Standing | None, consortium: Consortium) -> None:
+    """A folder that has come through a change of epoch has a journal that came along.
+
+    Raises:
+        JournalError: RESTORED_UNSAFE, it is gone, or an old copy is in its place: what was promised since is not known.
+    """
+    epoch = consortium.epoch
+    if standing is None:
+        lost = transcript_to(folder, epoch) is not None
+    else:
+        lost = standing.consortium == consortium.id_bytes and standing.epoch < epoch
+    if lost:
+        raise JournalError(
+            f"the journal is {'gone' if standing is None else f'of epoch {standing.epoch}'}, and this folder is in epoch {epoch}:"
+            " it does not know what this party has promised since",
+            reason=Reason.RESTORED_UNSAFE,
+            remedy=REMEDY_RESTORED,
+        )
 
 
 async def _serve(

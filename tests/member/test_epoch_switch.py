@@ -103,6 +103,23 @@ def test_it_joins_by_nothing_else(undecided, founded_desks, tmp_path):
         take_up_epoch(alice, scene.identities["alice"], alice.consortium_file, outcomes["alice"].file)
 
 
+@pytest.mark.parametrize("left", ["none", "of the epoch before"])
+def test_a_journal_that_did_not_come_along_is_not_made_anew(undecided, left):
+    """Alice is in epoch 2: an empty journal, or a copy of before, would promise again what she has promised there."""
+    scene, _ = undecided
+    alice = scene.home("alice")
+    for file in alice.path.glob("journal.sqlite*"):
+        file.unlink()
+    if left != "none":
+        with Journal.open(alice.journal_file, consortium=scene.old.id_bytes, epoch=1) as journal:
+            journal.promise_round(3, bytes(32))
+    with pytest.raises(ConsortiumError) as caught:
+        running.run_until_interrupted(alice, SECRET, running.Options(market="simulated:1"))
+    assert caught.value.reason is Reason.RESTORED_UNSAFE
+    standing = read_standing(alice.journal_file)
+    assert standing is None or standing.epoch == 1
+
+
 @pytest.mark.slow
 def test_the_same_command_brings_it_along_with_those_that_are_done(undecided):
     scene, _ = undecided
