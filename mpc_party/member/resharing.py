@@ -321,7 +321,8 @@ def _end(
         raise ConsortiumError(
             f"{name} was completed, without this member or after it had given it up",
             reason=Reason.HANDOVER_ENDED,
-            remedy="take the consortium file of that epoch from a member that has it, and go on from there",
+            remedy="take its consortium file from a member that is in that epoch, and `mpc-party recover` with --from FILE, together"
+            " with members that are in it",
         )
     completed = folder.consortium() if scene.done is not None else handing.commit(ended.certificate)
     if completed.roster_hash != scene.new.roster_hash:
