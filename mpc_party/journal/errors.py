@@ -43,4 +43,4 @@ def _remedy(code: str) -> str:
         return "check the path, its owner and its permissions"
     if code == "SQLITE_BUSY":
         return "another program has the file open for writing; close it"
-    return "check the disk; the log has the details"
+    return "check the disk, and that there is space left on it"
