@@ -303,6 +303,13 @@ class Docket:
             return False
         return member == other or bool(self._hashes[other] & {*answer.direct, *answer.relayed})
 
+    def knows_all(self, member: int, other: int) -> bool:
+        """Whether `member` has answered that it has all that `other` has disclosed, should that be two things."""
+        answer = self.answers.get(member)
+        if answer is None:
+            return False
+        return member == other or self._hashes[other] <= {*answer.direct, *answer.relayed}
+
     def judge_absence(self) -> None:
         """Find who does not answer, as far as t+1 members say so.
 
