@@ -9,11 +9,14 @@ import select
 import time
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
+from typing import Final
 
 from mpc_party.mesh.errors import MeshError, PeerDisputes
 from mpc_party.mesh.exchange import FrameKind
 from mpc_party.mesh.link import Link
 from mpc_party.mesh.waiting import READ, WRITE, Waker, milliseconds_until
+
+_AT_ONCE: Final = 256  # frames of one peer that are passed over before the others have their turn
 
 
 class Dispute:
@@ -23,6 +26,7 @@ class Dispute:
         self._links = dict(links)  # of those that still answer
         self._waker = waker
         self._early: dict[int, bytes] = {}
+        self._behind = False  # a peer has sent more than was read: there is nothing to wait for
 
     def note(self, early: PeerDisputes) -> None:
         """Keep what brought this member into the dispute."""
@@ -35,6 +39,7 @@ class Dispute:
         unsent = dict.fromkeys(self._links, False)  # False: this frame has not been started
         missing = set(self._links) - set(heard)
         while (unsent or missing) and time.monotonic() < end and not self._waker.is_set:
+            self._behind = False
             for peer in list(unsent):
                 self._guarded(peer, unsent, missing, partial(self._send, peer, payload, unsent))
             for peer in sorted(missing):
@@ -42,7 +47,8 @@ class Dispute:
                 if peer in self._early:
                     heard[peer] = self._early.pop(peer)
                     missing.discard(peer)
-            self._wait(unsent, missing, end)
+            if not self._behind:
+                self._wait(unsent, missing, end)
         for peer in set(self._links) - set(heard):
             del self._links[peer]
         return heard
@@ -69,9 +75,13 @@ class Dispute:
             del unsent[peer]
 
     def _receive(self, peer: int) -> None:
+        """Pass over what has come, so much at a time: a flood holds up neither the other peers nor the deadline."""
         link = self._links[peer]
-        while link.receive():
+        for _ in range(_AT_ONCE):
+            if not link.receive(once=True):
+                return
             link.pass_over()
+        self._behind = True
 
     def _wait(self, unsent: Collection[int], missing: Collection[int], end: float) -> None:
         events = dict.fromkeys(missing, READ)

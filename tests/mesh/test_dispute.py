@@ -1,5 +1,9 @@
 """Disputes: in place of any frame, heard by all, and not held up by who is silent, gone or behind."""
 
+import threading
+import time
+
+import numpy as np
 import pytest
 
 from mpc_party.mesh import FrameKind, MeshError, PeerDisputes
@@ -88,6 +92,38 @@ def test_who_sends_no_end_of_other_frames_is_left_out_at_the_deadline():
         for sequence in range(1, 200):
             anna.send(FrameKind.WORDS, sequence, b"chatter")
         assert session.dispute(b"hello", 0.2) == {}
+
+
+def flood(peer, stop):
+    """Empty frames without end, faster than they are read; in a thread of its own."""
+    sequence = 1
+    frames = np.zeros(4000, np.dtype([("length", "<u4"), ("kind", "u1"), ("sequence", "<u4")]))
+    frames["kind"] = FrameKind.WORDS
+    peer.sock.settimeout(0.5)
+    try:
+        while not stop.is_set():
+            frames["sequence"] = np.arange(sequence, sequence + len(frames))
+            peer.sock.sendall(frames.tobytes())
+            sequence += len(frames)
+    except OSError:
+        pass  # the other end has closed, or reads no more
+
+
+def test_a_flood_of_frames_does_not_hold_up_the_deadline():
+    with against() as (anna, session):
+        stop = threading.Event()
+        thread = threading.Thread(target=flood, args=(anna, stop))
+        thread.start()
+        # Whatever comes, this test ends.
+        watch = threading.Timer(5.0, stop.set)
+        watch.start()
+        began = time.monotonic()
+        assert session.dispute(b"hello", 0.3) == {}
+        took = time.monotonic() - began
+        watch.cancel()
+        stop.set()
+        thread.join()
+    assert took < 2.0
 
 
 def test_nothing_but_a_dispute_follows_a_dispute():
