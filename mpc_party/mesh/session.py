@@ -133,7 +133,7 @@ class MeshSession:
             raise failure from None
 
     def dispute(self, payload: bytes, seconds: float) -> dict[int, bytes]:
-        """See `DisputableExchange.dispute`. Ends early where `Mesh.abort` ends the session.
+        """See `DisputableExchange.dispute`. Ends early where `Mesh.abort` ends the session, and soon where a peer has given up.
 
         Raises:
             MeshError: the session is over.
@@ -144,7 +144,7 @@ class MeshSession:
 
     def _enter_dispute(self) -> Dispute:
         if self._dispute is None:
-            self._dispute = Dispute(self._links, self._attempt.waker)
+            self._dispute = Dispute(self._links, self._attempt)
         return self._dispute
 
     def _push(self, unsent: list[Link], missing: list[Link]) -> list[Link]:

@@ -126,6 +126,47 @@ def test_a_flood_of_frames_does_not_hold_up_the_deadline():
     assert took < 2.0
 
 
+def aborting(session, **changes):
+    """End a session as another thread of this party would."""
+    cause = MeshError("somebody gives up", reason=Reason.ROUND_DEADLINE)
+    session._attempt.abort(cause, **changes)
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_a_peer_that_gives_up_elsewhere_does_not_end_the_dispute(early):
+    """Or a cheat would, on the bus, as soon as it is found out."""
+
+    def program(session):
+        if early:
+            aborting(session, final=False)
+        first = session.dispute(b"first", SECONDS)
+        aborting(session, final=False)
+        return first, session.dispute(b"second", SECONDS)
+
+    with parties(3) as meshes:
+        for own, (first, second) in enumerate(together(meshes, program)):
+            others = set(range(3)) - {own}
+            assert first == dict.fromkeys(others, b"first")
+            assert second == dict.fromkeys(others, b"second")
+
+
+def test_a_dispute_does_not_last_long_once_a_peer_has_given_up():
+    with against() as (_, session):
+        aborting(session, final=False)
+        began = time.monotonic()
+        assert session.dispute(b"is anybody there", 60.0) == {}
+        assert time.monotonic() - began < 5.0
+
+
+def test_this_party_can_end_a_dispute_at_once():
+    with against() as (_, session):
+        aborting(session, final=False)
+        aborting(session)
+        began = time.monotonic()
+        assert session.dispute(b"is anybody there", 60.0) == {}
+        assert time.monotonic() - began < 0.5
+
+
 def test_nothing_but_a_dispute_follows_a_dispute():
     with against() as (anna, session):
         anna.send(FrameKind.DISPUTE, 1, b"no")
