@@ -126,6 +126,26 @@ def test_a_flood_of_frames_does_not_hold_up_the_deadline():
     assert took < 2.0
 
 
+def test_three_exchanges_with_a_peer_that_is_silent_in_the_last_end_with_the_session():
+    """Who is silent in one is not waited for again; but with more of them, each can be silent in another."""
+    with against() as (anna, session):
+        session._attempt.deadline = time.monotonic() + 1.0
+        anna.send(FrameKind.DISPUTE, 1, b"first")
+        anna.send(FrameKind.DISPUTE, 2, b"second")
+        answers = [session.dispute(b"hello", 60.0) for _ in range(3)]
+        assert answers == [{0: b"first"}, {0: b"second"}, {}]
+        assert time.monotonic() < session.deadline
+
+
+def test_a_dispute_at_the_deadline_still_has_a_moment():
+    def program(session):
+        session._attempt.deadline = time.monotonic()
+        return session.dispute(b"late", SECONDS)
+
+    with parties(3) as meshes:
+        assert [sorted(heard) for heard in together(meshes, program)] == [[1, 2], [0, 2], [0, 1]]
+
+
 def aborting(session, **changes):
     """End a session as another thread of this party would."""
     cause = MeshError("somebody gives up", reason=Reason.ROUND_DEADLINE)
