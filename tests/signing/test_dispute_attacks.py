@@ -127,7 +127,23 @@ def test_no_stage_that_a_cheat_claims_hides_what_it_must_show(stage):
 
     # It stays behind with its own check, which its opening would contradict.
     class Silent(NonceParty):
-        def check(self, opens):
+        def check(self, _):
             raise PeerDisputes("desk-0", 0, b"")
 
     signing_trial({CHEAT: prepare}, {CHEAT: Silent}).assert_named(Proof.SIGNED)
+
+
+def test_a_dispute_before_a_third_member_is_there_does_not_name_it():
+    """The cheat lets member 0 begin, keeps member 2 waiting outside, and disputes: member 2 cannot answer."""
+
+    class Disputing(NonceParty):
+        def deal(self):
+            raise PeerDisputes("desk-2", 2, b"")
+
+    class Waiting(NonceParty):
+        def deal(self):
+            raise RuntimeError("not there yet")
+
+    ran = signing_trial(parties={1: Disputing, 2: Waiting}, cheats=(1,))
+    ran.assert_no_honest_member_is_named()
+    assert set(ran.verdicts) == {0}
