@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from mpc_party.mesh.errors import PeerDisputes
-from mpc_party.signing.evidence import ANSWER, DISCLOSURE, Claim, encode_statement
 from mpc_party.signing.curve import multiply_base
+from mpc_party.signing.evidence import ANSWER, DISCLOSURE, Claim, encode_statement
 from mpc_party.signing.field import decode_scalar
 from mpc_party.signing.nonce_rules import DealtPoints
 from mpc_party.signing.presign import NonceParty
