@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 
 import msgspec
+
 from mpc_party.protocol.errors import ConsortiumError, Reason
 from mpc_party.resharing.beginning import begin
 from tests.support.local_mesh import local_mesh, party_outcomes, run_parties
