@@ -59,6 +59,7 @@ from mpc_party.resharing.transcript import (
 PREFIX: Final = "pending-"
 _OLD: Final = "old-"
 _RECORD: Final = "consortium.toml"
+_STRAY: Final = ("model-share.next.age", "model-share.previous.age")  # a refit's
 
 
 @dataclass(frozen=True)
@@ -203,6 +204,21 @@ def sweep(folder: PartyHome, journal: Journal) -> None:
                 _remove(pending)
 
 
+def discard(folder: PartyHome) -> None:
+    """Erase all shares of an epoch that is over, and all pending folders: for a member that comes to a later epoch by recovery.
+
+    Raises:
+        ConfigError: a file cannot be removed.
+    """
+    with _told_as_config(folder.path):
+        for pending in pending_folders(folder):
+            _erase_shares(pending, all_of_them=True)
+            _remove(pending)
+        for file in (folder.key_share_file, folder.model_share_file, *map(folder.path.joinpath, _STRAY)):
+            if file.exists():
+                erase(file)
+
+
 def move(folder: PartyHome, pending: Pending, journal: Journal) -> Consortium:
     """Steps 1 to 8, from wherever they stand. See the top of the file.
 
@@ -222,7 +238,7 @@ def move(folder: PartyHome, pending: Pending, journal: Journal) -> Consortium:
         leaving = (pending.path / "leaving").exists()
         _replace(folder.key_share_file, pending, leaving=leaving)
         _replace(folder.model_share_file, pending, leaving=leaving or complete.model is None)
-        for stray in ("model-share.next.age", "model-share.previous.age"):
+        for stray in _STRAY:
             _put_away(folder.path / stray, pending)
         save_consortium(folder.consortium_file, complete)
         _commit(journal, certificate.body)
@@ -322,6 +338,7 @@ def _told_as_config(path: Path) -> Iterator[None]:
 __all__ = [
     "PREFIX",
     "Pending",
+    "discard",
     "erase",
     "finish_move",
     "move",

@@ -31,7 +31,7 @@ import msgspec
 from mpc_party.journal import Floor, Journal, read_standing
 from mpc_party.member.ceremony import wait_for
 from mpc_party.member.connecting import open_mesh
-from mpc_party.member.epoch_switch import finish_move, transcript_file
+from mpc_party.member.epoch_switch import discard, finish_move, transcript_file
 from mpc_party.member.evidence_files import evidence_kept
 from mpc_party.member.home import PURPOSE_KEY_SHARE, PartyHome
 from mpc_party.member.shares import old_shares
@@ -297,6 +297,8 @@ def _store(
     model: SharesAtRest | None,
 ) -> None:
     """Shares first, the consortium file last, if it is a newer one: with it the folder is complete."""
+    if folder.has(folder.consortium_file) and folder.consortium().epoch < scene.consortium.epoch:
+        discard(folder)  # of an epoch that is over; killed here, it recovers again
     write_atomic(folder.key_share_file, seal(share.encode(), passphrase, PURPOSE_KEY_SHARE), secret=True)
     if model is not None:
         sealed = model.seal(scene.identity.member.encryption_key)

@@ -65,16 +65,14 @@ def begin(
             raise _refuse("a malformed beginning of the ceremony", names[peer]) from None
     ordered = b"".join(said[seat].nonce for seat in sorted(said))
     ceremony = sha256(_CEREMONY + bound + ordered).digest()
-    compare_names(links, ceremony, names)
-    if model is None:
-        return ceremony, None
-    for seat in holders:
+    for seat in holders if model is not None else ():
         header = said[seat].header
-        if header is None or model_commitment(header, said[seat].leaves) != bytes.fromhex(model):
+        if header is None or model_commitment(header, said[seat].leaves) != bytes.fromhex(model or ""):
             raise _refuse(
                 "what a member says of the model is not what the consortium file commits to", names[seat]
             )
-    return ceremony, said[holders[0]].header
+    compare_names(links, ceremony, names)
+    return ceremony, None if model is None else said[holders[0]].header
 
 
 def compare_names(links: Exchange, ceremony: bytes, names: Sequence[str]) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from mpc_party.journal import Journal, read_standing
+from mpc_party.member.epoch_switch import pending_folders
 from mpc_party.member.recovering import run_recover_command
 from mpc_party.protocol.errors import ConfigError, ConsortiumError, Reason
 from mpc_party.resharing.transcript import load_transcript
+from tests.support.deaths import Killed, deaths, distinct
 from tests.support.party_homes import SECRET
-from tests.support.reshares import desks
+from tests.support.reshares import copied, desks
 
 
 def recover(scene, name, *others, newer=None, wait=20.0):
@@ -110,6 +112,7 @@ def test_a_member_left_behind_comes_to_the_present_epoch(tmp_path):
     assert bob.consortium().epoch == 2
     bob.key_share(SECRET, bob.consortium(), 1)
     assert read_standing(bob.journal_file).obstacle is None
+    assert all(backup["key-share.keystore"] not in p.read_bytes() for p in bob.path.iterdir() if p.is_file())
 
 
 def test_what_cannot_be_is_said_before_anything_is_sent(scene, monkeypatch):
@@ -143,3 +146,47 @@ def test_who_is_not_named_takes_no_part(tmp_path):
             listen=None,
             say=print,
         )
+
+
+@pytest.mark.slow
+def test_one_that_is_undecided_and_has_lost_its_pending_folder_is_brought_along(tmp_path):
+    """Bob has signed a refresh that the others completed; what it would need to end it is gone."""
+    scene = desks(tmp_path / "w", 4)
+    with deaths("bob", ("after attest_handover", "after CEREMONY")):
+        outcomes = scene.refresh()
+    assert not any(isinstance(outcomes[name], BaseException) for name in ("alice", "carol", "dave"))
+    bob = scene.home("bob")
+    (pending,) = pending_folders(bob)
+    for file in pending.path.iterdir():
+        file.unlink()
+    newer = scene.home("alice").consortium_file
+    outcomes = recover(scene, "bob", "alice", "carol", "dave", newer=newer)
+    succeeded(outcomes)
+    assert (bob.consortium().epoch, outcomes["bob"].safe) == (2, True)
+    bob.key_share(SECRET, bob.consortium(), 1)
+    assert read_standing(bob.journal_file).obstacle is None
+    assert not pending_folders(bob)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", ["bob", "alice"])
+def test_a_death_at_any_step_of_a_recovery_costs_another_try_only(founded_desks, tmp_path, victim):
+    share = founded_desks.key_shares(founded_desks.old, ["bob"])[0]
+    scene = copied(founded_desks, tmp_path / "count")
+    lose(scene.home("bob"))
+    with deaths(victim) as counting:
+        succeeded(recover(scene, "bob", "alice", "carol"))
+    steps = distinct(counting.steps)
+    assert len(steps) > 20
+    for at in steps:
+        scene = copied(founded_desks, tmp_path / f"w{at}")
+        promise(scene, "alice", 17)
+        lose(scene.home("bob"))
+        with deaths(victim, at):
+            assert isinstance(recover(scene, "bob", "alice", "carol")[victim], Killed)
+        # Whatever is there of its journal promises nothing that the lost one may have promised.
+        standing = read_standing(scene.home("bob").journal_file)
+        assert standing is None or standing.obstacle is not None or standing.last_round >= 17
+        succeeded(recover(scene, "bob", "alice", "carol"))
+        assert scene.key_shares(scene.old, ["bob"])[0].secret == share.secret
+        assert read_standing(scene.home("bob").journal_file).last_round == 17

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from mpc_party.member.epoch_switch import pending_folders
-from tests.support.deaths import Killed, deaths
+from tests.support.deaths import Killed, deaths, distinct
 from tests.support.party_homes import SECRET
 from tests.support.reshares import copied
 
@@ -77,7 +77,11 @@ def steps_of(founded, path, victim):
 
 
 @pytest.mark.parametrize(
-    ("victim", "step"), [("alice", "before commit_handover"), ("dave", "half of CEREMONY")]
+    ("victim", "step"),
+    [
+        pytest.param("alice", "before commit_handover", marks=pytest.mark.slow),
+        ("dave", "half of CEREMONY"),
+    ],
 )
 def test_a_death_between_the_two_phases(founded, tmp_path, victim, step):
     """Before the journal changes its epoch; and when its signature has gone to one member only."""
@@ -89,7 +93,7 @@ def test_a_death_between_the_two_phases(founded, tmp_path, victim, step):
 @pytest.mark.parametrize("victim", ["alice", "bob", "dave"])
 def test_a_death_at_every_step(founded, tmp_path, victim, part):
     """Each eighth step from another one: together all of them."""
-    steps = steps_of(founded, tmp_path / "count", victim)
-    assert len(steps) > 100
-    for at in range(part, len(steps), 8):
+    steps = distinct(steps_of(founded, tmp_path / "count", victim))
+    assert len(steps) > 70
+    for at in steps[part::8]:
         killed_once(founded, tmp_path / f"w{at}", victim, at)

@@ -18,7 +18,7 @@ from mpc_party.journal import Journal
 from mpc_party.mesh.session import MeshSession
 
 FILE_STEPS = ("replace", "rename", "unlink", "rmdir", "mkdir", "fsync", "link")
-JOURNAL_STEPS = ("attest_handover", "commit_handover", "abort_handover", "raise_floor")
+JOURNAL_STEPS = ("attest_handover", "commit_handover", "abort_handover", "raise_floor", "distrust")
 
 
 class Killed(BaseException):
@@ -78,6 +78,11 @@ class Deaths:
             return result
 
         return stepped
+
+
+def distinct(steps: list[str]) -> list[int]:
+    """The steps that leave different disks: after one is before the next."""
+    return [at for at, step in enumerate(steps) if not step.startswith("after")]
 
 
 @contextmanager
