@@ -49,7 +49,7 @@ from mpc_party.member.running import Options, desk_view
 from mpc_party.mesh import Mesh, deadline_in
 from mpc_party.protocol.consortium import Consortium
 from mpc_party.protocol.consortium_file import dump_consortium, save_consortium
-from mpc_party.protocol.errors import ConfigError, ConsortiumError
+from mpc_party.protocol.errors import ConfigError, ConsortiumError, Reason
 from mpc_party.protocol.files import write_atomic
 from mpc_party.protocol.identity import Identity
 from mpc_party.protocol.model_share import open_share
@@ -128,6 +128,7 @@ def run_refit(
         close = getattr(desk.source, "close", None)
         if close is not None:
             close()
+    _require_unchanged(folder, consortium)
     mesh = open_mesh(
         consortium,
         own,
@@ -141,8 +142,24 @@ def run_refit(
         )
     completed = msgspec.structs.replace(consortium, model=record.model)
     with share_is_kept(folder):
+        _require_unchanged(folder, consortium)
         switch(folder, consortium, completed)
     return Refitted(completed, record)
+
+
+def _require_unchanged(folder: PartyHome, consortium: Consortium) -> None:
+    """A refit waits for its time and for the others. A change of epoch in the meantime is not to be undone by files of before.
+
+    Raises:
+        ConsortiumError: HANDOVER_UNDECIDED; CONSORTIUM_MISMATCH, the file in force is another one by now.
+    """
+    require_decided(folder)
+    if folder.consortium().hash != consortium.hash:
+        raise ConfigError(
+            "the consortium file has been replaced since this refit began",
+            reason=Reason.CONSORTIUM_MISMATCH,
+            remedy="run the refit again, all together",
+        )
 
 
 def refit_parameters(underlying: str, options: RefitOptions) -> "RefitParameters":

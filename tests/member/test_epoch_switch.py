@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from mpc_party.journal import Journal, read_standing
-from mpc_party.member import running
+from mpc_party.member import refitting, running
 from mpc_party.member.epoch_switch import Pending, finish_move, pending_folders
 from mpc_party.member.joining import take_up, take_up_epoch
 from mpc_party.member.refitting import RefitOptions, run_refit
@@ -227,3 +227,16 @@ def test_the_new_epoch_begins_above_what_honest_members_promised(scene):
     assert {found.transcript.body.floor for found in outcomes.values()} == {12}
     standing = {name: read_standing(scene.home(name).journal_file).last_round for name in outcomes}
     assert standing == {"alice": 12, "bob": 10**9, "carol": 12}
+
+
+def test_a_refit_that_waited_does_not_undo_a_change_of_epoch(scene, monkeypatch):
+    """Its members began with the files of epoch 1; while they waited for the time that was set, they have refreshed."""
+
+    def refresh_meanwhile(*_):
+        assert not any(isinstance(found, BaseException) for found in scene.refresh().values())
+
+    monkeypatch.setattr(refitting, "wait_until", refresh_meanwhile)
+    monkeypatch.setattr("mpc_party.refit.history.desk_equations", lambda *_: None)
+    with pytest.raises(ConfigError, match="replaced since this refit began"):
+        run_refit(scene.home("alice"), SECRET, RefitOptions(market="simulated:1", at=1), say=print)
+    assert scene.home("alice").consortium().epoch == 2
