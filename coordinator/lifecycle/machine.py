@@ -51,6 +51,7 @@ DISAGREEMENTS = frozenset(
         Reason.ECHO_MISMATCH,
         Reason.NONCE_INVALID,
         Reason.SIGNATURE_INVALID,
+        Reason.DISPUTED,
         Reason.COMPUTATION_OUT_OF_RANGE,
         Reason.REPORT_UNLAWFUL,
     }

@@ -144,10 +144,11 @@ class Compute:
 
 @dataclass(frozen=True)
 class Cancel:
-    """Stop whatever runs for this round, at once."""
+    """Stop whatever runs for this round, at once; where a peer has given up, all but a dispute, which ends soon by itself."""
 
     round: int
     error: ConsortiumError
+    by_peer: bool = False
 
 
 @dataclass(frozen=True)
@@ -278,7 +279,10 @@ class PartyMachine:
         )
         number = self._current().round
         self._end()
-        return [Cancel(number, error), Record(number, "aborted", abort.reason, abort.culprit)]
+        return [
+            Cancel(number, error, by_peer=True),
+            Record(number, "aborted", abort.reason, abort.culprit),
+        ]
 
     def _on_deadline(self, phase: Phase) -> list[Action]:
         proposal = self._current()

@@ -151,8 +151,8 @@ class PartyService:
                 await self._publish(message)
             case SetTimer(number, phase, milliseconds):
                 self._later(milliseconds / 1e3, DeadlinePassed(number, phase))
-            case Cancel(number, error):
-                self._cancel(number, error)
+            case Cancel(number, error, by_peer):
+                self._cancel(number, error, by_peer=by_peer)
             case Record():
                 await self._record(action)
 
@@ -211,12 +211,16 @@ class PartyService:
         """Give an event after a while, unless the round is over then."""
         self._timers.append(asyncio.get_running_loop().call_later(seconds, self._events.put_nowait, event))
 
-    def _cancel(self, number: int, error: ConsortiumError) -> None:
+    def _cancel(self, number: int, error: ConsortiumError, *, by_peer: bool) -> None:
         ready = self._preparation
         if ready is not None and ready.proposal.round == number:
             identifier = session_identifier(self.party.consortium, ready.proposal, ready.digest)
             self.party.mesh.abort(
-                identifier, reason=error.reason, message=error.message, culprit=error.culprit
+                identifier,
+                reason=error.reason,
+                message=error.message,
+                culprit=error.culprit,
+                final=not by_peer,
             )
 
     # The end of a round

@@ -25,8 +25,8 @@ from mpc_party.protocol.errors import Reason
 
 _BYTES: Final = 32
 REMEDY_UNDECIDED: Final = (
-    "run the same `mpc-party reshare` or `mpc-party refresh` again, together with the others; or `mpc-party join` the"
-    " completed consortium file, if another member has it"
+    "run the same `mpc-party reshare` or `mpc-party refresh` again, together with the others; or `mpc-party join FILE"
+    " --transcript FILE`, if another member has the completed consortium file and the transcript"
 )
 
 

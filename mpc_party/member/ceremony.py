@@ -42,6 +42,7 @@ from mpc_party.protocol.group_key import check_group_key
 from mpc_party.protocol.identity import Identity
 from mpc_party.protocol.keystore import seal
 from mpc_party.protocol.passphrase import Passphrase
+from mpc_party.resharing.beginning import compare_names
 from mpc_party.resharing.recorded import KEYGEN_STEPS, Recorded
 from mpc_party.resharing.signing_together import sign_together
 from mpc_party.resharing.transcript import (
@@ -214,11 +215,12 @@ def _certified(completed: Consortium, body: TranscriptBody, signatures: dict[int
 def agree_on_ceremony(consortium: Consortium, own: int, links: Exchange, after_round: int = 0) -> bytes:
     """32 bytes that name this attempt, fresh as long as one member is honest: a hash over random bytes of each.
 
-    One exchange of 40 bytes to all: 32 random ones, and the round after which this member begins, which must be the same at
-    all. Members that were told different bytes refuse each other's next message.
+    Two exchanges to all. 40 bytes: 32 random ones, and the round after which this member begins, which must be the same at
+    all. Then the name.
 
     Raises:
-        ConsortiumError: KEYGEN_FAILED with the member that sent something else; CONFIG_INVALID for another round.
+        ConsortiumError: KEYGEN_FAILED with the member that sent something else; CONFIG_INVALID for another round; CEREMONY_FAILED
+            where members were told different bytes.
     """
     mine = secrets.token_bytes(32) + after_round.to_bytes(8, "big")
     parts = links.exchange(FrameKind.CEREMONY, dict.fromkeys(links.peers, mine), links.peers) | {own: mine}
@@ -235,7 +237,9 @@ def agree_on_ceremony(consortium: Consortium, own: int, links: Exchange, after_r
                 remedy="all members give the same; nothing is stored",
             )
     ordered = b"".join(parts[member] for member in sorted(parts))
-    return hashlib.sha256(_CEREMONY + consortium.roster_hash + ordered).digest()
+    ceremony = hashlib.sha256(_CEREMONY + consortium.roster_hash + ordered).digest()
+    compare_names(links, ceremony, consortium.names)
+    return ceremony
 
 
 def wait_for_members(

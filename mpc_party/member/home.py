@@ -8,6 +8,9 @@ model-share.age      share of the model, to this member's key       `mpc-party j
 model-share.next.age share of a refit, until it takes its place     `mpc-party refit`
 journal.sqlite       what this party has promised and signed        `mpc-party run`
 pending-XXXXXXXX     the next epoch until it is decided, by ceremony `mpc-party reshare`, `refresh`
+consortium.previous.toml the one before                             `mpc-party refit`, `reshare`, `refresh`
+KIND-EPOCH.transcript what all signed in a ceremony                 `mpc-party keygen`, `reshare`, `refresh`, `recover`
+evidence/            of disputes: who was at fault                  `mpc-party run`, and the ceremonies
 party.toml           optional settings                              written by hand
 
 All but the pending folder, the journal and the settings goes into a backup: see `mpc_party.member.backup`.

@@ -24,6 +24,9 @@ class Judged:
     assembled_by: str
     names: tuple[str, ...]
     verdict: Verdict
+    files: tuple[
+        Consortium, ...
+    ]  # whose keys were believed: whoever takes them from the accuser believes the accuser
 
     @property
     def proves(self) -> bool:
@@ -35,6 +38,10 @@ class Judged:
         return {
             "about": self.about,
             "assembled_by": self.assembled_by,
+            "judged_by": [
+                {"name": file.name, "epoch": file.epoch, "roster": file.roster_hash.hex()}
+                for file in self.files
+            ],
             "proven": [self.names[member] for member in self.verdict.proven],
             "findings": [
                 {
@@ -50,6 +57,11 @@ class Judged:
     def lines(self) -> list[str]:
         """For a person."""
         said = [f"evidence of {self.about}, written by {self.assembled_by}"]
+        said += [
+            f"judged by the keys of {file.name}, epoch {file.epoch}, roster {file.roster_hash.hex()[:16]}: have that file from"
+            " somebody else than the accuser"
+            for file in self.files
+        ]
         said += [f"{f.proof.value}: {self.names[f.culprit]} {f.text}" for f in self.verdict.findings]
         if not self.proves:
             said.append("nobody is proven at fault")
@@ -65,7 +77,8 @@ def judge_file(path: Path, consortium: Consortium, successor: Consortium | None 
     evidence = read_evidence(path)
     verdict = judge(evidence, consortium, successor)
     names = names_in(evidence, consortium, successor)
-    return Judged(case_of(evidence).describe(), names[evidence.assembled_by], names, verdict)
+    files = (consortium,) if successor is None else (consortium, successor)
+    return Judged(case_of(evidence).describe(), names[evidence.assembled_by], names, verdict, files)
 
 
 def consortium_for(consortium: Path | None, home: Path) -> Consortium:

@@ -40,8 +40,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from mpc_party.journal import read_standing
 from mpc_party.member.ceremony import wait_for_members
 from mpc_party.member.connecting import open_mesh
+from mpc_party.member.epoch_switch import finish_move
 from mpc_party.member.home import PartyHome
 from mpc_party.member.moments import parse_utc, utc
 from mpc_party.member.running import Options, desk_view
@@ -99,6 +101,10 @@ def run_refit(
         ConsortiumError: somebody is missing, data do not suffice, or a check failed. Unless the error says that the
             new share is kept, the folder is as it was.
     """
+    finish_move(folder)
+    standing = read_standing(folder.journal_file)
+    if standing is not None and standing.obstacle is not None:
+        raise standing.obstacle  # a model for an epoch that may be over
     identity, consortium = folder.identity(passphrase), folder.consortium()
     own = identity.require_member(consortium)
     finish_switch(folder, identity, consortium, own)

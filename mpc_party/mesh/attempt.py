@@ -15,12 +15,14 @@ class Attempt:
         self.waker = Waker()
         self._lock = threading.Lock()
         self._cause: MeshError | None = None
+        self.final = False  # aborted by this party itself: a dispute ends as well
 
-    def abort(self, cause: MeshError) -> None:
+    def abort(self, cause: MeshError, *, final: bool = True) -> None:
         """Stop every wait of this session; the first cause given is the one that its thread raises."""
         with self._lock:
             if self._cause is None:
                 self._cause = cause
+            self.final = self.final or final
         self.waker.set()
 
     def check(self) -> None:

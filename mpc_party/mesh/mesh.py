@@ -143,12 +143,14 @@ class Mesh:
         reason: Reason = Reason.PARTY_STOPPED,
         message: str = "this party gives the session up",
         culprit: str | None = None,
+        final: bool = True,
     ) -> None:
         """Make a blocked `connect`, `session` or `exchange` raise `MeshError` with this reason at once.
 
         From any thread. With an identifier, only that session is aborted, also if it has not begun yet; so
         there is no race between a worker that is about to begin and a message that says not to. Without
-        one, whatever is under way. Sessions that are over are not affected.
+        one, whatever is under way. Sessions that are over are not affected. Where a peer has only said that it gives up,
+        `final` is false: a dispute that is under way then goes on for a moment, or whoever has cheated would end it so.
         """
         cause = MeshError(message, reason=reason, culprit=culprit)
         with self._lock:
@@ -156,7 +158,7 @@ class Mesh:
             if session_id is not None:
                 self._aborted.append((session_id, cause))
             if attempt is not None and session_id in (None, attempt.session_id):
-                attempt.abort(cause)
+                attempt.abort(cause, final=final)
         self._registry.notify()
 
     def close(self) -> None:

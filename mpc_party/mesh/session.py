@@ -6,7 +6,7 @@ import select
 import time
 from collections.abc import Collection, Mapping
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from mpc_party.mesh.attempt import Attempt
 from mpc_party.mesh.dispute import Dispute
@@ -18,6 +18,10 @@ from mpc_party.mesh.registry import Registry
 from mpc_party.mesh.stats import MeshStats, PeerStats
 from mpc_party.mesh.waiting import READ, WRITE, milliseconds_until
 from mpc_party.protocol.errors import Reason
+
+_LAST_WORDS: Final = (
+    0.25  # seconds for an exchange of a dispute past the deadline: a round's is a tenth of its time later
+)
 
 
 class MeshSession:
@@ -133,18 +137,20 @@ class MeshSession:
             raise failure from None
 
     def dispute(self, payload: bytes, seconds: float) -> dict[int, bytes]:
-        """See `DisputableExchange.dispute`. Ends early where `Mesh.abort` ends the session.
+        """See `DisputableExchange.dispute`. Each exchange takes half of what is left of the session at most, so that others fit in. Ends early where `Mesh.abort` ends the session, and soon where a peer has given up.
 
         Raises:
             MeshError: the session is over.
         """
         if not self._open:
             self._refuse_use()
-        return self._enter_dispute().exchange(payload, seconds)
+        # A check may fail, or a signer part, just before the deadline: what a round ends with must not be lost over the rest.
+        left = max(_LAST_WORDS, (self.deadline - time.monotonic()) / 2)
+        return self._enter_dispute().exchange(payload, min(seconds, left))
 
     def _enter_dispute(self) -> Dispute:
         if self._dispute is None:
-            self._dispute = Dispute(self._links, self._attempt.waker)
+            self._dispute = Dispute(self._links, self._attempt)
         return self._dispute
 
     def _push(self, unsent: list[Link], missing: list[Link]) -> list[Link]:

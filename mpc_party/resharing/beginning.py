@@ -38,9 +38,8 @@ def begin(
 ) -> tuple[bytes, ModelHeader | None]:
     """32 bytes that name this attempt, fresh as long as one member is honest; and the model's header.
 
-    One exchange of kind CEREMONY to all: 32 random bytes; from the holders the header, too, and 32 bytes a leaf. These are what
-    the commitment in the consortium file is over, so that nobody can lie about them. Members that were told different
-    random bytes refuse each other's next message.
+    Two exchanges of kind CEREMONY to all: 32 random bytes, and the name; from the holders the header, too, and 32 bytes a leaf. These are what
+    the commitment in the consortium file is over, so that nobody can lie about them.
 
     Args:
         links: among all participants.
@@ -51,7 +50,7 @@ def begin(
         holders: whose word on the model is due.
 
     Raises:
-        ConsortiumError: CEREMONY_FAILED with the member that sent something else.
+        ConsortiumError: CEREMONY_FAILED with the member that sent something else; without, see `compare_names`.
     """
     nonce = secrets.token_bytes(32)
     mine = Begin(nonce, None, ()) if share is None else Begin(nonce, share.header, share.leaves)
@@ -66,19 +65,37 @@ def begin(
             raise _refuse("a malformed beginning of the ceremony", names[peer]) from None
     ordered = b"".join(said[seat].nonce for seat in sorted(said))
     ceremony = sha256(_CEREMONY + bound + ordered).digest()
-    if model is None:
-        return ceremony, None
-    for seat in holders:
+    for seat in holders if model is not None else ():
         header = said[seat].header
-        if header is None or model_commitment(header, said[seat].leaves) != bytes.fromhex(model):
+        if header is None or model_commitment(header, said[seat].leaves) != bytes.fromhex(model or ""):
             raise _refuse(
                 "what a member says of the model is not what the consortium file commits to", names[seat]
             )
-    return ceremony, said[holders[0]].header
+    compare_names(links, ceremony, names)
+    return ceremony, None if model is None else said[holders[0]].header
+
+
+def compare_names(links: Exchange, ceremony: bytes, names: Sequence[str]) -> None:
+    """Go on only where all have the same name for the ceremony. One exchange of kind CEREMONY, 32 bytes to all.
+
+    Messages are signed for the ceremony of this name. Two honest members that somebody had told different random bytes would take each
+    other's signatures for forged, and say so.
+
+    Raises:
+        ConsortiumError: CEREMONY_FAILED without a culprit: who has another name may be the one that was lied to.
+    """
+    heard = links.exchange(FrameKind.CEREMONY, dict.fromkeys(links.peers, ceremony), links.peers)
+    others = [names[peer] for peer, theirs in sorted(heard.items()) if theirs != ceremony]
+    if others:
+        raise ConsortiumError(
+            f"{', '.join(others)} and this member were told different things about which ceremony this is",
+            reason=Reason.CEREMONY_FAILED,
+            remedy="nothing has changed: start again; if it happens again, compare who was in each of them",
+        )
 
 
 def _refuse(message: str, name: str) -> ConsortiumError:
     return ConsortiumError(message, reason=Reason.CEREMONY_FAILED, culprit=name)
 
 
-__all__ = ["begin"]
+__all__ = ["begin", "compare_names"]

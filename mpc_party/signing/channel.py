@@ -31,7 +31,6 @@ from mpc_party.signing.wire import Bytes32, MemberIndex
 DOMAIN: Final = b"mpc-hedge/signing-message/v1"
 EVERYBODY: Final = 255
 SIGNATURE_BYTES: Final = 64
-MAX_BODY: Final = 64 * 1024  # the largest, an opening of 256 points, has 9 kB
 MAX_STATEMENT: Final = 512 * 1024  # what a member says in a dispute holds many messages
 
 
@@ -80,6 +79,15 @@ class SignedMessage(msgspec.Struct, frozen=True, array_like=True, forbid_unknown
         return True
 
 
+def longest_body(members: int) -> int:
+    """Bytes of the longest body that is taken in a session of so many members; an honest one has 200, and 35 per member, at most.
+
+    What a member has taken it may have to show, all at once, in a disclosure that the others take up to a length
+    (`evidence.BYTES_PER_MEMBER`). A longer body could not be shown, so it is refused unread, as one without a signature is.
+    """
+    return 512 + 64 * members
+
+
 def _statement(session: bytes, step: str, sender: int, receiver: int, body: bytes) -> bytes:
     return DOMAIN + msgspec.msgpack.encode((session, step, sender, receiver, body))
 
@@ -117,7 +125,7 @@ class Channel(Secret):
                 checked itself; a dispute checks them then.
 
         Raises:
-            SigningError: MESSAGE_FORGED, with the sender whose signature is wrong.
+            SigningError: MESSAGE_FORGED, with the sender whose signature is wrong, or whose message is longer than any.
             MeshError: a peer is silent, gone, or disputes (`PeerDisputes`).
         """
         sealed = None if body is None else self._seal(step, EVERYBODY, body)
@@ -162,11 +170,12 @@ class Channel(Secret):
         frames = self.links.exchange(kind, outgoing, self.links.peers if expect is None else expect)
         receiver = EVERYBODY if broadcast else self.links.own
         received = {}
+        longest = longest_body(len(self.links.peers) + 1)
         for peer in sorted(frames):
             frame = frames[peer]
             signature, body = frame[:SIGNATURE_BYTES], frame[SIGNATURE_BYTES:]
             message = SignedMessage(self.session, step, peer, receiver, body, signature)
-            if len(body) > MAX_BODY or (check and not message.is_signed(self.keys.keys)):
+            if len(body) > longest or (check and not message.is_signed(self.keys.keys)):
                 raise SigningError(
                     f"the message {step!r} does not carry its sender's signature",
                     reason=Reason.MESSAGE_FORGED,

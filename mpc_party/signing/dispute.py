@@ -88,10 +88,13 @@ class Case(Protocol):
 
 
 Disclose = Callable[[Claim], Disclosure]
-Complain = Callable[[Mapping[int, Disclosure]], Sequence[SignedMessage]]
+# By author, all that were heard: whoever tells two stories is answered on both, or a file that leaves one out would show this member
+# silent about the other.
+Heard = Sequence[tuple[int, Disclosure]]
+Complain = Callable[[Heard], Sequence[SignedMessage]]
 
 
-def no_complaints(_: Mapping[int, Disclosure]) -> Sequence[SignedMessage]:
+def no_complaints(_: Heard) -> Sequence[SignedMessage]:
     """For protocols whose disclosures say all."""
     return ()
 
@@ -119,7 +122,7 @@ def settle(
         case: what it is about.
         cause: the failed check, or what brought this member in.
         disclose: makes this member's disclosure, as far as it may.
-        complain: private messages that contradict others' disclosures, by member.
+        complain: private messages that contradict others' disclosures.
 
     Raises:
         SigningError: always. `culprit` is who is proven at fault, else whom t+1 members accuse, else whom this member saw at fault
@@ -192,9 +195,9 @@ def _exchange(
     return tuple(sorted(found, key=lambda m: (m.step, m.sender, m.body)))
 
 
-def _disclosures(messages: Iterable[SignedMessage]) -> dict[int, Disclosure]:
+def _disclosures(messages: Iterable[SignedMessage]) -> Heard:
     decoded = ((message.sender, decode_disclosure(message.body)) for message in messages)
-    return {sender: disclosure for sender, disclosure in decoded if disclosure is not None}
+    return [(sender, disclosure) for sender, disclosure in decoded if disclosure is not None]
 
 
 def _write(messages: Sequence[SignedMessage]) -> bytes:

@@ -303,15 +303,27 @@ class Docket:
             return False
         return member == other or bool(self._hashes[other] & {*answer.direct, *answer.relayed})
 
+    def knows_all(self, member: int, other: int) -> bool:
+        """Whether `member` has answered that it has all that `other` has disclosed, should that be two things."""
+        answer = self.answers.get(member)
+        if answer is None:
+            return False
+        return member == other or self._hashes[other] <= {*answer.direct, *answer.relayed}
+
     def judge_absence(self) -> None:
         """Find who does not answer, as far as t+1 members say so.
 
         Who is done leaves once all have said that they are. So only members that are not done can tell that somebody else has no
-        reason to be gone: one of t+1 of these is honest.
+        reason to be gone: one of t+1 of these is honest. And only who has had something of it can tell that it was there at all:
+        a cheat can begin with one and dispute before another has come.
         """
         for member in self.members:
             witnesses = {m for m, answer in self.answers.items() if m != member and not self.knows(m, member)}
-            waiting = {m for m in witnesses & set(self.disclosures) if self.disclosures[m].stage != DONE}
+            waiting = {
+                m
+                for m in witnesses & set(self.disclosures)
+                if self.disclosures[m].stage != DONE and any(p.sender == member for p in self.views[m])
+            }
             if not self._hashes[member] and witnesses:
                 attested = len(waiting) > self.threshold
                 self.find(

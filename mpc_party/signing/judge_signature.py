@@ -21,7 +21,7 @@ from mpc_party.signing.docket import Docket, Place
 from mpc_party.signing.equality import EqualityProof, EqualityStatement, verify_equality
 from mpc_party.signing.evidence import DONE, Opening
 from mpc_party.signing.field import GROUP_ORDER, coordinate, decode_scalar, interpolate
-from mpc_party.signing.judge_nonce import NonceJudge
+from mpc_party.signing.judge_nonce import STAGE, NonceJudge
 from mpc_party.signing.nonce_rules import (
     APPROVAL,
     CHECK,
@@ -40,6 +40,7 @@ from mpc_party.signing.wire import Approval, NonceDeal, NonceOpen, SignatureShar
 
 APPROVED: Final = "approval"  # the stage of a signer that has approved a digest, and has sent no share
 SIGNED: Final = "signature"  # of one that has sent its share
+_STAGES: Final = frozenset({STAGE, APPROVED, SIGNED, DONE})
 
 
 class SignatureJudge:
@@ -65,6 +66,8 @@ class SignatureJudge:
     def judge(self) -> None:
         """Find all faults in approvals and shares."""
         for member in self.signers:
+            if self._stage(member) not in {None, *_STAGES}:  # each obliges to show something
+                self.docket.find(member, Fault.MALFORMED, "says that it is at a stage that there is not")
             self._judge_approval(member)
             self._judge_opening(member)
         for member in self.signers:
@@ -153,7 +156,8 @@ class SignatureJudge:
                 docket.find(
                     message.sender, Fault.WRONG_DEAL, "dealt shares that are not those of the points it opens"
                 )
-            else:
+            elif Place(OPEN, message.sender, EVERYBODY) in docket.views[member]:
+                # Else nobody shows which commitment it complained by: its dealer may have signed this one since.
                 docket.find(
                     member, Fault.FALSE_COMPLAINT, "complains about a deal that fits the points opened"
                 )
@@ -189,7 +193,7 @@ class SignatureJudge:
         if (
             nonce is None
             or approval is None
-            or not all(docket.knows(member, other) for other in self.signers)
+            or not all(docket.knows_all(member, other) for other in self.signers)
         ):
             return
         point, masked = nonce

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -11,7 +11,7 @@ from mpc_party.mesh.exchange import DisputableExchange
 from mpc_party.protocol.secret import Secret
 from mpc_party.signing.channel import EVERYBODY, Channel, MessageKeys, SignedMessage
 from mpc_party.signing.curve import Point
-from mpc_party.signing.dispute import settle
+from mpc_party.signing.dispute import Heard, settle
 from mpc_party.signing.evidence import Disclosure
 from mpc_party.signing.judge_nonce import STAGE
 from mpc_party.signing.judge_signature import contradicts
@@ -91,14 +91,17 @@ class ApprovedNonce(Secret):
     _deals: _Deals
 
     def complaints(
-        self, own: int, session: bytes, signers: tuple[int, ...], disclosures: Mapping[int, Disclosure]
+        self, own: int, session: bytes, signers: tuple[int, ...], disclosures: Heard
     ) -> tuple[SignedMessage, ...]:
-        """The deals to this signer that contradict what their dealer has opened, and had committed to before the approval."""
-        found = []
-        for dealer, disclosure in sorted(disclosures.items()):
+        """The deals to this signer that contradict what their dealer has opened, and had committed to before the approval.
+
+        A dealer that has told two things is held to the one that opens its commitment: there is one at most.
+        """
+        found: list[SignedMessage] = []
+        for dealer, disclosure in disclosures:
             dealt = self._opened(dealer, session, signers, disclosure)
             if dealt is not None:
-                found += self._deals.against(dealer, own, dealt)
+                found += (m for m in self._deals.against(dealer, own, dealt) if m not in found)
         return tuple(found)
 
     def _opened(

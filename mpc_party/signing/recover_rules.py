@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from mpc_party.signing.curve import Point, add, multiply_base
-from mpc_party.signing.field import decode_scalar
 from mpc_party.signing.keygen_rules import RuleError
 from mpc_party.signing.recover_context import RecoverContext
+from mpc_party.signing.scalar import SecretScalar
 from mpc_party.signing.verdict import Fault
 from mpc_party.signing.wire import RecoverSplit, bind
 
@@ -50,9 +50,9 @@ def sum_of(rows: Mapping[int, Row], helper: int) -> Point | None:
 
 
 def is_logarithm(scalar: bytes, point: Point | None) -> bool:
-    """Whether a disclosed scalar is in [1, q) and fits its point. For the judge: it takes the scalar for public."""
+    """Whether a scalar is in [1, q) and fits its point. In a dispute, members ask this of good pieces too: it takes the scalar for secret."""
     try:
-        return multiply_base(decode_scalar(scalar)) == point
+        return multiply_base(SecretScalar(scalar)) == point
     except ValueError:
         return False
 

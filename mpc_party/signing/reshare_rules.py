@@ -9,9 +9,10 @@ from mpc_party.protocol.errors import Reason
 from mpc_party.signing.curve import Point, add, multiply_base, multiply_public
 from mpc_party.signing.errors import SigningError
 from mpc_party.signing.exponent import evaluate_commitments
-from mpc_party.signing.field import coordinate, decode_scalar, lagrange
+from mpc_party.signing.field import coordinate, lagrange
 from mpc_party.signing.keygen_rules import RuleError
 from mpc_party.signing.reshare_context import ReshareContext
+from mpc_party.signing.scalar import SecretScalar
 from mpc_party.signing.verdict import Fault
 from mpc_party.signing.wire import ReshareOpen, bind
 
@@ -61,9 +62,9 @@ def check_opening(
 
 
 def share_fits(vector: Sequence[Point], at: int, share: bytes) -> bool:
-    """Whether a disclosed share lies on the committed polynomial. For the judge: it takes the share for public."""
+    """Whether a share lies on the committed polynomial. In a dispute, members ask this of good shares too: it takes the share for secret."""
     try:
-        shown = multiply_base(decode_scalar(share))
+        shown = multiply_base(SecretScalar(share))
     except ValueError:
         return False  # no scalar in [1, q)
     return evaluate_commitments(vector, at) == shown

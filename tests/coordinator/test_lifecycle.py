@@ -115,6 +115,16 @@ def test_after_an_unlawful_report_who_refuses_first_is_no_accuser():
     assert machine.committee == (0, 1, 3)
 
 
+def test_who_was_drawn_into_a_dispute_that_named_nobody_is_no_accuser():
+    machine = started()
+    propose(machine)
+    commit(machine)
+    assert machine.committee == (0, 1, 2)
+    machine.handle(ev.AbortArrived(0, Abort(FIRST, Reason.DISPUTED, None, "bravo found that a check failed")))
+    machine.handle(ev.TimerFired(machine.round, Phase.WAITING))
+    assert machine.committee == (0, 1, 3)  # all of the three are blamed alike
+
+
 def test_two_silent_members_are_both_left_out_while_there_are_others():
     machine = CoordinatorMachine((*NAMES, "echo"), 1)
     for member in range(5):

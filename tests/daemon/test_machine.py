@@ -154,6 +154,7 @@ def test_the_round_deadline_cancels_the_worker():
     machine = computing()
     cancel, publish, record = machine.handle(DeadlinePassed(1, Phase.COMPUTING))
     assert isinstance(cancel, Cancel)
+    assert not cancel.by_peer
     assert publish.message.reason is Reason.ROUND_DEADLINE
     assert record.reason is Reason.ROUND_DEADLINE
 
@@ -161,7 +162,7 @@ def test_the_round_deadline_cancels_the_worker():
 def test_a_peers_abort_ends_the_round_without_an_echo():
     machine = computing()
     cancel, record = machine.handle(AbortArrived(1, Abort(1, Reason.PEER_TIMEOUT, "carol", "")))
-    assert cancel.round == 1
+    assert (cancel.round, cancel.by_peer) == (1, True)  # a dispute goes on
     assert record == Record(1, "aborted", Reason.PEER_TIMEOUT, "carol")
     assert machine.handle(Finished(result(1))) == []
 

@@ -35,6 +35,7 @@ from tests.support.world import PASSPHRASE, build_world, running
 pytestmark = pytest.mark.integration
 
 SEED = 11
+SECOND = 5  # of four members, the round number after 1 that belongs to (0, 1, 3)
 HELD = (2.0, -3.5, 10.0)  # alice's contracts in the first instruments of the book
 
 
@@ -68,7 +69,7 @@ class Played:
     def __init__(self, path):
         self.path = path
         proposal = make_proposal(SimulatedMarket(SEED), int(time.time()), (0, 1, 3), 60)
-        self.proposals = {n: msgspec.structs.replace(proposal, round=n) for n in (1, 2)}
+        self.proposals = {n: msgspec.structs.replace(proposal, round=n) for n in (1, SECOND)}
         with (path / "positions.csv").open("w", newline="") as file:
             rows = csv.writer(file)
             rows.writerow(("instrument", "contracts"))
@@ -149,11 +150,11 @@ def test_a_real_round_follows_from_what_its_members_disclose(played, auditor):
 def test_disclosures_of_another_round_do_not_pass(played, auditor):
     key, recipient = auditor
     files = [played.disclose(name, recipient) for name in played.names]
-    files[1] = played.disclose(played.names[1], recipient, number=2)
+    files[1] = played.disclose(played.names[1], recipient, number=SECOND)
     status, finding, said = played.audit(key, files)
     assert status == 1
     assert finding["at_fault"] is None
-    assert "is of round 2" in said
+    assert f"is of round {SECOND}" in said
 
 
 def test_a_disclosure_is_for_one_auditor(played, auditor, tmp_path):
@@ -200,7 +201,7 @@ def test_a_member_reads_its_own_exposure(played):
 def test_who_holds_no_positions_has_no_exposure(played):
     status, own, _ = call(party, "exposure", "--home", played.world.home("bob").path)
     assert status == 0
-    assert own["round"] == 2
+    assert own["round"] == SECOND
     assert [own[name] for name in ("delta", "gamma", "vega", "positions_left_out")] == pytest.approx(
         [0] * 4, abs=1e-3
     )

@@ -70,9 +70,9 @@ def test_four_members_two_rounds(tmp_path):
     assert running.returncode == 0, said[-2000:]
     rounds = [json.loads(line) for line in output.splitlines()]
     assert len(rounds) == 2
-    for number, summary in enumerate(rounds, start=1):
+    assert 0 < rounds[0]["round"] < rounds[1]["round"]  # not 1 and 2: a number belongs to one committee
+    for summary in rounds:
         assert list(summary)[: len(KEYS)] == KEYS
-        assert summary["round"] == number
         assert summary["state"] == "settled"
         assert summary["instruments"] >= 500
         assert summary["max_delta_error"] < 1e-3
@@ -91,7 +91,7 @@ def test_four_members_two_rounds(tmp_path):
     assert not processes_using(tmp_path)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_an_interrupted_demo_leaves_nothing_behind(tmp_path, number):
     running = demo("--rounds", "50", temporary=tmp_path)
     # Its steps come on standard error: interrupt it while parties and coordinator run.

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import msgspec
 import pytest
+import structlog
 from typer.testing import CliRunner
 
 from coordinator.broker import LocalBroker
@@ -32,6 +33,13 @@ from tests.support.world import NAMES, PASSPHRASE, World, build_world, free_port
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 DEADLINE = 90.0
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before():
+    """A command run in process logs to a stream that is gone afterwards."""
+    yield
+    structlog.reset_defaults()
 
 
 def command(world, name, *arguments):

@@ -75,7 +75,9 @@ async def settled(service: CoordinatorService) -> tuple[int, tuple[str, ...]]:
     return outcome.row.round, tuple(outcome.row.committee)
 
 
-@pytest.mark.parametrize("chain", [embedded_chain, anvil_chain], ids=["py-evm", "anvil"])
+@pytest.mark.parametrize(
+    "chain", [pytest.param(embedded_chain, marks=pytest.mark.slow), anvil_chain], ids=["py-evm", "anvil"]
+)
 def test_a_party_is_killed_between_rounds_and_the_next_round_settles(tmp_path, broker, chain):
     """n = 4, t = 1: the remaining three settle the next round, whoever of the last committee was killed."""
     coordinator = CoordinatorIdentity.generate()

@@ -161,6 +161,7 @@ def test_a_disk_that_is_full_stops_it_before_anybody_promises(scene, monkeypatch
     assert not any(isinstance(found, BaseException) for found in scene.refresh().values())
 
 
+@pytest.mark.slow
 def test_the_new_epoch_begins_above_what_honest_members_promised(scene):
     """One member may say too much; the second highest counts, and each member's own promises."""
     for name, last in (("alice", 9), ("bob", 10**9), ("carol", 12)):

@@ -98,6 +98,7 @@ def test_verify_names_who_is_proven_at_fault_and_ends_with_0(file, tmp_path):
         assert said.status == 0
         assert "signed: carol dealt a share that does not lie on its polynomial" in said.text
         assert "key generation 0c0c0c0c of epoch 1, written by bob" in said.text
+        assert "have that file from somebody else than the accuser" in said.text
         assert said.out == ""
 
 
@@ -106,6 +107,8 @@ def test_verify_prints_json(file, tmp_path):
     assert said.status == 0
     assert said.json["proven"] == ["carol"]
     assert said.json["assembled_by"] == "bob"
+    [believed] = said.json["judged_by"]
+    assert believed["roster"] == load_consortium(tmp_path / "consortium.toml").roster_hash.hex()
     assert said.json["findings"][0] == {
         "member": "carol",
         "fault": "wrong-deal",

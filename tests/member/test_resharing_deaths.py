@@ -77,7 +77,11 @@ def steps_of(founded, path, victim):
 
 
 @pytest.mark.parametrize(
-    ("victim", "step"), [("alice", "before commit_handover"), ("dave", "half of CEREMONY")]
+    ("victim", "step"),
+    [
+        pytest.param("alice", "before commit_handover", marks=pytest.mark.slow),
+        ("dave", "half of CEREMONY"),
+    ],
 )
 def test_a_death_between_the_two_phases(founded, tmp_path, victim, step):
     """Before the journal changes its epoch; and when its signature has gone to one member only."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 import msgspec
 import pytest
 
@@ -66,6 +68,22 @@ def test_who_lies_about_the_model_is_named(lie):
         error = outcomes[member]
         assert isinstance(error, ConsortiumError)
         assert (error.reason, error.culprit) == (Reason.CEREMONY_FAILED, "bob")
+
+
+def test_who_tells_different_things_stops_all_and_has_no_honest_member_named():
+    """Else two honest members would sign for two ceremonies, and each would say that the other's signature is missing."""
+
+    def tamper(_peer, _kind, data):
+        if len(data) == 32:  # the name
+            return data
+        return msgspec.msgpack.encode(Begin(secrets.token_bytes(32), None, ()))
+
+    meshes = local_mesh(range(3))
+    meshes[2].tamper = tamper
+    outcomes = party_outcomes(meshes, lambda links: begin(links, bytes(32), NAMES, None, None, (0, 1, 2)))
+    for honest in (0, 1):
+        assert isinstance(outcomes[honest], ConsortiumError)
+        assert (outcomes[honest].reason, outcomes[honest].culprit) == (Reason.CEREMONY_FAILED, None)
 
 
 def test_members_are_renumbered_by_their_places():

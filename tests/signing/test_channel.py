@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mpc_party.protocol.errors import Reason
 from mpc_party.signing import MessageKeys, SigningError
-from mpc_party.signing.channel import DOMAIN, EVERYBODY, MAX_BODY, Channel, SignedMessage
+from mpc_party.signing.channel import DOMAIN, EVERYBODY, Channel, SignedMessage, longest_body
 from tests.support.local_mesh import local_mesh, party_outcomes, run_parties
 
 SESSION = bytes(range(32))
@@ -95,7 +95,7 @@ def test_too_much_is_refused_also_where_signatures_are_checked_later():
     outcomes = party_outcomes(
         meshes,
         lambda exchange: channel(exchange).to_all(
-            "hello", bytes(MAX_BODY + 1) if exchange.own == 2 else b"x", check=False
+            "hello", bytes(longest_body(3) + 1) if exchange.own == 2 else b"x", check=False
         ),
     )
     assert {outcomes[own].culprit for own in (0, 1)} == {"desk-2"}

@@ -177,7 +177,7 @@ def test_an_approved_nonce_shows_a_deal_only_against_what_its_own_dealer_had_com
         spare = (b"\x02" * 33, b"\x02" * 33, b"\x02" * 33, bytes(32))
         claim = Claim("failed", "approval", 0)
         told = Disclosure("signature", claim, (), Opening(*points.encoded(), *spare))
-        return approved.complaints(0, case.session, case.signers, {dealer: told})
+        return approved.complaints(0, case.session, case.signers, [(dealer, told)])
 
     assert asked(1, nonces[1].points) == ()  # what it dealt
     assert asked(1, nonces[2].points) == ()  # another's: contradicts the deal, and is not what 1 committed to

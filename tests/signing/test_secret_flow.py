@@ -42,8 +42,6 @@ DECODED = {
     ("judge_signature", "SignatureJudge._judge_share"),  # the digest
     ("equality", "EqualityStatement.challenge"),
     ("presign", "NonceParty._scalar"),  # w_i
-    ("reshare_rules", "share_fits"),  # what a dispute has shown
-    ("recover_rules", "is_logarithm"),
     ("sign", "_decoded"),  # s_i
     ("sign", "run_signature"),  # the digest
     ("field", "decode_scalar"),

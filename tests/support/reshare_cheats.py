@@ -63,6 +63,13 @@ GENERIC: dict[str, Mutation] = {
     "another sender": put(2, lambda sender: (sender + 1) % 3),
     "another step": lambda fields: encode(KeygenCommit(fields[1], fields[2], ELSE)),
     "no such step": put(0, "reshare-nothing"),
+    "twice": lambda fields: body_of(fields) * 2,
+    "nested deeply": lambda _: b"\x91" * 2000,
+    "a map": lambda fields: msgspec.msgpack.encode(dict(enumerate(fields))),
+    "nil": lambda _: b"\xc0",
+    "a short session": put(1, ELSE[:31]),
+    "a sender in letters": put(2, "desk"),
+    "a sender beyond all": put(2, 2**63),
 }
 UNSIGNED = "unsigned"
 REPLAYED = "signed in another session"
