@@ -164,7 +164,10 @@ def verify_report_file(file: ReportFile, consortium: Consortium) -> DecodedRepor
             f"the report is of consortium 0x{report.consortium.hex()}, not of {consortium.name}"
         )
     if report.epoch != consortium.epoch:
-        raise ReportError(f"the report is of epoch {report.epoch}, the consortium file of {consortium.epoch}")
+        raise ReportError(
+            f"the report is of epoch {report.epoch}, the consortium file of {consortium.epoch}",
+            remedy="verify it with the consortium file of its own epoch",
+        )
     if report.model.hex() != consortium.model:
         raise ReportError("the report was computed with another model than the consortium file names")
     if settlement is None or (file.chain_id, file.contract) != (settlement.chain_id, settlement.contract):

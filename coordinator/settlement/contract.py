@@ -232,9 +232,10 @@ class Settlement:
         if not self._artifact.matches(code):
             raise _mismatch(f"the code at {address} is not that of this release's settlement contract")
         contract = self.node.web3.eth.contract(address=address, abi=self._artifact.abi)
+        epoch = int(self.node.ask(contract.functions.epoch().call))
         found = {
             "consortium": bytes(self.node.ask(contract.functions.consortium().call)),
-            "epoch": self.node.ask(contract.functions.epoch().call),
+            "epoch": epoch,
             "group key": str(self.node.ask(contract.functions.groupKey().call)),
         }
         wanted = {
@@ -249,7 +250,10 @@ class Settlement:
                     reason=Reason.CHAIN_MISMATCH,
                     remedy="the members must put another key in force",
                 )
-            raise _mismatch(f"the contract at {address} is of another {', '.join(wrong)}")
+            message = f"the contract at {address} is of another {', '.join(wrong)}"
+            if "epoch" in wrong and "consortium" not in wrong:
+                raise _other_epoch(message, epoch, self._consortium.epoch)
+            raise _mismatch(message)
         return contract
 
     def _reader(self) -> LedgerReader:
@@ -335,6 +339,18 @@ def _rejected(log: Mapping[str, Any]) -> SettlementError:
         remedy="the feed is flagged until a good report is accepted; look at the market data behind this one",
         error=breach,
         arguments={"index": index},
+    )
+
+
+def _other_epoch(message: str, found: int, wanted: int) -> SettlementError:
+    """Members and contract change epochs one after the other, and somebody is between the two."""
+    behind = found < wanted
+    return SettlementError(
+        f"{message}: it is in epoch {found}, the consortium file of epoch {wanted}",
+        reason=Reason.CHAIN_MISMATCH,
+        remedy="carry out the rotation that the members have signed: `mpc-coordinator act execute`"
+        if behind
+        else "take the present consortium file, from a member of the new epoch",
     )
 
 

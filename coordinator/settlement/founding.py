@@ -143,11 +143,7 @@ def make_plan(consortium: Consortium, options: SuiteOptions) -> Plan:
         ConfigError: no group key yet, an option that no contract takes, or a vault that this release does not have.
     """
     quorum = _quorum(consortium, options.quorum)
-    if not 0 <= options.salt < 1 << 256:
-        raise ConfigError("--salt must be a number of at most 256 bits")
-    for name, address in (("--sink", options.sink), ("--collateral", options.collateral)):
-        if address is not None:
-            _check_address(name, address)
+    _check_options(options)
     validity = consortium.program.report_validity
     if not 0 < options.challenge_window < validity:
         raise ConfigError(
@@ -155,7 +151,7 @@ def make_plan(consortium: Consortium, options: SuiteOptions) -> Plan:
             "before it has expired",
             remedy="give a shorter --challenge-window",
         )
-    salt = bytes(keccak(_SALT_PREFIX + consortium.id_bytes + options.salt.to_bytes(32)))
+    salt = _salt(consortium, options)
     planned = functools.partial(_planned, salt)
     accounts = [member.account for member in consortium.members]
     config, tolerances = ledger_config(consortium, options.challenge_window), ledger_tolerances(consortium)
@@ -196,29 +192,46 @@ def make_plan(consortium: Consortium, options: SuiteOptions) -> Plan:
             "tolerances": msgspec.structs.astuple(tolerances),
         },
     )
+    companions = plan_companions(consortium, ledger.address, options)
+    return Plan(salt, (judge, members, ledger, *companions))
+
+
+def plan_companions(consortium: Consortium, ledger: str, options: SuiteOptions) -> tuple[Planned, ...]:
+    """What is founded with the ledger's address alone: the bond and, where there is a collateral, the vault.
+
+    Neither depends on who the members are: they stay where they stand when members, threshold, key or epoch change.
+
+    Raises:
+        ConfigError: an option that no contract takes, or a vault that this release does not have.
+    """
+    _check_options(options)
+    planned = functools.partial(_planned, _salt(consortium, options))
     bond = planned(
         BOND,
-        [ledger.address, options.sink, options.reward, options.bond_delay],
+        [ledger, options.sink, options.reward, options.bond_delay],
         {
-            "LEDGER": ledger.address,
+            "LEDGER": ledger,
             "SINK": to_checksum_address(options.sink),
             "REWARD": options.reward,
             "DELAY": options.bond_delay,
         },
         {},
     )
-    contracts = [judge, members, ledger, bond]
-    if options.collateral is not None:
-        if not has_artifact(VAULT):
-            raise ConfigError("this release has no margin vault", remedy="leave out --collateral")
-        vault = planned(
-            VAULT,
-            [options.collateral, [ledger.address], VaultConfig()],
-            {"token": to_checksum_address(options.collateral), "feeds": [ledger.address]},
-            {},
-        )
-        contracts.append(vault)
-    return Plan(salt, tuple(contracts))
+    if options.collateral is None:
+        return (bond,)
+    if not has_artifact(VAULT):
+        raise ConfigError("this release has no margin vault", remedy="leave out --collateral")
+    vault = planned(
+        VAULT,
+        [options.collateral, [ledger], VaultConfig()],
+        {"token": to_checksum_address(options.collateral), "feeds": [ledger]},
+        {},
+    )
+    return bond, vault
+
+
+def _salt(consortium: Consortium, options: SuiteOptions) -> bytes:
+    return bytes(keccak(_SALT_PREFIX + consortium.id_bytes + options.salt.to_bytes(32)))
 
 
 def _planned(
@@ -251,6 +264,14 @@ def _quorum(consortium: Consortium, given: int | None) -> int:
     if not consortium.threshold < quorum <= members:
         raise ConfigError(f"a quorum of {quorum} of {members} members: it must be above the threshold")
     return quorum
+
+
+def _check_options(options: SuiteOptions) -> None:
+    if not 0 <= options.salt < 1 << 256:
+        raise ConfigError("--salt must be a number of at most 256 bits")
+    for name, address in (("--sink", options.sink), ("--collateral", options.collateral)):
+        if address is not None:
+            _check_address(name, address)
 
 
 def _check_address(name: str, address: str) -> None:

@@ -8,11 +8,19 @@ from eth_utils.address import to_checksum_address
 
 from coordinator.artifact import load_artifact
 from coordinator.settlement.contract import Settlement
-from coordinator.settlement.founding import BOND, JUDGE, LEDGER, MEMBERS, VAULT, SuiteOptions, make_plan
+from coordinator.settlement.founding import (
+    BOND,
+    JUDGE,
+    LEDGER,
+    MEMBERS,
+    SuiteOptions,
+    make_plan,
+    plan_companions,
+)
 from coordinator.settlement.ledger_reader import LedgerReader
 from coordinator.settlement.types import SettlementError
 from mpc_party.protocol.consortium import Consortium
-from mpc_party.protocol.errors import Reason
+from mpc_party.protocol.errors import ConfigError, Reason
 
 
 @dataclass(frozen=True)
@@ -61,9 +69,11 @@ class Overview:
 def overview(settlement: Settlement, consortium: Consortium, options: SuiteOptions) -> Overview:
     """Look at every contract.
 
-    The ledger is the file's; judge and members are those that it names; bond and vault stand where these options put them.
+    The ledger is the file's; judge and members are those that it names; bond and vault stand where these options put them,
+    whatever epoch the contracts were founded in.
 
     Raises:
+        ConfigError: an option that no contract takes.
         SettlementError: CHAIN_MISMATCH where the ledger is not the consortium's; CHAIN_UNREACHABLE.
     """
     ledger = settlement.contract()
@@ -73,10 +83,14 @@ def overview(settlement: Settlement, consortium: Consortium, options: SuiteOptio
         return node.ask(ledger.functions[name](*arguments).call)
 
     addresses = {JUDGE: str(ask("JUDGE")), MEMBERS: str(ask("MEMBERS")), LEDGER: str(ledger.address)}
-    plan = make_plan(consortium, options)
-    if plan.address(LEDGER) == addresses[LEDGER]:
-        addresses |= {name: where for name in (BOND, VAULT) if (where := plan.address(name)) is not None}
     contracts = tuple(_standing(settlement, name, address) for name, address in addresses.items())
+    companions = tuple(
+        _standing(settlement, each.name, each.address)
+        for each in plan_companions(consortium, addresses[LEDGER], options)
+    )
+    # Where nothing stands there, these may be other options than those of the deployment.
+    complete = _founded_so(consortium, options, addresses[LEDGER])
+    contracts += tuple(each for each in companions if complete or each.codehash is not None)
 
     reader = LedgerReader(node, ledger, consortium.id_bytes)
     status = reader.status()
@@ -106,6 +120,14 @@ def overview(settlement: Settlement, consortium: Consortium, options: SuiteOptio
         pooled=None if bond is None else _of_bond(settlement, bond, "pooled"),
         secured=None if bond is None else _of_bond(settlement, bond, "secured"),
     )
+
+
+def _founded_so(consortium: Consortium, options: SuiteOptions, ledger: str) -> bool:
+    """Whether the ledger stands where this file and these options put it; not once members, key or epoch have changed."""
+    try:
+        return make_plan(consortium, options).address(LEDGER) == ledger
+    except ConfigError:  # a quorum of the members before may be none of the present ones
+        return False
 
 
 def _standing(settlement: Settlement, name: str, address: str) -> Standing:

@@ -42,9 +42,10 @@ def reshare(
 
     The contract's epoch must follow, or it accepts no report of the new epoch. In this order:
     1. sign the rotation, a quorum: `mpc-party sign-action rotate --group-key ADDRESS --new-epoch N --out FILE`, and if the
-    governing members change, `sign-action members`; schedule it: `mpc-coordinator act schedule FILE...`;
-    2. when its delay is over, stop the parties and run this ceremony;
-    3. `mpc-coordinator act execute`;
+    governing members change, `sign-action members`; schedule each: `mpc-coordinator act schedule FILE...`;
+    2. when the delay is over, stop the parties and run this ceremony;
+    3. `mpc-coordinator act execute`, the rotation first: a change of members voids whatever else is scheduled, and the rotation
+    drops reports that are not final yet;
     4. send the operator the new consortium file, and start the parties and the coordinator again.
 
     Old shares are overwritten and removed when the new epoch is decided; on solid-state disks and journaling file systems

@@ -37,6 +37,16 @@ class Standing:
         """Why this journal promises nothing, and what to do; None where it does."""
         return obstacle(self.undecided, self.floor, self.epoch)
 
+    def refusal(self, epoch: int) -> JournalError | None:
+        """Why a consortium file of this epoch starts nothing here; None where the journal has seen no later one."""
+        if epoch >= self.epoch:
+            return None
+        return JournalError(
+            f"the journal has seen epoch {self.epoch}, the consortium file is of epoch {epoch}",
+            reason=Reason.CONSORTIUM_MISMATCH,
+            remedy="use the current consortium file",
+        )
+
 
 def obstacle(undecided: Handover | None, floor: Floor, epoch: int) -> JournalError | None:
     """HANDOVER_UNDECIDED or RESTORED_UNSAFE, with what to do; None where rounds can be promised."""

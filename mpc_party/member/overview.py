@@ -10,6 +10,7 @@ from mpc_party.console import stderr, tell
 from mpc_party.journal import RoundRecord, Standing, read_rounds, read_standing
 from mpc_party.member.ceremony import REMEDY_UNFINISHED
 from mpc_party.member.home import REMEDY_SHARE_LOST, PartyHome
+from mpc_party.protocol.card import load_card
 from mpc_party.protocol.consortium import Consortium
 from mpc_party.protocol.errors import ConsortiumError
 from mpc_party.protocol.files import one_line
@@ -21,6 +22,7 @@ _STEPS = {
     "model": "from the model owner: mpc-party join FILE --model-share SHARE",
     "settlement": "the operator runs mpc-coordinator deploy; then: mpc-party join FILE",
 }
+_LEFT = "nothing: the card in this folder is that of {name}, who has left; in epoch {epoch} there is no share for it"
 
 
 def overview(folder: PartyHome, limit: int) -> dict[str, Any]:
@@ -46,6 +48,12 @@ def overview(folder: PartyHome, limit: int) -> dict[str, Any]:
         and folder.has(folder.model_share_file),
         "settlement": consortium is not None and consortium.settlement is not None,
     }
+    left = None
+    if consortium is not None and not share:
+        try:
+            left = _left(folder, consortium)
+        except ConsortiumError as error:
+            problems.append(str(error))
     rounds: list[dict[str, Any]] = []
     standing = None
     if folder.has(folder.journal_file):
@@ -56,6 +64,10 @@ def overview(folder: PartyHome, limit: int) -> dict[str, Any]:
             problems.append(str(error))
     if standing is not None and standing.obstacle is not None:
         problems.append(str(standing.obstacle))
+    if standing is not None and consortium is not None:
+        refusal = standing.refusal(consortium.epoch)
+        if refusal is not None:
+            problems.append(str(refusal))
     step = next((step for step, present in have.items() if not present), None)
     return {
         "home": str(folder.path),
@@ -69,16 +81,27 @@ def overview(folder: PartyHome, limit: int) -> dict[str, Any]:
         },
         "have": have,
         "ready": step is None and not problems,
-        "next": None if problems or step is None else _advice(step, consortium, share=share),
+        "next": None if problems or step is None else _advice(step, consortium, share=share, left=left),
         "problems": problems,
         "journal": None if standing is None else _journal(standing),
         "rounds": rounds,
     }
 
 
-def _advice(step: str, consortium: Consortium | None, *, share: bool) -> str:
+def _left(folder: PartyHome, consortium: Consortium) -> str | None:
+    """Whose card this folder has, if it is of nobody in the file; None where there is no card, or one that is."""
+    cards = [load_card(path).member for path in sorted(folder.path.glob("*.member.toml"))]
+    keys = {member.signing_key for member in consortium.members}
+    if not cards or any(card.signing_key in keys for card in cards):
+        return None
+    return cards[0].name
+
+
+def _advice(step: str, consortium: Consortium | None, *, share: bool, left: str | None) -> str:
     """What to do about the first thing that is missing."""
     if step == "group key" and consortium is not None:
+        if consortium.key is not None and left is not None:
+            return _LEFT.format(name=left, epoch=consortium.epoch)
         if share:
             return f"key generation broke off after this member's share was stored: {REMEDY_UNFINISHED}"
         if consortium.key is not None:

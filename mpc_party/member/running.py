@@ -64,6 +64,9 @@ def run_until_interrupted(folder: PartyHome, passphrase: Passphrase, options: Op
     if standing is not None and standing.obstacle is not None:
         raise standing.obstacle
     identity, consortium = folder.identity(passphrase), folder.consortium()
+    # Before the shares, which would only say that they do not fit.
+    if standing is not None and (refusal := standing.refusal(consortium.epoch)) is not None:
+        raise refusal
     own = identity.require_member(consortium)
     consortium.require_ready()
     _require_memory(folder, standing, consortium)

@@ -218,6 +218,28 @@ def test_the_overview_says_what_stands_where_and_how_it_does(chain):
     other = overview(settlement, consortium, SuiteOptions(salt=99))
     assert {each.name for each in other.contracts} == {JUDGE, MEMBERS, LEDGER}
     assert other.pooled is None
+    # Whoever the members are now, and whatever quorum they would have today: the bond stays where it was founded.
+    members = consortium.members[::-1]
+    changed = msgspec.structs.replace(consortium, members=members)
+    for options in (SuiteOptions(), SuiteOptions(quorum=99)):
+        later = overview(settlement, changed, options)
+        assert [each.name for each in later.contracts] == [each.name for each in found.contracts]
+        assert (later.genuine, later.pooled) == (True, 0)
+
+
+def test_the_overview_misses_a_bond_only_where_it_should_stand(chain, monkeypatch):
+    settlement = chain.settlement()
+    deployment = settlement.deploy()
+    consortium = msgspec.structs.replace(chain.group.consortium, settlement=deployment.section)
+    bond = deployment.contracts[3].address
+    code = type(settlement.node).code
+    monkeypatch.setattr(
+        type(settlement.node), "code", lambda node, address: b"" if address == bond else code(node, address)
+    )
+    found = overview(settlement, consortium, SuiteOptions())
+    assert (found.contracts[3].codehash, found.genuine) == (None, False)
+    changed = msgspec.structs.replace(consortium, members=consortium.members[::-1])
+    assert len(overview(settlement, changed, SuiteOptions()).contracts) == 3
 
 
 def test_the_overview_counts_reports_and_the_bond(chain):

@@ -5,7 +5,9 @@ import pytest
 from mpc_party.journal import Journal, RoundState
 from mpc_party.member.home import PartyHome
 from mpc_party.member.overview import overview, show
+from mpc_party.protocol.card import save_card
 from mpc_party.protocol.errors import Reason
+from mpc_party.protocol.identity import Identity
 from tests.support.party_homes import at_stage, contents, without
 
 STAGES = {
@@ -130,6 +132,33 @@ def test_what_keeps_a_party_from_starting_is_a_problem_with_its_remedy(home_at, 
     assert "rounds of epoch 1 up to 9 are closed: said by the member" in err
     assert "epoch 1 to epoch 2" in err
     assert "mpc-party reshare" in err
+
+
+def test_a_member_that_has_left_is_told_so_and_not_to_recover(home_at, world):
+    home = home_at("complete")
+    dave = Identity.generate("dave", "127.0.0.1:7999").card()
+    save_card(home.path / dave.file_name, dave)
+    assert overview(home, 10)["ready"]
+    home.key_share_file.unlink()
+    assert overview(home, 10)["next"].startswith(
+        "nothing: the card in this folder is that of dave, who has left"
+    )
+    bob = world.identities[1].card()
+    save_card(home.path / bob.file_name, bob)
+    assert "recover" in overview(home, 10)["next"]  # the file has this member, and the share is lost
+    for card in (dave, bob):
+        (home.path / card.file_name).unlink()
+    assert "recover" in overview(home, 10)["next"]  # nothing says whose folder it is
+
+
+def test_a_file_of_an_epoch_that_is_over_is_a_problem(home_at, world):
+    home = home_at("complete")
+    with Journal.open(home.journal_file, consortium=world.consortium.id_bytes, epoch=2):
+        pass
+    seen = overview(home, 10)
+    assert not seen["ready"]
+    (problem,) = seen["problems"]
+    assert "has seen epoch 2, the consortium file is of epoch 1" in problem
 
 
 @pytest.mark.parametrize("name", ["consortium.toml", "journal.sqlite"])

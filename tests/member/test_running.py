@@ -137,6 +137,19 @@ def test_between_two_epochs_or_without_knowing_the_past_a_party_does_not_start(w
             journal.attest_handover(b"c" * 32, b"p" * 32, 2)
 
 
+def test_a_file_of_an_epoch_that_is_over_starts_nothing(world):
+    """And says so, where the shares of the present epoch would only not fit it."""
+    home = world.home("bob")
+    with Journal.open(home.journal_file, consortium=world.consortium.id_bytes, epoch=2):
+        pass
+    home.model_share_file.unlink()
+    with pytest.raises(
+        ConsortiumError, match="has seen epoch 2, the consortium file is of epoch 1"
+    ) as caught:
+        run_until_interrupted(home, SECRET, MARKET)
+    assert caught.value.reason is Reason.CONSORTIUM_MISMATCH
+
+
 def test_a_broker_that_is_not_there_ends_the_party_with_its_journal_closed(world, monkeypatch):
     """Nothing listens there; a real bus tries, for less time than it does for members."""
     monkeypatch.setattr(running, "BROKER_PATIENCE", 0.2)
