@@ -278,7 +278,8 @@ def run_keygen(exchange: DisputableExchange, context: KeygenContext, keys: Messa
     """Generate the group's key. Collective: all n members call it, with equal contexts.
 
     Rounds: 5 exchanges of kind CEREMONY, the last one empty. Bytes sent to each peer: 799 for n = 3, 867 for n = 5 (35 more per t). After a failed
-    check, 3 more of kind DISPUTE (see `dispute.settle`).
+    check, 3 more of kind DISPUTE (see `dispute.settle`). Processes of their own on two cores, TLS on loopback, n = 3, 5, 7 with
+    t = 1, 2, 3: p50 3.8, 10.7, 19.5 ms, p95 5.3, 14.4, 25.5; CPU of one party 1.9, 3.7, 5.0 (tests/benchmarks/bench_signing.py).
     Reveals: to all, Y and X_j (public); to any t members together, nothing about x. In a dispute, what was broadcast, and the deals
     of a member at fault, or of this key, which then does not come about.
 

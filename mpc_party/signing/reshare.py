@@ -284,8 +284,8 @@ def run_reshare(
     Rounds: 5 exchanges of kind CEREMONY, the last one empty; in the first three only dealers send. Bytes sent by a dealer to
     each new member: 700 for n = 3, 769 for n = 5 with t' = 2 (69 more per t, old and new); by others 219 and 253. After a
     failed check, 3 more exchanges of kind DISPUTE (see `dispute.settle`). A refresh by processes of their own on two cores, TLS on
-    loopback, both cores half taken by other work: p50 3.4 to 4.6 ms for n = 3, 7.4 to 8.7 ms for n = 5, 16 to 19 ms for n = 7 with t = 3;
-    CPU of a dealer 2.0, 3.1 and 4.4 ms, half of it Ed25519 (tests/benchmarks/bench_reshare.py).
+    loopback, n = 3, 5, 7 with t = 1, 2, 3: p50 3.1, 7.2, 13.8 ms, p95 4.5, 9.8, 17.1; CPU of a dealer 1.8, 2.5, 3.7, a good part of it
+    Ed25519 (tests/benchmarks/bench_reshare.py).
     Reveals: to all, the new X'_j (public); to t old and t' new members together, nothing about x (see this module). In a
     dispute, what was broadcast, and shares of a dealer at fault.
 
