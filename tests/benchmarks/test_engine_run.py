@@ -38,6 +38,7 @@ def test_a_run_writes_a_row_for_each_work(capsys, tmp_path):
     assert "relu_elements" in output
 
 
+@pytest.mark.slow
 def test_an_absent_peer_is_skipped_with_the_command_that_makes_it(capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("BENCH_SPU_PYTHON", str(tmp_path / "nowhere"))
     status, output, rows = run(capsys, tmp_path, "--systems", "ours,spu", "--delays", "0", "--only", "square")
@@ -62,6 +63,7 @@ def test_without_root_latency_is_skipped_with_the_reason(capsys, tmp_path, monke
     assert "skipping 20 ms of latency: it needs root" in output
 
 
+@pytest.mark.slow
 def test_a_party_that_fails_is_reported_with_its_last_words():
     with (
         network(0) as place,

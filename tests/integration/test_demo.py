@@ -64,6 +64,7 @@ def test_too_few_members_for_the_threshold(tmp_path):
     assert "--members 5" in said
 
 
+@pytest.mark.slow
 def test_four_members_two_rounds(tmp_path):
     running = demo("--members", "4", "--rounds", "2", "--json", temporary=tmp_path)
     output, said = running.communicate(timeout=DEADLINE)

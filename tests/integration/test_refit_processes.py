@@ -134,6 +134,7 @@ async def one_round(world, file, source):
             return unpack_params(decode_report(results["alice"].report).params)
 
 
+@pytest.mark.slow
 def test_a_refit_that_is_interrupted_or_alone_leaves_the_old_model(tmp_path):
     file = write_recording(tmp_path / "chain.csv", MOMENTS)
     world = build_world(tmp_path / "world", "mqtt://127.0.0.1:9")

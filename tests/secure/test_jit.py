@@ -52,6 +52,7 @@ def test_arrays_of_other_types_are_refused():
         compiled(np.zeros(3), np.zeros(3))
 
 
+@pytest.mark.slow
 def test_kept_code_that_is_cut_off_is_compiled_again(tmp_path):
     """As a full disk or a crash may leave it: the party starts all the same."""
     command = [
