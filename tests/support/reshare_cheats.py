@@ -64,7 +64,7 @@ GENERIC: dict[str, Mutation] = {
     "another step": lambda fields: encode(KeygenCommit(fields[1], fields[2], ELSE)),
     "no such step": put(0, "reshare-nothing"),
     "twice": lambda fields: body_of(fields) * 2,
-    "nested deeply": lambda _: b"\x91" * 2000,
+    "nested deeply": lambda _: b"\x91" * 600,
     "a map": lambda fields: msgspec.msgpack.encode(dict(enumerate(fields))),
     "nil": lambda _: b"\xc0",
     "a short session": put(1, ELSE[:31]),
