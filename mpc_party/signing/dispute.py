@@ -16,6 +16,7 @@ What a member may disclose is decided where its secrets are (`keygen`, `presign`
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Annotated, Any, ClassVar, Final, NoReturn, Protocol
 
 import msgspec
@@ -167,15 +168,14 @@ def _exchange(
             and message.is_signed(channel.keys.keys)
         ]
 
-    try:
+    with suppress(MeshError):  # the session is over then: what came so far is the evidence
         for peer, message in told(links.dispute(_write([mine]), SECONDS), DISCLOSURE):
             if message.sender == peer:
                 direct.setdefault(peer, message)
         passed_on = _write([direct[peer] for peer in sorted(direct)])
         for peer, message in told(links.dispute(passed_on, SECONDS), DISCLOSURE):
-            few = (
-                sum(m.sender == message.sender for m in relayed) < 2
-            )  # two prove that it tells different things
+            # Two prove that their author tells different things; more prove no more.
+            few = sum(m.sender == message.sender for m in relayed) < 2
             if message.sender != peer and few and direct.get(message.sender) != message:
                 relayed.add(message)
         heard = _disclosures([*relayed, *direct.values()])
@@ -189,8 +189,6 @@ def _exchange(
         for peer, message in told(links.dispute(_write([own_answer]), SECONDS), ANSWER):
             if message.sender == peer:
                 answers.setdefault(peer, message)
-    except MeshError:  # the session is over: what came so far is the evidence
-        pass
     found = {mine, *direct.values(), *relayed, *answers.values()}
     return tuple(sorted(found, key=lambda m: (m.step, m.sender, m.body)))
 

@@ -248,6 +248,19 @@ class Docket:
         """Take messages as shown by a member that makes up its mind on its own."""
         self.views[viewer] = self._messages_of(viewer, messages)
 
+    def complaints(
+        self, own: int, messages: Iterable[SignedMessage], complains: Callable[[int, Place], bool]
+    ) -> tuple[SignedMessage, ...]:
+        """Those of a member's own messages that it complains about, as the judge will see them: in a docket without statements.
+
+        Args:
+            own: whose messages they are.
+            messages: all that it holds; what is not signed cannot be shown, and is left out.
+            complains: the judge's rule, of this docket, for a viewer and a place.
+        """
+        self.put_view(own, [message for message in messages if message.is_signed(self._keys)])
+        return tuple(message for place, message in self.views[own].items() if complains(own, place))
+
     def is_contested(self, place: Place) -> bool:
         """Whether two messages were signed for one place."""
         return place in self._twice

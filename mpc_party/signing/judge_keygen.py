@@ -83,9 +83,7 @@ def complaints(
 ) -> tuple[SignedMessage, ...]:
     """The deals to `own` among these messages that break a rule, as the judge will see it."""
     docket = Docket(case.session, case.members, case.threshold, keys, KINDS, ())
-    docket.put_view(own, [message for message in messages if message.is_signed(keys)])
-    judge = _Judge(case, docket)
-    return tuple(message for place, message in docket.views[own].items() if judge.complains(own, place))
+    return docket.complaints(own, messages, _Judge(case, docket).complains)
 
 
 class _Judge:

@@ -157,9 +157,7 @@ def complaints(
     """The pieces and sums to `own` among these messages that do not fit, as the judge will see it."""
     context = case.context
     docket = Docket(context.session, context.participants, case.threshold, keys, KINDS, ())
-    docket.put_view(own, [message for message in messages if message.is_signed(keys)])
-    judge = _Judge(context, docket)
-    return tuple(message for place, message in docket.views[own].items() if judge.complains(own, place))
+    return docket.complaints(own, messages, _Judge(context, docket).complains)
 
 
 class _Judge:

@@ -191,14 +191,6 @@ class Presignature(Secret):
         """
         return self._nonce.take().approve()
 
-    def take(self) -> NonceShares:
-        """The shares, the first time: `approve` without the rest.
-
-        Raises:
-            SigningError: NONCE_SPENT, every other time.
-        """
-        return self.approve().shares
-
     def discard(self) -> None:
         """Forget the nonce: what an aborted round does. Can be called at any time, any number of times."""
         self._nonce.discard()

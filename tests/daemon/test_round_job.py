@@ -310,7 +310,7 @@ def check_discarded(nonces, count=3):
     assert len(nonces) == count
     for presignature in nonces:
         with pytest.raises(ConsortiumError) as caught:
-            presignature.take()
+            presignature.approve()
         assert caught.value.reason is Reason.NONCE_SPENT
 
 

@@ -45,7 +45,7 @@ def test_honest_signers_share_one_nonce(members, threshold, signers):
     assert [mesh.rounds for mesh in meshes] == [3] * len(signers)
     # alpha is a sharing of 1/k, beta of x/k, e of 0, all of degree 2t; R = k G
     xs = tuple(map(coordinate, signers))
-    shares = [p.take() for p in presignatures]
+    shares = [p.approve().shares for p in presignatures]
     inverse = interpolate(xs, [shown(share.alpha) for share in shares])
     nonce = pow(inverse, -1, GROUP_ORDER)
     assert multiply_base(nonce).x == presignatures[0].r
@@ -74,12 +74,12 @@ def test_a_presignature_hands_its_shares_out_once():
         local_mesh(range(3)),
         lambda e: run_presign(e, keys[e.own], signing_context(3, 8), message_keys(3)[e.own]),
     )
-    taken.take()
+    taken.approve()
     discarded.discard()
     discarded.discard()
     for presignature in (taken, discarded):
         with pytest.raises(SigningError, match="round 8 has been used or discarded") as raised:
-            presignature.take()
+            presignature.approve()
         assert raised.value.reason is Reason.NONCE_SPENT
 
 
